@@ -1,0 +1,70 @@
+"""Errors that cross layers. Each carries what its reply needs, so that one place can turn it into that reply."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+__all__ = ["ConfigError", "ConnectRefused", "ProtocolError", "Refused"]
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used.
+
+    Attributes:
+        problems: One line for each mistake, as many as could be found in one run.
+    """
+
+    def __init__(self, problems: Sequence[str] | str) -> None:
+        self.problems: tuple[str, ...] = (problems,) if isinstance(problems, str) else tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+class ProtocolError(Exception):
+    """The remote side broke a protocol rule. It costs that connection, and nobody else, anything.
+
+    Attributes:
+        reason: What was wrong, for the log; it never quotes what was received.
+        closeCode: The WebSocket close code that fits (RFC 6455 section 7.4.1).
+    """
+
+    def __init__(self, reason: str, closeCode: int = 1002) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.closeCode = closeCode
+
+
+class Refused(Exception):
+    """A plugin or a rule of the server says no to one request. The requester is told.
+
+    Attributes:
+        code: A stable kebab-case word for programs.
+        message: A sentence for people; may be empty.
+        data: Further JSON members of the reply.
+    """
+
+    def __init__(self, code: str, message: str = "", data: Mapping[str, Any] | None = None) -> None:
+        super().__init__(code, message)
+        self.code = code
+        self.message = message
+        self.data: dict[str, Any] = dict(data) if data else {}
+
+    def reply(self) -> dict[str, Any]:
+        """The error as the members of a JSON object: ``code``, ``message`` and the members of ``data``."""
+        return {**self.data, "code": self.code, "message": self.message}
+
+
+class ConnectRefused(Exception):
+    """A Socket.IO namespace refuses a CONNECT.
+
+    Attributes:
+        message: The text of the client's error.
+        data: JSON for the client's ``error.data`` (protocol 5), or None.
+        legacy: What a protocol 4 client gets as its error; by default ``data``, else ``message``.
+    """
+
+    def __init__(self, message: str, data: Any = None, legacy: Any = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.data = data
+        self.legacy = legacy if legacy is not None else data if data is not None else message

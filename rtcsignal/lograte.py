@@ -1,0 +1,59 @@
+"""Keep a flood of events from becoming a flood of log lines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.logger import Logger
+
+__all__ = ["LogRation"]
+
+_log = Logger()
+
+
+class LogRation:
+    """Says whether one more line of a kind may be written; what is left out is counted and told later.
+
+    Args:
+        seconds: The time, in seconds.
+        rate: Lines of a kind per second, on average.
+        burst: Lines of a kind at once.
+    """
+
+    def __init__(self, seconds: Callable[[], float], rate: float = 20, burst: float = 200) -> None:
+        self._seconds = seconds
+        self._rate = rate
+        self._burst = burst
+        self._kinds: dict[str, _Kind] = {}
+
+    def allows(self, kind: str) -> bool:
+        """Whether a line of this kind may be written now.
+
+        Args:
+            kind: One of the few words that the caller uses; never anything from outside.
+        """
+        now = self._seconds()
+        state = self._kinds.get(kind)
+        if state is None:
+            state = self._kinds[kind] = _Kind(self._burst, now)
+        state.lines = min(self._burst, state.lines + (now - state.at) * self._rate)
+        state.at = now
+        if state.lines < 1:
+            state.omitted += 1
+            return False
+        state.lines -= 1
+        if state.omitted:
+            _log.info("{count} lines about {kind} were left out", count=state.omitted, kind=kind)
+            state.omitted = 0
+        return True
+
+
+class _Kind:
+    """How many lines of a kind may be written, and how many were not."""
+
+    __slots__ = ("at", "lines", "omitted")
+
+    def __init__(self, lines: float, at: float) -> None:
+        self.lines = lines
+        self.at = at
+        self.omitted = 0

@@ -1,0 +1,39 @@
+"""Make text from outside fit for one line of a log."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["MOST_CHARACTERS", "safe"]
+
+MOST_CHARACTERS = 256
+
+# Control characters can end a line or drive a terminal, line and paragraph separators end lines for some
+# readers, bidirectional marks change the order in which a line is shown, invisible ones hide in it, and lone
+# surrogates cannot be written as UTF-8. The backslash is escaped too, so that an escape is never ambiguous.
+_UNSAFE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff\\\\]"
+)
+
+
+def safe(text: str, most: int = MOST_CHARACTERS) -> str:
+    """The text on one line, harmless to terminals, with everything unusual written as an escape.
+
+    Args:
+        text: Anything that came from outside: a room's name, a user id, a header.
+        most: Characters of it to keep; what is longer is cut and ends in ``...``.
+
+    Returns:
+        Text without control characters, separators of lines, bidirectional marks or lone surrogates.
+    """
+    kept = text if len(text) <= most else text[:most]
+    escaped = _UNSAFE.sub(_escape, kept)
+    return escaped if kept is text else escaped + "..."
+
+
+def _escape(match: re.Match[str]) -> str:
+    character = match[0]
+    if character == "\\":
+        return "\\\\"
+    number = ord(character)
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}"

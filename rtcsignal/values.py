@@ -1,0 +1,106 @@
+"""Values that cross layers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any
+
+__all__ = ["EMPTY", "Handshake", "Identity", "Message", "isName"]
+
+EMPTY: Mapping[str, Any] = MappingProxyType({})
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+
+
+def isName(value: str, most: int) -> bool:
+    """Whether `value` can be the name of a room or a user: 1 to `most` characters, none of them a control character.
+
+    Args:
+        value: Any text.
+        most: Longest name in characters; 0 for no limit.
+    """
+    return bool(value) and (not most or len(value) <= most) and _CONTROL.search(value) is None
+
+
+@dataclass(frozen=True)
+class Handshake:
+    """How a client asks for a namespace; what an authenticator judges.
+
+    Attributes:
+        namespace: The namespace asked for.
+        auth: The CONNECT packet's object (protocol 5), or the namespace's query (protocol 4).
+        query: Query of the request that opened the connection.
+        headers: Headers of that request, names in lower case.
+        address: IP address of the client, or "".
+        revision: Engine.IO revision: 3 for clients 1.x and 2.x, 4 for later ones.
+        secure: The connection came over TLS.
+    """
+
+    namespace: str
+    auth: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
+    query: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    headers: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    address: str = ""
+    revision: int = 4
+    secure: bool = False
+
+    @property
+    def origin(self) -> str | None:
+        """The Origin header: which page the client is."""
+        return self.headers.get("origin")
+
+    @property
+    def cookies(self) -> Mapping[str, str]:
+        """The cookies of the request that opened the connection; of a repeated name the first.
+
+        What other applications of the host have set, and however oddly, does not matter (RFC 6265 section 5.4).
+        """
+        cookies: dict[str, str] = {}
+        for part in self.headers.get("cookie", "").split(";"):
+            name, separator, value = part.partition("=")
+            if separator:
+                cookies.setdefault(name.strip(), value.strip().strip('"'))
+        return cookies
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who a client is, as an authenticator found.
+
+    Attributes:
+        userId: The only user id it may use; None lets it choose at each join.
+        roles: Words that policies understand.
+        claims: Whatever else is known.
+        expiresAt: Seconds since the epoch after which it is no longer so; None for never.
+    """
+
+    userId: str | None = None
+    roles: frozenset[str] = frozenset()
+    claims: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
+    expiresAt: float | None = None
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message on its way through a room, as message filters see it.
+
+    Attributes:
+        kind: ``offer``, ``answer``, ``candidate``, ``hangup`` or ``other``.
+        userId: The sender, as bound at its join.
+        targetUserId: The only user it is for; None for everybody in the room.
+        body: What was sent: a read-only mapping, or any other value, bytes included.
+        size: Length of what was sent, in bytes.
+    """
+
+    kind: str
+    userId: str
+    targetUserId: str | None
+    body: Any
+    size: int
+
+    def replace(self, **changes: Any) -> Message:
+        """The message with some attributes changed, ``body`` and ``targetUserId`` for instance."""
+        return replace(self, **changes)
