@@ -1,0 +1,166 @@
+"""HTTP exchanges as values: what a poll, a post or an upgrade asks, and what is answered.
+
+The engine answers requests as a function of these values, so it does not care whether twisted.web, the WebSocket
+port, a test or another process brings them.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from urllib.parse import parse_qsl
+
+from rtcsignal.engineio.origin import OriginRule
+
+__all__ = [
+    "BAD_METHOD",
+    "BAD_REQUEST",
+    "INTERNAL_ERROR",
+    "TOO_LARGE",
+    "UNKNOWN_SID",
+    "UNKNOWN_TRANSPORT",
+    "UNSUPPORTED_REVISION",
+    "Request",
+    "RequestError",
+    "Response",
+    "compressed",
+    "forbidden",
+    "parseQuery",
+    "withCors",
+]
+
+_COMPRESS_FROM = 1024
+_MOST_QUERY_FIELDS = 100
+
+
+def parseQuery(query: str) -> Mapping[str, str]:
+    """The fields of a query string; of a repeated field the first, as no client repeats one."""
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=_MOST_QUERY_FIELDS, errors="replace")
+    except ValueError:
+        pairs = []
+    fields: dict[str, str] = {}
+    for name, value in pairs:
+        fields.setdefault(name, value)
+    return MappingProxyType(fields)
+
+
+@dataclass(frozen=True)
+class Request:
+    """One HTTP request for the Engine.IO path.
+
+    Attributes:
+        method: ``GET``, ``POST``...
+        query: Fields of the query string.
+        headers: Names in lower case; a repeated header's values joined by a comma.
+        body: The whole body.
+        address: Where the client is: an IP address, or "" if there is none (a UNIX socket).
+        secure: It came over TLS.
+    """
+
+    method: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes = b""
+    address: str = ""
+    secure: bool = False
+
+
+@dataclass(frozen=True)
+class Response:
+    """One HTTP answer. `headers` lacks Content-Length, which the carrier adds."""
+
+    status: int
+    body: bytes = b""
+    headers: tuple[tuple[str, str], ...] = field(default=(("Content-Type", "text/plain; charset=UTF-8"),))
+
+    def plus(self, *headers: tuple[str, str]) -> Response:
+        """The same answer with more headers."""
+        return Response(self.status, self.body, self.headers + headers)
+
+
+class RequestError(Exception):
+    """A request cannot be served. Carries its reply, for both transports.
+
+    Attributes:
+        status: The HTTP status.
+        code: The Engine.IO error code.
+        message: Its text.
+    """
+
+    def __init__(self, status: int, code: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+
+    def response(self) -> Response:
+        """The answer to a polling request: code and message as JSON."""
+        body = json.dumps({"code": self.code, "message": self.message}, separators=(",", ":")).encode()
+        return Response(self.status, body, (("Content-Type", "application/json"),))
+
+    def upgradeResponse(self) -> Response:
+        """The answer to a WebSocket upgrade: the message alone, as servers of this protocol do it."""
+        return Response(self.status, self.message.encode(), (("Content-Type", "text/html"),))
+
+
+UNKNOWN_TRANSPORT = RequestError(400, 0, "Transport unknown")
+UNKNOWN_SID = RequestError(400, 1, "Session ID unknown")
+BAD_METHOD = RequestError(400, 2, "Bad handshake method")
+BAD_REQUEST = RequestError(400, 3, "Bad request")
+UNSUPPORTED_REVISION = RequestError(400, 5, "Unsupported protocol version")
+INTERNAL_ERROR = RequestError(500, 3, "Internal error")
+TOO_LARGE = Response(413, b"")
+
+
+def forbidden(message: str = "Forbidden", status: int = 403) -> RequestError:
+    """The application, or the rule on origins or addresses, says no."""
+    return RequestError(status, 4, message)
+
+
+def withCors(request: Request, response: Response, rule: OriginRule) -> Response:
+    """The answer with what a browser needs to hand it to a page of another origin, if the rule allows that origin."""
+    origin = request.headers.get("origin")
+    vary = ("Vary", "Origin")
+    if origin is None or not rule.allows(origin, request.headers.get("host", "")):
+        return response.plus(vary)
+    return response.plus(
+        ("Access-Control-Allow-Origin", origin), ("Access-Control-Allow-Credentials", "true"), vary
+    )
+
+
+def preflight(request: Request) -> Response:
+    """The answer to OPTIONS, before the headers of `withCors`."""
+    asked = request.headers.get("access-control-request-headers", "")
+    headers = [("Access-Control-Allow-Methods", "GET, POST, OPTIONS"), ("Access-Control-Max-Age", "600")]
+    if asked and asked.isascii() and asked.isprintable():
+        headers.append(("Access-Control-Allow-Headers", asked))
+    return Response(204, b"", tuple(headers))
+
+
+def compressed(request: Request, response: Response) -> Response:
+    """The answer with gzip or deflate, if it is long enough and the request accepts one of them."""
+    if len(response.body) < _COMPRESS_FROM or response.status != 200:
+        return response
+    accepted = _acceptedEncodings(request.headers.get("accept-encoding", ""))
+    if "gzip" in accepted:
+        encoding, body = "gzip", gzip.compress(response.body, 6, mtime=0)
+    elif "deflate" in accepted:
+        encoding, body = "deflate", zlib.compress(response.body, 6)
+    else:
+        return response
+    return Response(200, body, (*response.headers, ("Content-Encoding", encoding), ("Vary", "Accept-Encoding")))
+
+
+def _acceptedEncodings(header: str) -> set[str]:
+    """The names in an Accept-Encoding header (RFC 9110 section 12.5.3) whose weight is not 0."""
+    accepted = set()
+    for part in header.lower().split(","):
+        name, _, weight = part.partition(";")
+        if weight.strip().replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000"):
+            accepted.add(name.strip())
+    return accepted

@@ -1,0 +1,77 @@
+"""WebSocket frames (RFC 6455 section 5.2) as a server sends them, and messages encoded once for many receivers."""
+
+from __future__ import annotations
+
+from rtcsignal.engineio.packet import MESSAGE, Revision, encodeBase64, encodeBinary
+
+__all__ = ["Message", "binaryFrame", "textFrame"]
+
+_TEXT, _BINARY = b"\x81", b"\x82"
+
+
+def textFrame(payload: bytes) -> bytes:
+    """One unfragmented, unmasked text frame; `payload` is UTF-8."""
+    return _frame(_TEXT, payload)
+
+
+def binaryFrame(payload: bytes) -> bytes:
+    """One unfragmented, unmasked binary frame."""
+    return _frame(_BINARY, payload)
+
+
+def _frame(first: bytes, payload: bytes) -> bytes:
+    length = len(payload)
+    if length < 126:
+        return first + length.to_bytes(1, "big") + payload
+    if length < 65536:
+        return first + b"\x7e" + length.to_bytes(2, "big") + payload
+    return first + b"\x7f" + length.to_bytes(8, "big") + payload
+
+
+class Message:
+    """One message of the application: a text, and the binary messages that must follow it without a gap.
+
+    It is immutable and may be sent to any number of sessions; what their transports need is encoded once.
+
+    Attributes:
+        text: The text, without the Engine.IO packet type; None if there are only attachments.
+        attachments: Binary messages that belong to the text.
+        frame: The text as one WebSocket frame, or None if there are attachments (see `frames`).
+    """
+
+    __slots__ = ("_framesOf", "attachments", "frame", "text")
+
+    def __init__(self, text: str | None, attachments: tuple[bytes, ...] = ()) -> None:
+        self.text = text
+        self.attachments = attachments
+        self.frame = None if attachments or text is None else textFrame((MESSAGE + text).encode())
+        self._framesOf: dict[tuple[Revision, bool], bytes] | None = None
+
+    def frames(self, revision: Revision, base64: bool) -> bytes:
+        """The text and its attachments as consecutive WebSocket frames.
+
+        Args:
+            revision: The Engine.IO revision of the session.
+            base64: The client asked for binary as text on this WebSocket (``b64=1``).
+        """
+        if self.frame is not None:
+            return self.frame
+        if self._framesOf is None:
+            self._framesOf = {}
+        key = (revision, base64)
+        frames = self._framesOf.get(key)
+        if frames is None:
+            head = b"" if self.text is None else textFrame((MESSAGE + self.text).encode())
+            tail = (self._attachmentFrame(data, revision, base64) for data in self.attachments)
+            frames = self._framesOf[key] = head + b"".join(tail)
+        return frames
+
+    def packets(self) -> list[str | bytes]:
+        """The text and its attachments as packets of a polling payload."""
+        return [*self.attachments] if self.text is None else [MESSAGE + self.text, *self.attachments]
+
+    @staticmethod
+    def _attachmentFrame(data: bytes, revision: Revision, base64: bool) -> bytes:
+        if base64:
+            return textFrame(encodeBase64(data, revision).encode())
+        return binaryFrame(encodeBinary(data, revision))

@@ -1,0 +1,96 @@
+"""How sessions are watched. One object serves all sessions of a revision; a session holds only its next deadline.
+
+Revision 4: the server pings `interval` after the handshake and after each pong; no pong within `timeout` is the
+end. Any packet in between extends that once, because a large upload holds up the pong that waits behind it.
+
+Revision 3: the client pings, the server answers. `interval` + `timeout` without a ping is the end; any packet in
+between begins that time anew.
+
+An upgrade changes nothing here. Source: Engine.IO protocol, revisions 3 and 4, "Heartbeat" and "Timeouts".
+"""
+
+from __future__ import annotations
+
+from rtcsignal.engineio.deadlines import Deadline, DeadlineQueue, Deadlines
+from rtcsignal.engineio.packet import PING, PONG
+from rtcsignal.engineio.session import CloseReason, Session
+from rtcsignal.errors import ProtocolError
+
+__all__ = ["ClientHeartbeat", "ServerHeartbeat"]
+
+
+def _await(session: Session, answers: DeadlineQueue) -> None:
+    """The client has until the end of a deadline of `answers`."""
+    session.heard = False
+    session.deadline = answers.start(_late, (session, answers), _ended(session))
+
+
+def _late(watched: tuple[Session, DeadlineQueue]) -> None:
+    session, answers = watched
+    if not session.heard:
+        session.abort(CloseReason.PING_TIMEOUT)
+    elif session.revision == 3:
+        _await(session, answers)
+    else:
+        session.deadline = answers.start(_over, session, session.deadline)
+
+
+def _over(session: Session) -> None:
+    session.abort(CloseReason.PING_TIMEOUT)
+
+
+def _ended(session: Session) -> Deadline | None:
+    """End the session's deadline; if it has come by itself, it is returned."""
+    deadline = session.deadline
+    return deadline if deadline is not None and not deadline.cancel() else None
+
+
+class ServerHeartbeat:
+    """Revision 4: the server pings.
+
+    Args:
+        deadlines: Where deadlines come from.
+        interval: Seconds from a pong to the next ping.
+        timeout: Seconds to wait for a pong.
+    """
+
+    def __init__(self, deadlines: Deadlines, interval: float, timeout: float) -> None:
+        self._intervals = deadlines.after(interval)
+        self._timeouts = deadlines.after(timeout)
+
+    def start(self, session: Session) -> None:
+        _ended(session)
+        session.deadline = self._intervals.start(self._ping, session)
+
+    def received(self, session: Session, kind: str, data: str | bytes) -> None:
+        if kind != PONG:
+            raise ProtocolError("a client of revision 4 may not send this packet")
+        # A pong that nobody asked for moves nothing: it may neither start a second heartbeat nor put off the ping.
+        if session.deadline is not None and session.deadline.queue is self._timeouts:
+            self.start(session)
+
+    def _ping(self, session: Session) -> None:
+        _await(session, self._timeouts)
+        session.transport.sendPacket(PING)
+
+
+class ClientHeartbeat:
+    """Revision 3: the client pings.
+
+    Args:
+        deadlines: Where deadlines come from.
+        interval: Seconds from ping to ping that the client was told.
+        timeout: Seconds by which one may be late.
+    """
+
+    def __init__(self, deadlines: Deadlines, interval: float, timeout: float) -> None:
+        self._pings = deadlines.after(interval + timeout)
+
+    def start(self, session: Session) -> None:
+        _await(session, self._pings)
+
+    def received(self, session: Session, kind: str, data: str | bytes) -> None:
+        if kind != PING or not isinstance(data, str):
+            raise ProtocolError("a client of revision 3 may not send this packet")
+        _await(session, self._pings)
+        session.transport.sendPacket(PONG + data)

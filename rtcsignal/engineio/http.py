@@ -1,0 +1,336 @@
+"""Engine.IO requests that come through twisted.web, and a channel that is safe on the open internet.
+
+`SafeChannel` adds what twisted.web leaves open: absolute deadlines for headers and bodies (its own time-out begins
+anew with every byte), a limit on bodies, and the change to WebSocket on a connection that has carried other requests
+before, as proxies that keep connections open do it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IAddress, ISSLTransport, ITransport
+from twisted.internet.protocol import connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET, Site
+from twisted.web.server import Request as WebRequest
+
+from rtcsignal.engineio.deadlines import Deadline, Deadlines
+from rtcsignal.engineio.exchange import TOO_LARGE, Request, RequestError, Response, parseQuery, withCors
+from rtcsignal.engineio.httphead import Head
+from rtcsignal.engineio.polling import PollingTransport
+from rtcsignal.engineio.server import EngineServer
+
+__all__ = ["EngineResource", "HttpLimits", "SafeSite", "addressOf", "lastAnswer", "requestOf"]
+
+_log = Logger()
+_LINGER_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class HttpLimits:
+    """What one HTTP connection may cost. 0 switches a limit off.
+
+    Attributes:
+        headerBytes: Size of a request's line and headers together.
+        headerCount: Number of header lines.
+        headerSeconds: From the first byte to the end of the headers.
+        bodyBytes: Size of a body.
+        bodySeconds: From the end of the headers to the end of the body.
+        idleSeconds: A connection with nothing under way is kept so long.
+    """
+
+    headerBytes: int = 16_384
+    headerCount: int = 100
+    headerSeconds: float = 10.0
+    bodyBytes: int = 1_000_000
+    bodySeconds: float = 20.0
+    idleSeconds: float = 75.0
+
+
+def addressOf(transport: ITransport) -> str:
+    """The IP address of the other side, or "" if there is none (a UNIX socket)."""
+    return str(getattr(transport.getPeer(), "host", "") or "")
+
+
+def requestOf(head: Head, transport: ITransport) -> Request:
+    """The values of a request without a body."""
+    secure = ISSLTransport.providedBy(transport)
+    return Request(head.method, parseQuery(head.query), head.headers, b"", addressOf(transport), secure)
+
+
+class SafeRequest(WebRequest):
+    """A request whose body is counted while it comes.
+
+    Attributes:
+        post: What is to hear of the loss of this POST, if anything.
+    """
+
+    channel: SafeChannel
+    post: PollingTransport | None = None
+    _bodyBytes = 0
+
+    def handleContentChunk(self, data: bytes) -> None:
+        self._bodyBytes += len(data)
+        most = self.channel.limits.bodyBytes
+        if most and self._bodyBytes > most:
+            self.channel.refuse(TOO_LARGE)
+        elif not self.channel.isRefusing:
+            super().handleContentChunk(data)
+
+    def connectionLost(self, reason: Failure) -> None:
+        if self.post is not None:
+            self.post.postLost()
+            self.post = None
+        super().connectionLost(reason)
+
+
+class SafeChannel(HTTPChannel):
+    """An HTTP connection with absolute deadlines and a limit on bodies.
+
+    Attributes:
+        site: The site; it holds the limits and the engines.
+        isRefusing: It has been answered before its time; whatever still comes is ignored.
+    """
+
+    site: SafeSite
+    transport: Any  # TCP, TLS or UNIX: what we need is common to all, but to no interface
+    requests: list[SafeRequest]
+    _deadline: Deadline | None = None
+    isRefusing = False
+
+    @property
+    def limits(self) -> HttpLimits:
+        return self.site.limits
+
+    def dataReceived(self, data: bytes) -> None:
+        if self.isRefusing:
+            return
+        if self._deadline is None and not self._handlingRequest:
+            self._await(self.limits.headerSeconds)
+        super().dataReceived(data)
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        """A line is longer than all headers together may be."""
+        self.refuse(Response(431))
+
+    def rawDataReceived(self, data: bytes) -> None:
+        if not self.isRefusing:
+            super().rawDataReceived(data)
+
+    def allHeadersReceived(self) -> None:
+        self._await(self.limits.bodySeconds)
+        most = self.limits.bodyBytes
+        if most and self.length is not None and self.length > most:
+            self.refuse(TOO_LARGE)
+            return
+        if self._command == b"POST":
+            self._postStarted()
+        if not self.isRefusing:
+            super().allHeadersReceived()
+
+    def allContentReceived(self) -> None:
+        if self.isRefusing:
+            return
+        self._await(0)
+        head = self._head()
+        if head.wantsWebSocket and head.path in self.site.engines:
+            self._switchToWebSocket(head)
+            return
+        self.requests[-1].post = None
+        super().allContentReceived()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._await(0)
+        super().connectionLost(reason)
+
+    def writeHeaders(self, version: bytes, code: bytes, reason: bytes, headers: Any) -> None:
+        headers.removeHeader(b"server")
+        super().writeHeaders(version, code, reason, headers)
+
+    def refuse(self, response: Response) -> None:
+        """Answer before the whole request has come, and hang up.
+
+        Reading goes on for a moment: to close a socket with unread data would destroy the answer on its way.
+        """
+        if self.isRefusing:
+            return
+        self.isRefusing = True
+        for request in self.requests:
+            if request.post is not None:
+                request.post.postRefused()
+                request.post = None
+        self.clearLineBuffer()
+        self.setTimeout(None)
+        head = self._head() if self.requests else None
+        if head is not None and head.path in self.site.engines:
+            response = withCors(requestOf(head, self.transport), response, self.site.engines[head.path].options.origins)
+        self.transport.write(lastAnswer(response))
+        self.transport.unregisterProducer()
+        halfClose = getattr(self.transport, "loseWriteConnection", self.transport.loseConnection)
+        halfClose()
+        self._await(_LINGER_SECONDS)
+
+    def _await(self, seconds: float) -> None:
+        """Hang up in `seconds`; 0 for no deadline."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._deadline = self.site.deadlines.after(seconds).start(SafeChannel._late, self) if seconds else None
+
+    def _late(self) -> None:
+        self._deadline = None
+        _log.debug("an HTTP request took too long")
+        self.transport.abortConnection()
+
+    def _head(self) -> Head:
+        path, _, query = self._path.decode("latin-1").partition("?")
+        return Head(self._command.decode("latin-1"), path, query, _headersOf(self.requests[-1]))
+
+    def _postStarted(self) -> None:
+        head = self._head()
+        engine = self.site.engines.get(head.path)
+        if engine is None:
+            return
+        try:
+            self.requests[-1].post = engine.postStarted(requestOf(head, self.transport))
+        except RequestError as error:
+            self.refuse(error.response())
+
+    def _switchToWebSocket(self, head: Head) -> None:
+        transport, request = self.transport, self.requests.pop()
+        lines = [b" ".join((self._command, self._path, self._version))]
+        for name, values in request.requestHeaders.getAllRawHeaders():
+            lines.extend(name + b": " + value for value in values)
+        rest = self.clearLineBuffer()
+        self.setTimeout(None)
+        transport.unregisterProducer()
+        self.site.switchToWebSocket(transport, head, b"\r\n".join(lines), rest)
+
+
+class SafeSite(Site):
+    """A site whose channels are safe.
+
+    Args:
+        root: The resources.
+        limits: What a connection may cost.
+        deadlines: Where deadlines come from.
+        engines: The Engine.IO servers on this port, by path.
+        switchToWebSocket: Called with transport, head, the head's bytes and what came behind it, when a connection
+            turns into a WebSocket.
+    """
+
+    protocol = SafeChannel  # type: ignore[assignment]
+    requestFactory = SafeRequest
+
+    def __init__(
+        self,
+        root: Resource,
+        limits: HttpLimits,
+        deadlines: Deadlines,
+        engines: Mapping[str, EngineServer],
+        switchToWebSocket: Callable[[ITransport, Head, bytes, bytes], None],
+    ) -> None:
+        super().__init__(root, requestFactory=SafeRequest, timeout=limits.idleSeconds or None, reactor=deadlines.clock)
+        self.limits = limits
+        self.deadlines = deadlines
+        self.engines = engines
+        self.switchToWebSocket = switchToWebSocket
+
+    def buildProtocol(self, addr: IAddress | None) -> SafeChannel:  # type: ignore[override]
+        channel: Any = super().buildProtocol(addr)
+        channel.maxHeaders = self.limits.headerCount or channel.maxHeaders
+        channel.totalHeadersSize = channel.MAX_LENGTH = self.limits.headerBytes or channel.totalHeadersSize
+        return cast(SafeChannel, channel)
+
+    def log(self, request: object) -> None:
+        """No access log: a poll is not news."""
+
+
+class EngineResource(Resource):
+    """Brings the requests of twisted.web to an Engine.IO server.
+
+    Args:
+        engine: The server.
+    """
+
+    isLeaf = True
+
+    def __init__(self, engine: EngineServer) -> None:
+        super().__init__()
+        self._engine = engine
+
+    def render(self, request: SafeRequest) -> Any:
+        if request.path.decode("latin-1") != self._engine.options.path:
+            _write(request, Response(404, b"Not found"))
+            return NOT_DONE_YET
+        result = self._engine.handle(self._values(request))
+        if isinstance(result, Deferred):
+            request.notifyFinish().addErrback(lambda _: result.cancel())
+            result.addCallback(lambda response: _write(request, response))
+            result.addErrback(_failed, request)
+        else:
+            _write(request, result)
+        return NOT_DONE_YET
+
+    @staticmethod
+    def _values(request: SafeRequest) -> Request:
+        _, _, query = request.uri.decode("latin-1").partition("?")
+        body = request.content.read() if request.content is not None else b""
+        return Request(
+            request.method.decode("latin-1"),
+            parseQuery(query),
+            _headersOf(request),
+            body,
+            addressOf(request.channel.transport),
+            request.isSecure(),
+        )
+
+
+def lastAnswer(response: Response) -> bytes:
+    """A whole answer after which the connection is closed, for where twisted.web does not write it."""
+    lines = [f"HTTP/1.1 {response.status} {_REASONS.get(response.status, 'Error')}"]
+    lines.extend(f"{name}: {value}" for name, value in response.headers)
+    lines.extend((f"Content-Length: {len(response.body)}", "Connection: close", "", ""))
+    return "\r\n".join(lines).encode("latin-1") + response.body
+
+
+_REASONS = {
+    400: "Bad Request",
+    403: "Forbidden",
+    408: "Request Timeout",
+    413: "Content Too Large",
+    429: "Too Many Requests",
+    431: "Request Header Fields Too Large",
+    503: "Service Unavailable",
+}
+
+
+def _headersOf(request: WebRequest) -> Mapping[str, str]:
+    return {
+        name.decode("latin-1").lower(): b", ".join(values).decode("latin-1")
+        for name, values in request.requestHeaders.getAllRawHeaders()
+    }
+
+
+def _failed(failure: Failure, request: SafeRequest) -> None:
+    """A poll of a client that has gone away, or a fault of ours."""
+    if failure.check(CancelledError) is None:
+        _log.failure("a request could not be answered", failure)
+        request.channel.transport.abortConnection()
+
+
+def _write(request: SafeRequest, response: Response) -> None:
+    reason = _REASONS.get(response.status)
+    request.setResponseCode(response.status, reason.encode() if reason else None)
+    for name, value in response.headers:
+        request.responseHeaders.addRawHeader(name.encode("latin-1"), value.encode("latin-1"))
+    if response.status != 204:
+        request.responseHeaders.setRawHeaders(b"content-length", [b"%d" % len(response.body)])
+    request.write(response.body)
+    request.finish()

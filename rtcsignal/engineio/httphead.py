@@ -1,0 +1,76 @@
+"""The head of an HTTP/1.1 request: request line and headers, strictly. Source: RFC 9112 sections 3 and 5."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+__all__ = ["BadHead", "Head", "parseHead"]
+
+_REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([\x21-\x7e]+) HTTP/1\.([01])")
+_HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]++):([^\x00-\x08\x0a-\x1f\x7f]*+)")
+
+
+class BadHead(ValueError):
+    """It is not the head of a request that we answer.
+
+    Attributes:
+        status: The HTTP status that says why.
+    """
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Head:
+    """A request line and headers.
+
+    Attributes:
+        method: As it came.
+        path: The target without its query.
+        query: The query string, without the question mark.
+        headers: Names in lower case; a repeated header's values joined by a comma.
+    """
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+
+    @property
+    def wantsWebSocket(self) -> bool:
+        """It is a WebSocket opening handshake (RFC 6455 section 4.1), as far as a dispatcher must know."""
+        upgrades = self.headers.get("upgrade", "").lower().split(",")
+        connection = self.headers.get("connection", "").lower().split(",")
+        return "websocket" in map(str.strip, upgrades) and "upgrade" in map(str.strip, connection)
+
+
+def parseHead(block: bytes, mostHeaders: int) -> Head:
+    """Read the head of a request.
+
+    Args:
+        block: Everything up to and without the empty line.
+        mostHeaders: More header lines than this are refused; 0 for no limit.
+
+    Raises:
+        BadHead: It is malformed, or has too many headers.
+    """
+    first, *lines = block.split(b"\r\n")
+    match = _REQUEST_LINE.fullmatch(first)
+    if match is None:
+        raise BadHead(400)
+    if mostHeaders and len(lines) > mostHeaders:
+        raise BadHead(431)
+    headers: dict[str, str] = {}
+    for line in lines:
+        header = _HEADER.fullmatch(line)
+        if header is None:
+            raise BadHead(400)
+        name, value = header[1].decode("ascii").lower(), header[2].strip(b" \t").decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    path, _, query = match[2].decode("ascii").partition("?")
+    return Head(match[1].decode("ascii"), path, query, MappingProxyType(headers))

@@ -1,0 +1,44 @@
+"""What an Engine.IO server can be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from rtcsignal.engineio.origin import OriginRule
+
+__all__ = ["EngineOptions"]
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """Settings of an Engine.IO server. Times are in seconds, sizes in bytes; 0 switches a limit off.
+
+    Attributes:
+        path: Where it is mounted, with a slash at both ends.
+        transports: Those that are offered: ``polling``, ``websocket``.
+        pingInterval: Time between heartbeats.
+        pingTimeout: How long an answer to one may take.
+        upgradeTimeout: How long an upgrade from polling to WebSocket may take.
+        closeTimeout: How long a closed session waits for the poll that tells its client.
+        cookie: Name of a cookie that holds the session id, set by the handshake; None for none.
+        origins: Which pages may connect.
+        maxPayload: Largest message and largest POST body.
+        maxPackets: Most packets in one POST body.
+        sendQueue: Most bytes that wait for a client that does not read; beyond, it is disconnected.
+        sessionsPerAddress: Most sessions of one IP address.
+        fast: Use the fast path for WebSocket traffic (see `fastlane` and `outbox`).
+    """
+
+    path: str = "/socket.io/"
+    transports: tuple[str, ...] = ("polling", "websocket")
+    pingInterval: float = 25.0
+    pingTimeout: float = 20.0
+    upgradeTimeout: float = 10.0
+    closeTimeout: float = 30.0
+    cookie: str | None = None
+    origins: OriginRule = field(default_factory=OriginRule)
+    maxPayload: int = 1_000_000
+    maxPackets: int = 1_000
+    sendQueue: int = 1_048_576
+    sessionsPerAddress: int = 200
+    fast: bool = True

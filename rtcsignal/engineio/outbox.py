@@ -1,0 +1,83 @@
+"""Fast path, sending: everything for one receiver in one turn of the reactor goes out in one system call.
+
+Replaces ``transport.write()`` for each frame, which costs two epoll calls and another turn for each. Frames are
+collected per connection; one timer flushes all connections that have some. `sendNow` then hands the bytes to the
+socket at once, as long as the transport itself has nothing queued; the rest, and every error, is left to the
+transport. It knows three private names of twisted.internet.abstract.FileDescriptor: a contract test fails when they
+change, and `canSendNow` lets every other kind of transport (TLS, UNIX sockets, wrappers) take the ordinary way.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.tcp import Server
+
+__all__ = ["Flusher", "canSendNow", "sendNow"]
+
+_NEEDED = ("dataBuffer", "_tempDataBuffer", "_writeDisconnected", "disconnecting", "connected", "socket")
+
+
+class Flushable(Protocol):
+    """A connection with frames to send."""
+
+    def flush(self) -> None:
+        """Send them."""
+
+
+class Flusher:
+    """Flushes connections at the end of the turn in which they got something to send.
+
+    Args:
+        clock: Tells the end of the turn.
+    """
+
+    __slots__ = ("_clock", "_waiting")
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        self._waiting: list[Flushable] = []
+
+    def add(self, connection: Flushable) -> None:
+        """A connection has got its first frame of this turn."""
+        if not self._waiting:
+            self._clock.callLater(0, self._flush)
+        self._waiting.append(connection)
+
+    def _flush(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for connection in waiting:
+            connection.flush()
+
+
+def canSendNow(transport: Any) -> bool:
+    """Whether `sendNow` knows this kind of transport."""
+    return type(transport) is Server and all(hasattr(transport, name) for name in _NEEDED)
+
+
+def sendNow(transport: Any, data: bytes) -> None:
+    """Write at once what the socket takes, and queue the rest. Errors surface later, in the reactor's turn.
+
+    Args:
+        transport: One for which `canSendNow`.
+        data: Not empty.
+    """
+    if (
+        transport.dataBuffer
+        or transport._tempDataBuffer
+        or transport.disconnecting
+        or transport._writeDisconnected
+        or not transport.connected
+    ):
+        transport.write(data)
+        return
+    try:
+        sent = transport.socket.send(data)
+    except BlockingIOError:
+        sent = 0
+    except OSError:
+        transport.write(data)
+        return
+    if sent < len(data):
+        transport.write(data[sent:])

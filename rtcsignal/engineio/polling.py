@@ -1,0 +1,309 @@
+"""The long-polling transport: a GET waits for packets, a POST brings them. Requests and answers are values.
+
+At most one poll and one post run at a time; an overlapping one closes the session, because it means that two
+clients share an id or that one has lost track. What is sent while no poll waits is kept, up to a limit. Packets
+sent in one turn of the reactor leave in one answer.
+Source: Engine.IO protocol, "HTTP long-polling" and "Upgrade".
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.task import deferLater
+
+from rtcsignal.engineio.deadlines import Deadline, DeadlineQueue
+from rtcsignal.engineio.exchange import BAD_REQUEST, Request, Response, compressed, parseQuery
+from rtcsignal.engineio.frames import Message
+from rtcsignal.engineio.options import EngineOptions
+from rtcsignal.engineio.packet import CLOSE, NOOP, Packet
+from rtcsignal.engineio.payload import (
+    BINARY_TYPE,
+    TEXT_TYPE,
+    decodePayload,
+    decodeTextPayload,
+    encodePayload,
+)
+from rtcsignal.engineio.session import CloseReason, Phase, Session
+from rtcsignal.errors import ProtocolError
+
+__all__ = ["PollingForm", "PollingTransport", "Probing"]
+
+_NO_STORE = ("Cache-Control", "no-store")
+_OVERLAP = Response(400, b"", (("Content-Type", "text/html"),))
+_POSTED = Response(200, b"ok", (("Content-Type", "text/html"), _NO_STORE))
+_NOT_DIGITS = re.compile("[^0-9]+")
+_ESCAPED_NEWLINE = re.compile(r"(\\)?\\n")
+
+
+@dataclass(frozen=True)
+class PollingForm:
+    """How a client wants its polls answered, as its handshake said.
+
+    Attributes:
+        base64: Binary as text only (``b64=1``, or JSONP).
+        callback: Number of its JSONP callback, digits only; None without JSONP.
+    """
+
+    base64: bool = False
+    callback: str | None = None
+
+    @classmethod
+    def of(cls, request: Request) -> PollingForm:
+        """The form that a handshake asks for."""
+        index = request.query.get("j")
+        callback = None if index is None else _NOT_DIGITS.sub("", index)
+        return cls(callback is not None or request.query.get("b64") in ("1", "true"), callback)
+
+    def response(self, payload: str | bytes) -> Response:
+        """The answer that carries a payload."""
+        if isinstance(payload, bytes):
+            return Response(200, payload, (("Content-Type", BINARY_TYPE), _NO_STORE))
+        if self.callback is None:
+            return Response(200, payload.encode(), (("Content-Type", TEXT_TYPE), _NO_STORE))
+        # A JSON string is a JavaScript string: with ASCII only, U+2028 and U+2029 are escaped as well. The slash
+        # is escaped so that no text can look like the end of a script element.
+        literal = json.dumps(payload).replace("</", "<\\/")
+        script = f"___eio[{self.callback}]({literal});".encode()
+        headers = (("Content-Type", "text/javascript; charset=UTF-8"), ("X-Content-Type-Options", "nosniff"))
+        return Response(200, script, (*headers, _NO_STORE))
+
+
+class Probing(Protocol):
+    """A WebSocket that is about to take over from polling."""
+
+    def sessionClosed(self) -> None:
+        """The session ended before the upgrade did."""
+
+
+class PollingTransport:
+    """Carries a session by polls and posts.
+
+    Args:
+        session: The session.
+        form: How its polls are answered.
+        options: Limits.
+        linger: For the deadline of the last poll.
+
+    Attributes:
+        probe: The WebSocket that tries to take over, or None.
+    """
+
+    __slots__ = (
+        "_clock",
+        "_flushing",
+        "_form",
+        "_linger",
+        "_lingering",
+        "_options",
+        "_outbox",
+        "_pause",
+        "_poll",
+        "_posting",
+        "_queued",
+        "_session",
+        "probe",
+    )
+
+    def __init__(
+        self,
+        session: Session,
+        form: PollingForm,
+        options: EngineOptions,
+        linger: DeadlineQueue,
+        clock: IReactorTime,
+    ) -> None:
+        self.probe: Probing | None = None
+        self._session = session
+        self._form = form
+        self._options = options
+        self._linger = linger
+        self._clock = clock
+        self._outbox: list[str | bytes] = []
+        self._queued = 0
+        self._poll: tuple[Request, Deferred[Response]] | None = None
+        self._posting = False
+        self._pause = 0.0
+        self._flushing: IDelayedCall | None = None
+        self._lingering: Deadline | None = None
+
+    def send(self, message: Message) -> None:
+        for packet in message.packets():
+            self._put(packet)
+
+    def sendPacket(self, text: str) -> None:
+        self._put(text)
+
+    def close(self, reason: CloseReason) -> None:
+        """A waiting poll is told now; the next one is, if it comes in time and the session still has its sid."""
+        if self.probe is not None:
+            self.probe.sessionClosed()
+        if self._poll is not None:
+            self._outbox.append(CLOSE)
+            self._answer()
+            self._finish()
+        elif self._session.phase is Phase.CLOSING:
+            self._lingering = self._linger.start(PollingTransport._finish, self)
+        else:
+            self._forget()
+
+    def clientClosed(self) -> None:
+        if self._poll is not None:
+            self._outbox = [NOOP]
+            self._answer()
+        if self.probe is not None:
+            self.probe.sessionClosed()
+        self._forget()
+
+    def pauseReading(self, seconds: float) -> None:
+        """The answer to the running post is held back so long; the client sends nothing before it has it."""
+        self._pause = max(self._pause, seconds)
+
+    def handshake(self, request: Request) -> Response:
+        """The answer to the handshake: whatever has been sent so far."""
+        return self._response(request, self._take())
+
+    def poll(self, request: Request) -> Response | Deferred[Response]:
+        """A GET.
+
+        Returns:
+            The answer, at once if there is something to say. Cancelling the Deferred means that the client has
+            gone away.
+        """
+        if self._poll is not None:
+            self._session.abort(CloseReason.TRANSPORT_ERROR)
+            return _OVERLAP
+        if self._session.phase is Phase.CLOSING:
+            response = self._response(request, [*self._take(), CLOSE])
+            self._finish()
+            return response
+        if self._outbox:
+            return self._response(request, self._take())
+        if self._session.phase is Phase.UPGRADING:
+            return self._response(request, [NOOP])
+        answer: Deferred[Response] = Deferred(lambda _: self._pollLost())
+        self._poll = (request, answer)
+        return answer
+
+    def releasePoll(self) -> None:
+        """The upgrade waits for the poll to end: answer it, with a noop if there is nothing else."""
+        if self._poll is not None:
+            if not self._outbox:
+                self._outbox.append(NOOP)
+            self._answer()
+
+    def takeAll(self) -> list[str | bytes]:
+        """The upgrade is done: everything that was not sent, in order. The transport is not used any more."""
+        self.releasePoll()
+        packets = self._take()
+        self._forget()
+        return packets
+
+    def postStarted(self) -> None:
+        """The headers of a POST have come.
+
+        Raises:
+            RequestError: Another one is running; the session is closed for it.
+        """
+        if self._posting:
+            self._session.abort(CloseReason.TRANSPORT_ERROR)
+            raise BAD_REQUEST
+        self._posting = True
+
+    def postLost(self) -> None:
+        """The connection of a POST broke before its body was complete."""
+        self._posting = False
+        if self._session.transport is self:  # else a WebSocket carries the session by now
+            self._session.abort(CloseReason.TRANSPORT_ERROR)
+
+    def postRefused(self) -> None:
+        """The POST was too large, or too slow; the session goes on."""
+        self._posting = False
+
+    def post(self, request: Request) -> Response | Deferred[Response]:
+        """The whole of a POST for which `postStarted` was called."""
+        session = self._session
+        try:
+            for packet in self._packets(request):
+                session.packetReceived(packet)
+        except ProtocolError:
+            self._posting = False
+            session.abort(CloseReason.PARSE_ERROR)
+            return BAD_REQUEST.response()
+        pause, self._pause = self._pause, 0.0
+        if not pause:
+            self._posting = False
+            return _POSTED
+        return deferLater(self._clock, pause, lambda: _POSTED).addBoth(self._postEnded)
+
+    def _postEnded(self, result: Response) -> Response:
+        self._posting = False
+        return result
+
+    def _packets(self, request: Request) -> Iterator[Packet]:
+        most, revision = self._options.maxPackets, self._session.revision
+        contentType = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if self._form.callback is not None and contentType == "application/x-www-form-urlencoded":
+            try:
+                form = request.body.decode("ascii")
+            except UnicodeDecodeError as error:
+                raise ProtocolError("form is not ASCII") from error
+            return decodeTextPayload(_unescaped(parseQuery(form).get("d", "")), revision, most)
+        return decodePayload(request.body, revision, contentType == BINARY_TYPE, most)
+
+    def _put(self, packet: str | bytes) -> None:
+        self._outbox.append(packet)
+        self._queued += len(packet)
+        limit = self._options.sendQueue
+        if limit and self._queued > limit:
+            # Not now: whoever sends may be in the middle of a room.
+            self._clock.callLater(0, self._session.close, CloseReason.SLOW_CONSUMER)
+            self._outbox, self._queued = [], 0
+        elif self._poll is not None and self._flushing is None:
+            self._flushing = self._clock.callLater(0, self._flush)
+
+    def _flush(self) -> None:
+        self._flushing = None
+        if self._poll is not None and self._outbox:
+            self._answer()
+
+    def _answer(self) -> None:
+        if self._poll is not None:
+            (request, answer), self._poll = self._poll, None
+            answer.callback(self._response(request, self._take()))
+
+    def _response(self, request: Request, packets: list[str | bytes]) -> Response:
+        payload = encodePayload(packets, self._session.revision, self._form.base64)
+        return compressed(request, self._form.response(payload))
+
+    def _take(self) -> list[str | bytes]:
+        packets, self._outbox, self._queued = self._outbox, [], 0
+        return packets
+
+    def _pollLost(self) -> None:
+        self._poll = None
+        self._session.abort(CloseReason.TRANSPORT_ERROR)
+
+    def _finish(self) -> None:
+        self._forget()
+        self._session.lost(CloseReason.FORCED)
+
+    def _forget(self) -> None:
+        self._outbox, self._queued = [], 0
+        if self._lingering is not None:
+            self._lingering.cancel()
+            self._lingering = None
+        if self._flushing is not None:
+            self._flushing.cancel()
+            self._flushing = None
+
+
+def _unescaped(text: str) -> str:
+    """Undo what JSONP clients do to line feeds: ``\\n`` means LF, ``\\\\n`` a backslash and an n."""
+    return _ESCAPED_NEWLINE.sub(lambda match: r"\n" if match[1] else "\n", text)

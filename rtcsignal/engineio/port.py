@@ -1,0 +1,206 @@
+"""One port for everything: look at the first request, keep a WebSocket, hand over the rest.
+
+`PortFactory` is the Autobahn factory that listens. A connection is met by a `Doorman`, which reads no further than
+the head of the first request. A WebSocket upgrade for one of the engines goes on in Autobahn; everything else is
+handed, with the bytes read so far, to a twisted.web site, which gives a connection back if an upgrade comes later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from autobahn.twisted.websocket import WebSocketServerFactory
+from twisted.internet.interfaces import (
+    IAddress,
+    IProtocol,
+    IProtocolNegotiationFactory,
+    IReactorTime,
+    ITransport,
+)
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+from twisted.web.resource import Resource
+from zope.interface import implementer
+
+from rtcsignal.engineio.deadlines import Deadline, Deadlines
+from rtcsignal.engineio.exchange import RequestError, Response, withCors
+from rtcsignal.engineio.http import HttpLimits, SafeSite, lastAnswer, requestOf
+from rtcsignal.engineio.httphead import BadHead, Head, parseHead
+from rtcsignal.engineio.outbox import Flusher
+from rtcsignal.engineio.server import EngineServer
+from rtcsignal.engineio.slim import frugalClass, quieten
+from rtcsignal.engineio.websocket import WebSocketLink
+
+__all__ = ["PortFactory", "configure"]
+
+_END = b"\r\n\r\n"
+_CLOSE_HANDSHAKE_SECONDS = 2
+
+
+class Doorman(Protocol):
+    """Meets a connection, reads the head of its first request, and passes it on.
+
+    Args:
+        factory: Where it may go.
+        address: The other side.
+    """
+
+    factory: PortFactory
+    transport: Any  # TCP, TLS or UNIX: what we need is common to all, but to no interface
+
+    def __init__(self, factory: PortFactory, address: IAddress | None) -> None:
+        self.factory = factory
+        self._address = address
+        self._received = bytearray()
+        self._deadline: Deadline | None = None
+
+    def connectionMade(self) -> None:
+        seconds = self.factory.limits.headerSeconds
+        if seconds:
+            self._deadline = self.factory.deadlines.after(seconds).start(Doorman._late, self)
+
+    def dataReceived(self, data: bytes) -> None:
+        start = max(0, len(self._received) - len(_END))
+        self._received += data
+        end = self._received.find(_END, start)
+        most = self.factory.limits.headerBytes
+        if most and (end if end >= 0 else len(self._received)) > most:
+            self.transport.write(lastAnswer(Response(431)))
+            self.transport.loseConnection()
+        elif end >= 0:
+            self._pass(bytes(self._received), end)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._cancel()
+
+    def _pass(self, received: bytes, end: int) -> None:
+        self._cancel()
+        factory, block = self.factory, received[:end]
+        try:
+            head = parseHead(block, factory.limits.headerCount)
+        except BadHead as error:
+            self.transport.write(lastAnswer(Response(error.status)))
+            self.transport.loseConnection()
+            return
+        if head.wantsWebSocket and head.path in factory.engines:
+            factory.switchToWebSocket(self.transport, head, block, received[end + len(_END) :])
+            return
+        channel = factory.site.buildProtocol(self._address)
+        _carryOn(self.transport, channel, received)
+
+    def _late(self) -> None:
+        self._deadline = None
+        self.transport.abortConnection()
+
+    def _cancel(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+
+@implementer(IProtocolNegotiationFactory)
+class PortFactory(WebSocketServerFactory):
+    """What listens: one port for WebSocket, polling and every other request.
+
+    Args:
+        engines: The Engine.IO servers.
+        root: The resources for everything else; the engines' own must be among them.
+        limits: What a connection may cost.
+        clock: The time.
+    """
+
+    protocol = WebSocketLink
+    noisy = False
+
+    def __init__(
+        self, engines: list[EngineServer], root: Resource, limits: HttpLimits, clock: IReactorTime
+    ) -> None:
+        super().__init__(reactor=clock, server=None)
+        self.engines: Mapping[str, EngineServer] = {engine.options.path: engine for engine in engines}
+        self.limits = limits
+        self.deadlines = Deadlines(clock)
+        self.site = SafeSite(root, limits, self.deadlines, self.engines, self.switchToWebSocket)
+        self._clock = clock
+        self._flusher = Flusher(clock)
+        configure(self, max((engine.options.maxPayload for engine in engines), default=0))
+        self._linkClasses = {path: self._linkClass(engine) for path, engine in self.engines.items()}
+        quieten()
+
+    def buildProtocol(self, addr: IAddress | None) -> Doorman:  # type: ignore[override]
+        return Doorman(self, addr)
+
+    def acceptableProtocols(self) -> list[bytes]:
+        """What TLS clients may negotiate (RFC 7301): HTTP/1.1 only, as with HTTP/2 there would be no WebSocket."""
+        return [b"http/1.1"]
+
+    def switchToWebSocket(self, transport: ITransport, head: Head, block: bytes, rest: bytes) -> None:
+        """Let a connection go on as a WebSocket, if its engine admits it.
+
+        Args:
+            transport: The connection.
+            head: The upgrade request.
+            block: The same as bytes, without the empty line.
+            rest: What came behind it.
+        """
+        engine = self.engines[head.path]
+        request = requestOf(head, transport)
+        try:
+            admission = engine.admitWebSocket(request)
+        except RequestError as error:
+            response = withCors(request, error.upgradeResponse(), engine.options.origins)
+            transport.write(lastAnswer(response))
+            transport.loseConnection()
+            return
+        link = self._linkClasses[head.path]()
+        link.admission = admission
+        _carryOn(transport, link, block + _END + rest)
+
+    def _linkClass(self, engine: EngineServer) -> type[WebSocketLink]:
+        return frugalClass(
+            WebSocketLink,
+            self,
+            clock=self._clock,
+            closed=engine.linkClosed,
+            fast=engine.options.fast,
+            flusher=self._flusher,
+            sendQueue=engine.options.sendQueue,
+        )
+
+
+def configure(factory: WebSocketServerFactory, maxPayload: int) -> None:
+    """Set the options of an Autobahn factory: every limit, and nothing that this server does itself.
+
+    Args:
+        factory: Builds `WebSocketLink`.
+        maxPayload: Largest message and frame, in bytes; 0 for no limit.
+    """
+    factory.setProtocolOptions(
+        versions=[13],
+        webStatus=False,
+        utf8validateIncoming=True,
+        maskServerFrames=False,
+        requireMaskedClientFrames=True,
+        applyMask=True,
+        maxFramePayloadSize=maxPayload,
+        maxMessagePayloadSize=maxPayload,
+        autoFragmentSize=0,
+        failByDrop=False,
+        echoCloseCodeReason=True,
+        openHandshakeTimeout=0,
+        closeHandshakeTimeout=_CLOSE_HANDSHAKE_SECONDS,
+        tcpNoDelay=True,
+        autoPingInterval=0,
+        allowedOrigins=["*"],
+        allowNullOrigin=True,
+        serveFlashSocketPolicy=False,
+    )
+
+
+def _carryOn(transport: ITransport, protocol: IProtocol, received: bytes) -> None:
+    """Make `protocol` the one that `transport` feeds, beginning with what has been received already."""
+    # A transport that wraps another one (TLS, the PROXY protocol) knows its protocol by another name.
+    name = "wrappedProtocol" if hasattr(transport, "wrappedProtocol") else "protocol"
+    setattr(transport, name, protocol)
+    protocol.makeConnection(transport)
+    protocol.dataReceived(received)

@@ -1,0 +1,349 @@
+"""An Engine.IO server: answers the requests for one path, and keeps the sessions.
+
+It takes requests as values (`Request`) and answers with values, whatever carries them. Order of the checks, status
+and texts are those of the protocol's reference server, except that a revision other than 3 and 4 is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+from rtcsignal.engineio.deadlines import Deadlines
+from rtcsignal.engineio.exchange import (
+    BAD_METHOD,
+    BAD_REQUEST,
+    INTERNAL_ERROR,
+    UNKNOWN_SID,
+    UNKNOWN_TRANSPORT,
+    UNSUPPORTED_REVISION,
+    Request,
+    RequestError,
+    Response,
+    forbidden,
+    preflight,
+    withCors,
+)
+from rtcsignal.engineio.heartbeat import ClientHeartbeat, ServerHeartbeat
+from rtcsignal.engineio.options import EngineOptions
+from rtcsignal.engineio.packet import OPEN, Revision
+from rtcsignal.engineio.polling import PollingForm, PollingTransport
+from rtcsignal.engineio.registry import Registry
+from rtcsignal.engineio.session import Application, CloseReason, Heartbeat, Phase, Session
+from rtcsignal.engineio.upgrade import Upgrade
+from rtcsignal.engineio.websocket import Admission, WebSocketLink, WebSocketTransport
+
+__all__ = ["EngineServer"]
+
+_log = Logger()
+_SID_BYTES = 16
+_FAREWELL_SECONDS = 0.05
+_REVISIONS: dict[str, Revision] = {"3": 3, "4": 4}
+
+
+def makeSid() -> str:
+    """A session id: 128 random bits, safe in a URL."""
+    return secrets.token_urlsafe(_SID_BYTES)
+
+
+class _Nobody:
+    """The application of a session until there is one."""
+
+    def textReceived(self, text: str) -> None:
+        """Cannot happen: nothing is received before there is an application."""
+
+    def binaryReceived(self, data: bytes) -> None:
+        """As `textReceived`."""
+
+    def sessionClosed(self, reason: CloseReason) -> None:
+        """There is nobody to tell."""
+
+
+_NOBODY = _Nobody()
+
+
+class EngineServer:
+    """Serves one path.
+
+    Args:
+        options: Settings and limits.
+        clock: The time.
+        connect: Called with each new session; returns what its messages are for. It may send at once.
+        admit: Called with each handshake; raises `RequestError` (see `forbidden`) to refuse it.
+        makeSid: Makes session ids.
+    """
+
+    def __init__(
+        self,
+        options: EngineOptions,
+        clock: IReactorTime,
+        connect: Callable[[Session], Application],
+        admit: Callable[[Request], None] | None = None,
+        makeSid: Callable[[], str] = makeSid,
+    ) -> None:
+        self.options = options
+        self.deadlines = Deadlines(clock)
+        self.registry = Registry(options.sessionsPerAddress)
+        self._clock = clock
+        self._connect = connect
+        self._admit = admit
+        self._makeSid = makeSid
+        self._polling: dict[str, PollingTransport] = {}
+        self._links: set[WebSocketLink] = set()
+        self._closed: Deferred[None] | None = None
+        self._giveUp: IDelayedCall | None = None
+        interval, timeout = options.pingInterval, options.pingTimeout
+        self._heartbeats: dict[Revision, Heartbeat] = {
+            3: ClientHeartbeat(self.deadlines, interval, timeout),
+            4: ServerHeartbeat(self.deadlines, interval, timeout),
+        }
+
+    def handle(self, request: Request) -> Response | Deferred[Response]:
+        """Answer a request that is not a WebSocket upgrade.
+
+        Returns:
+            The answer; a Deferred while a poll waits. Cancelling that means that the client has gone away.
+        """
+        self.deadlines.catchUp()
+        if request.method == "OPTIONS":
+            return withCors(request, preflight(request), self.options.origins)
+        try:
+            response = self._answer(request)
+        except RequestError as error:
+            response = error.response()
+        if isinstance(response, Deferred):
+            return response.addCallback(lambda late: withCors(request, late, self.options.origins))
+        return withCors(request, response, self.options.origins)
+
+    def postStarted(self, request: Request) -> PollingTransport | None:
+        """The headers of a POST have come, its body has not.
+
+        Returns:
+            What its loss is to be told to, or None if the session is not known.
+
+        Raises:
+            RequestError: Another post of the session is running.
+        """
+        try:
+            self._check(request, upgrade=False)
+        except RequestError:
+            return None  # `handle` will say so; the session has nothing to do with it
+        polling = self._polling.get(request.query.get("sid", ""))
+        if polling is not None:
+            polling.postStarted()
+        return polling
+
+    def admitWebSocket(self, request: Request) -> Admission:
+        """Check a WebSocket upgrade request before the 101.
+
+        Raises:
+            RequestError: It is refused.
+        """
+        self._check(request, upgrade=True)
+        base64 = request.query.get("b64") in ("1", "true")
+        sid = request.query.get("sid")
+        if sid is None:
+            return _Handshake(self, request, self._newSid(), self._revision(request), base64)
+        return _Takeover(self, self.registry.sessions[sid], base64)
+
+    def linkClosed(self, link: WebSocketLink) -> None:
+        """A WebSocket that was admitted and open is gone."""
+        self._links.discard(link)
+        self._checkClosed()
+
+    def close(self, seconds: float = 5.0) -> Deferred[None]:
+        """Take no more sessions, and end all in such a way that their clients come back by themselves.
+
+        Args:
+            seconds: Clients that have not heard of it by then are cut off.
+
+        Returns:
+            Fires when all are gone.
+        """
+        if self._closed is None:
+            self._closed = Deferred()
+            self._giveUp = self._clock.callLater(seconds, self._abandon)
+            for session in list(self.registry.sessions.values()):
+                session.close(CloseReason.SHUTDOWN)
+            self._checkClosed()
+        waiting: Deferred[None] = Deferred()
+        self._closed.addCallback(lambda _: waiting.callback(None))
+        return waiting
+
+    def _answer(self, request: Request) -> Response | Deferred[Response]:
+        self._check(request, upgrade=False)
+        sid = request.query.get("sid")
+        if sid is None:
+            return self._handshake(request)
+        polling = self._polling[sid]
+        if request.method == "GET":
+            return polling.poll(request)
+        if request.method == "POST":
+            return polling.post(request)
+        return Response(405, b"", (("Allow", "GET, POST, OPTIONS"),))
+
+    def _check(self, request: Request, upgrade: bool) -> None:
+        """The checks that all requests share, in the order of the reference server."""
+        transport = request.query.get("transport")
+        if transport not in self.options.transports:
+            raise UNKNOWN_TRANSPORT
+        origin = request.headers.get("origin")
+        if origin is not None:
+            if not origin.isprintable():
+                raise BAD_REQUEST
+            if not self.options.origins.allows(origin, request.headers.get("host", "")):
+                raise forbidden("Origin not allowed")
+        sid = request.query.get("sid")
+        if sid is not None:
+            if sid not in self.registry.sessions:
+                raise UNKNOWN_SID
+            if upgrade != (transport == "websocket") or (not upgrade and sid not in self._polling):
+                raise BAD_REQUEST
+            return
+        if request.method != "GET":
+            raise BAD_METHOD
+        if upgrade != (transport == "websocket"):
+            raise BAD_REQUEST
+        self._checkHandshake(request)
+
+    def _checkHandshake(self, request: Request) -> None:
+        if self._closed is not None:
+            raise forbidden("Server is shutting down", 503)
+        if self._admit is not None:
+            self._admit(request)
+        self._revision(request)
+        if not self.registry.hasPlaceFor(request.address):
+            _log.info("refused a connection of {address}: it has too many", address=request.address)
+            raise forbidden("Too many connections", 429)
+
+    @staticmethod
+    def _revision(request: Request) -> Revision:
+        revision = _REVISIONS.get(request.query.get("EIO", ""))
+        if revision is None:
+            raise UNSUPPORTED_REVISION
+        return revision
+
+    def _newSid(self) -> str:
+        return self._makeSid()
+
+    def _newSession(self, sid: str, revision: Revision, request: Request) -> Session:
+        session = Session(sid, revision, request, self._heartbeats[revision], self._gone)
+        self.registry.add(session)
+        return session
+
+    def _handshake(self, request: Request) -> Response:
+        session = self._newSession(self._newSid(), self._revision(request), request)
+        form = PollingForm.of(request)
+        linger = self.deadlines.after(self.options.closeTimeout)
+        polling = PollingTransport(session, form, self.options, linger, self._clock)
+        self._polling[session.sid] = polling
+        session.carriedBy(polling, Phase.POLLING)
+        upgrades = ["websocket"] if "websocket" in self.options.transports else []
+        self._begin(session, upgrades)
+        response = polling.handshake(request)
+        return response.plus(*self._cookie(session.sid).items())
+
+    def _begin(self, session: Session, upgrades: list[str]) -> None:
+        """Send the open packet, then let the application in: what it sends follows the open packet."""
+        options = self.options
+        opening = {
+            "sid": session.sid,
+            "upgrades": upgrades,
+            "pingInterval": round(options.pingInterval * 1000),
+            "pingTimeout": round(options.pingTimeout * 1000),
+            "maxPayload": options.maxPayload,
+        }
+        session.transport.sendPacket(OPEN + json.dumps(opening, separators=(",", ":")))
+        session.application = _NOBODY
+        try:
+            session.application = self._connect(session)
+        except Exception as error:
+            session.failed(error)
+            session.abort(CloseReason.FAILED)
+            raise INTERNAL_ERROR from error
+        if session.isOpen:
+            session.start()
+        _log.debug(
+            "session opened by {address}: {transport}, revision {revision}",
+            address=session.request.address,
+            transport=session.transportName,
+            revision=session.revision,
+        )
+
+    def _cookie(self, sid: str) -> dict[str, str]:
+        name = self.options.cookie
+        return {"Set-Cookie": f"{name}={sid}; Path=/; HttpOnly; SameSite=Lax"} if name else {}
+
+    def _upgraded(self, session: Session) -> None:
+        del self._polling[session.sid]
+        _log.debug("session upgraded by {address}", address=session.request.address)
+
+    def _gone(self, session: Session) -> None:
+        self.registry.remove(session)
+        self._polling.pop(session.sid, None)
+        self._checkClosed()
+
+    def _checkClosed(self) -> None:
+        if self._closed is None or self.registry.sessions or self._links:
+            return
+        if self._giveUp is not None:
+            giveUp, self._giveUp = self._giveUp, None
+            if giveUp.active():
+                giveUp.cancel()
+            # The last poll's answer has yet to leave.
+            self._clock.callLater(_FAREWELL_SECONDS, self._closed.callback, None)
+
+    def _abandon(self) -> None:
+        for session in list(self.registry.sessions.values()):
+            session.abort(CloseReason.SHUTDOWN)
+        for link in list(self._links):
+            link.drop()
+
+
+class _Handshake:
+    """Leave to open a session on a WebSocket."""
+
+    def __init__(
+        self, server: EngineServer, request: Request, sid: str, revision: Revision, base64: bool
+    ) -> None:
+        self.headers = server._cookie(sid)
+        self._server = server
+        self._request = request
+        self._sid = sid
+        self._revision = revision
+        self._base64 = base64
+
+    def opened(self, link: WebSocketLink) -> None:
+        server = self._server
+        server._links.add(link)
+        session = server._newSession(self._sid, self._revision, self._request)
+        session.carriedBy(WebSocketTransport(session, link, self._base64), Phase.WEBSOCKET)
+        try:
+            server._begin(session, [])
+        except RequestError:
+            pass  # the WebSocket has been closed and the log has a line
+
+
+class _Takeover:
+    """Leave to open a WebSocket for a session that exists."""
+
+    def __init__(self, server: EngineServer, session: Session, base64: bool) -> None:
+        self.headers: dict[str, str] = {}
+        self._server = server
+        self._session = session
+        self._base64 = base64
+
+    def opened(self, link: WebSocketLink) -> None:
+        server, session = self._server, self._session
+        server._links.add(link)
+        polling = server._polling.get(session.sid)
+        if polling is None or session.phase is not Phase.POLLING:
+            link.closeWith(1008)
+            return
+        timeouts = server.deadlines.after(server.options.upgradeTimeout)
+        Upgrade(session, polling, link, self._base64, timeouts, server._upgraded)

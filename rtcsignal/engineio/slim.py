@@ -1,0 +1,141 @@
+"""Fast path, connections: Autobahn's protocol without what an open connection never needs again.
+
+Opening and keeping a connection costs Autobahn three things that no option switches off, and each has its remedy:
+
+- it pretty-prints all options and colours values for debug lines that nobody sees: `quieten` makes these helpers of
+  its modules return at once;
+- it copies every option to every connection: `frugalClass` puts them on a class, which it then leaves alone;
+- it keeps the handshake, statistics, a validator and some forty flags with each connection: `SlimProtocol.slimDown`
+  drops the first, makes the others when they are asked for, and leaves flags to the class while they are unchanged.
+
+A contract test fails when names that are used here are gone; then connections are only larger and slower again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from autobahn.twisted import websocket as adapters
+from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
+from autobahn.websocket import protocol as core
+from autobahn.websocket.protocol import TrafficStats
+from autobahn.websocket.utf8validator import Utf8Validator
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+__all__ = ["SlimProtocol", "frugalClass", "quieten"]
+
+HELPERS = ("hltype", "hlval", "pformat")
+
+LAZY: dict[str, Callable[[], Any]] = {
+    "is_closed": Deferred,
+    "is_open": Deferred,
+    "send_queue": deque,
+    "trafficStats": TrafficStats,
+    "utf8validator": Utf8Validator,
+}
+
+DROPPED = frozenset(
+    (
+        "_transport_details",
+        "_wskey",
+        "admission",
+        "http_headers",
+        "http_request_data",
+        "http_request_host",
+        "http_request_params",
+        "http_request_path",
+        "http_request_uri",
+        "http_response_data",
+        "http_status_line",
+        "peer",
+        "websocket_extensions",
+        "websocket_extensions_in_use",
+        "websocket_origin",
+        "websocket_protocols",
+    )
+)
+
+_log = Logger()
+_MISSING = object()
+Link = TypeVar("Link", bound="SlimProtocol")
+
+
+def quieten() -> None:
+    """Make the formatting of Autobahn's debug lines cost nothing. They say less then, should one switch them on."""
+    for module in (core, adapters):
+        for name in HELPERS:
+            if hasattr(module, name):
+                setattr(module, name, _nothing)
+
+
+def _nothing(*arguments: Any, **options: Any) -> str:
+    return ""
+
+
+def frugalClass(base: type[Link], factory: WebSocketServerFactory, **shared: Any) -> type[Link]:
+    """A class of protocols that share what would be equal in all of them.
+
+    Args:
+        base: The protocol.
+        factory: Whose options they are.
+        shared: Further attributes.
+    """
+    options = {name: getattr(factory, name) for name in base.CONFIG_ATTRS}
+    attributes = {**options, "factory": factory, **shared}
+    # A function that is found on the class would be taken for a method.
+    return type(
+        base.__name__,
+        (base,),
+        {name: staticmethod(value) if callable(value) else value for name, value in attributes.items()},
+    )
+
+
+class HushedLog:
+    """Takes the place of Autobahn's logger: what it finds worth a warning is the client's doing, not ours.
+
+    A client that breaks rules a thousand times a second must not write a thousand lines.
+    """
+
+    def debug(self, *arguments: Any, **fields: Any) -> None:
+        """Dropped."""
+
+    def info(self, text: str = "", *arguments: Any, **fields: Any) -> None:
+        """Passed on, for the debug log."""
+        _log.debug("{message}", message=text)
+
+    warn = error = failure = critical = info
+    trace = debug
+
+
+class SlimProtocol(WebSocketServerProtocol):
+    """A WebSocket protocol that can be made small once it is open."""
+
+    log = HushedLog()
+
+    def __getattr__(self, name: str) -> Any:
+        make = LAZY.get(name)
+        if make is None:
+            raise AttributeError(name)
+        value = make()
+        setattr(self, name, value)
+        return value
+
+    def slimDown(self) -> None:
+        """Forget what an open connection does not need. To be called on the instances of a class of their own."""
+        kind = type(self)
+        kept = {}
+        for name, value in vars(self).items():
+            if name in DROPPED or name in LAZY:
+                continue
+            if value is None or type(value) in (bool, int) or value == b"":
+                default = getattr(kind, name, _MISSING)
+                if default is _MISSING:
+                    setattr(kind, name, value)
+                    continue
+                if default == value and type(default) is type(value):
+                    continue
+            kept[name] = value
+        self.__dict__ = kept

@@ -1,0 +1,102 @@
+"""The upgrade from polling to WebSocket: nothing lost, doubled or out of order.
+
+The client opens a WebSocket with its sid and sends ``2probe``; the server answers ``3probe``. From then on every poll
+is answered at once, because the client waits for its poll to end before it sends ``5``. What the server has to say
+meanwhile and no poll has taken goes out on the WebSocket behind the ``5``. A WebSocket that sends anything else, is
+lost or takes too long changes nothing for the session. Source: Engine.IO protocol, "Upgrade".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rtcsignal.engineio.deadlines import DeadlineQueue
+from rtcsignal.engineio.polling import PollingTransport
+from rtcsignal.engineio.session import Phase, Session
+from rtcsignal.engineio.websocket import WebSocketLink, WebSocketTransport
+
+__all__ = ["Upgrade"]
+
+_POLICY_VIOLATION = 1008
+
+
+class Upgrade:
+    """One attempt. It is the link's receiver until it ends.
+
+    Args:
+        session: The session, in `Phase.POLLING`.
+        polling: What carries it so far.
+        link: What shall carry it.
+        base64: Binary goes as text on the link.
+        timeouts: For the deadline of the attempt.
+        done: Called with the session when the link carries it.
+    """
+
+    __slots__ = ("_base64", "_deadline", "_done", "_link", "_polling", "_session")
+
+    def __init__(
+        self,
+        session: Session,
+        polling: PollingTransport,
+        link: WebSocketLink,
+        base64: bool,
+        timeouts: DeadlineQueue,
+        done: Callable[[Session], None],
+    ) -> None:
+        self._session = session
+        self._polling = polling
+        self._link = link
+        self._base64 = base64
+        self._done = done
+        self._deadline = timeouts.start(Upgrade._fail, self)
+        session.phase = Phase.PROBING
+        polling.probe = self
+        link.receiver = self
+
+    def textReceived(self, text: str) -> None:
+        phase = self._session.phase
+        if phase is Phase.PROBING and text == "2probe":
+            self._session.phase = Phase.UPGRADING
+            self._link.writeFrame(b"\x81\x063probe")
+            self._polling.releasePoll()
+        elif phase is Phase.UPGRADING and text == "5":
+            self._complete()
+        else:
+            self._fail()
+
+    def binaryReceived(self, data: bytes) -> None:
+        self._fail()
+
+    def linkLost(self) -> None:
+        self._withdraw()
+
+    def overflowed(self) -> None:
+        self._fail()
+
+    def sessionClosed(self) -> None:
+        """The session ended meanwhile."""
+        self._deadline.cancel()
+        self._polling.probe = None
+        self._link.closeWith(1000)
+
+    def _complete(self) -> None:
+        self._deadline.cancel()
+        self._polling.probe = None
+        transport = WebSocketTransport(self._session, self._link, self._base64)
+        packets = self._polling.takeAll()
+        self._session.carriedBy(transport, Phase.WEBSOCKET)
+        for packet in packets:
+            if isinstance(packet, str):
+                transport.sendPacket(packet)
+            else:
+                transport.sendBinary(packet)
+        self._done(self._session)
+
+    def _fail(self) -> None:
+        self._withdraw()
+        self._link.closeWith(_POLICY_VIOLATION)
+
+    def _withdraw(self) -> None:
+        self._deadline.cancel()
+        self._polling.probe = None
+        self._session.phase = Phase.POLLING

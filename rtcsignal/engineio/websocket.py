@@ -1,0 +1,336 @@
+"""The WebSocket transport: one packet a message, on top of Autobahn's implementation of RFC 6455.
+
+`WebSocketLink` is a connection that speaks WebSocket; whatever it is used for at the moment (a session, an upgrade
+that is being tried) is its receiver. `WebSocketTransport` carries a session on it.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
+from zope.interface import implementer
+
+from rtcsignal.engineio.fastlane import FastLane, TextReceiver
+from rtcsignal.engineio.frames import Message, binaryFrame, textFrame
+from rtcsignal.engineio.outbox import Flusher, canSendNow, sendNow
+from rtcsignal.engineio.packet import MESSAGE, decodeBinary, decodeText, encodeBase64, encodeBinary
+from rtcsignal.engineio.session import CloseReason, Session
+from rtcsignal.errors import ProtocolError
+
+__all__ = ["Admission", "Receiver", "WebSocketLink", "WebSocketTransport"]
+
+_OPEN: int = FastLane.STATE_OPEN
+_MOST_FRAGMENTS = 1_000
+_AFTER_HANDSHAKE_SECONDS = 0.01
+
+_CLOSE_CODES = {
+    CloseReason.SHUTDOWN: 1001,
+    CloseReason.PARSE_ERROR: 1002,
+    CloseReason.SLOW_CONSUMER: 1008,
+    CloseReason.FLOOD: 1008,
+    CloseReason.FAILED: 1011,
+}
+
+
+class Receiver(TextReceiver, Protocol):
+    """What a link is used for."""
+
+    def binaryReceived(self, data: bytes) -> None:
+        """A binary message; never raises."""
+
+    def linkLost(self) -> None:
+        """The connection is gone."""
+
+    def overflowed(self) -> None:
+        """The client does not read, and more waits for it than may. Never called while something is being sent."""
+
+
+class Admission(Protocol):
+    """Leave to open a WebSocket, given after all checks of the request."""
+
+    headers: dict[str, str]
+
+    def opened(self, link: WebSocketLink) -> None:
+        """The link is open: give it a receiver."""
+
+
+class _Sending(enum.Enum):
+    """What happens to frames."""
+
+    NOT_OPEN = "there are none yet"
+    HELD = "held until the client has seen the 101"
+    WRITTEN = "written to the transport"
+    NOW = "handed to the socket at once"
+
+
+@implementer(IPushProducer)
+class WebSocketLink(FastLane):
+    """One WebSocket connection.
+
+    Attributes:
+        admission: What it was let in for; set before the connection is made.
+        receiver: What it is used for; None if nobody listens.
+        clock: For pauses.
+        sendQueue: Most bytes that may wait for the client, beyond what the transport holds anyway; 0 for no limit.
+        flusher: Sends at the end of the turn what has come together in `frames`.
+        closed: Called with the link when it is gone, if it had been open.
+        frames: What is to be sent at the end of this turn. To add to it use `writeFrame`.
+    """
+
+    admission: Admission
+    clock: IReactorTime
+    transport: Any  # TCP, TLS or UNIX: what we need is common to all, but to no interface
+    receiver: Receiver | None = None
+    sendQueue = 0
+
+    flusher: Flusher
+    closed: Callable[[WebSocketLink], None]
+    frames: list[bytes]
+
+    _phase = _Sending.NOT_OPEN
+    _failed = False
+    _fragments = 0
+    _congested = False
+    _waiting = 0
+    _pause: IDelayedCall | None = None
+
+    def onConnect(self, request: Any) -> tuple[None, dict[str, str]]:
+        return None, self.admission.headers
+
+    def onOpen(self) -> None:
+        self._setNoDelay()
+        self.transport.registerProducer(self, True)
+        self.frames = []
+        self._phase = _Sending.HELD
+        # Some clients look for messages only after they have handled the 101: give it a packet of its own.
+        self.clock.callLater(_AFTER_HANDSHAKE_SECONDS, self._settle)
+        self.admission.opened(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        if not self._failed:
+            super().dataReceived(data)
+
+    def onMessageBegin(self, isBinary: bool) -> None:
+        self._fragments = 0
+        super().onMessageBegin(isBinary)
+
+    def onMessageFrameBegin(self, length: int) -> None:
+        # Each fragment costs far more than its bytes, which the limit on messages counts.
+        self._fragments += 1
+        if self._fragments > _MOST_FRAGMENTS:
+            self._fail_connection(1009, "too many fragments")
+        super().onMessageFrameBegin(length)
+
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:
+        receiver = self.receiver
+        if receiver is None:
+            return
+        if isBinary:
+            receiver.binaryReceived(payload)
+        else:
+            receiver.textReceived(payload.decode())
+
+    def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
+        if self._pause is not None:
+            self._pause.cancel()
+            self._pause = None
+        self._letGo()
+        if self._phase is not _Sending.NOT_OPEN:
+            self.closed(self)
+
+    def writeFrame(self, frame: bytes) -> None:
+        """Send whole frames at the end of this turn. Dropped when the connection is closing by then; never calls
+        back into the receiver."""
+        frames = self.frames
+        if not frames:
+            self.flusher.add(self)
+        frames.append(frame)
+
+    def flush(self) -> None:
+        """Send what has come together."""
+        frames = self.frames
+        if not frames or self._phase is _Sending.HELD:
+            return
+        data = frames[0] if len(frames) == 1 else b"".join(frames)
+        frames.clear()
+        if self.state != _OPEN:
+            return
+        if self._phase is _Sending.NOW:
+            sendNow(self.transport, data)
+        else:
+            self.transport.write(data)
+        if self._congested:
+            self._waiting += len(data)
+            if self.sendQueue and self._waiting > self.sendQueue and self.receiver is not None:
+                self.receiver.overflowed()
+
+    def closeWith(self, code: int) -> None:
+        """Begin the closing handshake; whatever comes is ignored from now on.
+
+        Args:
+            code: The close code (RFC 6455 section 7.4.1).
+        """
+        self.receiver = None
+        if self.state == _OPEN:
+            self.sendCloseFrame(code=code, isReply=False)
+
+    def drop(self) -> None:
+        """Cut the connection: the client would not read a farewell."""
+        self.receiver = None
+        self.transport.abortConnection()
+
+    def sendCloseFrame(self, code: int | None = None, reasonUtf8: bytes | None = None, isReply: bool = False) -> None:
+        # Also when Autobahn is the one that closes: what was sent before goes out before.
+        self._release()
+        self.flush()
+        super().sendCloseFrame(code, reasonUtf8, isReply)
+
+    def pauseReading(self, seconds: float) -> None:
+        """Take nothing from the client for so long from now. What has been read already is still handled."""
+        if self._pause is None:
+            self.transport.pauseProducing()
+            self._pause = self.clock.callLater(seconds, self._endPause)
+        else:
+            self._pause.reset(seconds)
+
+    def pauseProducing(self) -> None:
+        """The transport's buffer is full: count what is added, and take nothing more from who does not read."""
+        if not self._congested:  # transports say it again with every write
+            self._congested = True
+            self._waiting = 0
+            self.transport.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """The transport's buffer is empty again."""
+        self._congested = False
+        self._resumeReading()
+
+    def stopProducing(self) -> None:
+        """The transport is closed; `onClose` follows."""
+
+    def _closeConnection(self, abort: bool = False) -> None:
+        # A transport with a registered producer would wait for it before it closes.
+        self.transport.unregisterProducer()
+        super()._closeConnection(abort)
+
+    def _fail_connection(self, code: int = 1002, reason: str = "protocol error") -> None:
+        # Autobahn would go on reading frames from who breaks the rules until that one answers, and say nothing
+        # to us before. The half-close lets the close frame arrive although unread data may still be under way.
+        super()._fail_connection(code, reason)
+        if not self._failed:
+            self._failed = True
+            self._letGo()
+            halfClose = getattr(self.transport, "loseWriteConnection", None)
+            if halfClose is not None:
+                self.transport.unregisterProducer()
+                halfClose()
+
+    def _letGo(self) -> None:
+        """Nobody is interested in this connection any more."""
+        receiver, self.receiver = self.receiver, None
+        if receiver is not None:
+            receiver.linkLost()
+
+    def _setNoDelay(self) -> None:
+        # Autobahn's own attempt comes before it knows its options, fails, and is swallowed.
+        setNoDelay = getattr(self.transport, "setTcpNoDelay", None)
+        if setNoDelay is not None:
+            try:
+                setNoDelay(True)
+            except (OSError, AttributeError):
+                pass  # not a TCP socket
+
+    def _release(self) -> None:
+        if self._phase is _Sending.HELD:
+            self._phase = _Sending.NOW if self.fast and canSendNow(self.transport) else _Sending.WRITTEN
+            self.flush()
+
+    def _settle(self) -> None:
+        """The handshake is over, also for Autobahn."""
+        self._release()
+        if self.fast and self.state == _OPEN:
+            self.slimDown()
+
+    def _endPause(self) -> None:
+        self._pause = None
+        self._resumeReading()
+
+    def _resumeReading(self) -> None:
+        if not self._congested and self._pause is None:
+            self.transport.resumeProducing()
+
+
+class WebSocketTransport:
+    """Carries a session on a link.
+
+    Args:
+        session: The session.
+        link: The link, whose receiver this becomes.
+        base64: Binary goes as text (``b64=1`` of the WebSocket's request).
+    """
+
+    __slots__ = ("_base64", "_link", "_session")
+
+    def __init__(self, session: Session, link: WebSocketLink, base64: bool) -> None:
+        self._session = session
+        self._link = link
+        self._base64 = base64
+        link.receiver = self
+
+    def send(self, message: Message) -> None:
+        frame = message.frame
+        if frame is None:
+            frame = message.frames(self._session.revision, self._base64)
+        self._link.writeFrame(frame)
+
+    def sendPacket(self, text: str) -> None:
+        self._link.writeFrame(textFrame(text.encode()))
+
+    def sendBinary(self, data: bytes) -> None:
+        """Send one binary message that was queued by another transport."""
+        revision = self._session.revision
+        if self._base64:
+            self._link.writeFrame(textFrame(encodeBase64(data, revision).encode()))
+        else:
+            self._link.writeFrame(binaryFrame(encodeBinary(data, revision)))
+
+    def close(self, reason: CloseReason) -> None:
+        if reason in (CloseReason.SLOW_CONSUMER, CloseReason.PING_TIMEOUT):
+            self._link.drop()
+        else:
+            self._link.closeWith(_CLOSE_CODES.get(reason, 1000))
+
+    def clientClosed(self) -> None:
+        self._link.closeWith(1000)
+
+    def pauseReading(self, seconds: float) -> None:
+        self._link.pauseReading(seconds)
+
+    def textReceived(self, text: str) -> None:
+        session = self._session
+        if text[:1] == MESSAGE:
+            session.heard = True
+            try:
+                session.application.textReceived(text[1:])
+            except Exception as error:
+                session.failed(error)
+            return
+        try:
+            session.packetReceived(decodeText(text, session.revision))
+        except ProtocolError:
+            session.abort(CloseReason.PARSE_ERROR)
+
+    def binaryReceived(self, data: bytes) -> None:
+        try:
+            self._session.packetReceived(decodeBinary(data, self._session.revision))
+        except ProtocolError:
+            self._session.abort(CloseReason.PARSE_ERROR)
+
+    def linkLost(self) -> None:
+        self._session.lost(CloseReason.TRANSPORT_CLOSE)
+
+    def overflowed(self) -> None:
+        self._session.close(CloseReason.SLOW_CONSUMER)
