@@ -1,0 +1,224 @@
+"""A Socket.IO connection: one Engine.IO session, and the peers that its client has in the namespaces.
+
+Protocol 4 (Engine.IO 3): the server lets the client into ``/`` unasked. Protocol 5: the client asks for every
+namespace, and must have asked for one in time. Everything else is the same for both.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from rtcsignal.engineio.deadlines import Deadline
+from rtcsignal.engineio.exchange import parseQuery
+from rtcsignal.engineio.frames import Message
+from rtcsignal.engineio.session import CloseReason, Session
+from rtcsignal.errors import ConnectRefused, ProtocolError
+from rtcsignal.socketio import jsontext
+from rtcsignal.socketio.packet import (
+    ACK,
+    CONNECT,
+    CONNECT_ERROR,
+    DISCONNECT,
+    EVENT,
+    Decoder,
+    Packet,
+    encode,
+)
+from rtcsignal.socketio.peer import Event, Peer
+from rtcsignal.values import EMPTY, Handshake
+
+if TYPE_CHECKING:
+    from rtcsignal.socketio.server import SocketServer
+
+__all__ = ["Connection"]
+
+_log = Logger()
+_SID_BYTES = 15
+_UNKNOWN = ConnectRefused("Invalid namespace", legacy={"message": "Invalid namespace"})
+_TOO_MANY = ConnectRefused("Too many namespaces", legacy={"message": "Too many namespaces"})
+_INTERNAL = ConnectRefused("Internal error", legacy={"message": "Internal error"})
+
+
+class Connection:
+    """What the messages of a session are for, in a Socket.IO server.
+
+    Args:
+        server: The server.
+        session: The session.
+    """
+
+    __slots__ = ("_asked", "_bucket", "_deadline", "_decoder", "_peers", "_server", "_session", "_waiting")
+
+    def __init__(self, server: SocketServer, session: Session) -> None:
+        self._server = server
+        self._session = session
+        self._decoder = Decoder(server.options.decoder)
+        self._bucket = server.newBucket()
+        self._peers: dict[str, Peer] = {}
+        self._asked: dict[str, Deferred[Any]] = {}
+        self._deadline: Deadline | None = None
+        self._waiting: Deadline | None = None
+
+    def start(self) -> None:
+        """The session has begun."""
+        if self._session.revision == 3:
+            self._connect("/", EMPTY)
+        if self._server.options.connectTimeout and not self._peers and self._session.isOpen:
+            queue = self._server.deadlines.after(self._server.options.connectTimeout)
+            self._deadline = queue.start(Connection._idle, self)
+
+    def textReceived(self, text: str) -> None:
+        if self._bucket is not None:
+            wait = self._bucket.take(self._server.clock.seconds())
+            if wait:
+                self._slowDown(wait)
+        packet = self._decoder.text(text)
+        if packet is not None:
+            self._handle(packet)
+        elif self._waiting is None and self._server.options.attachmentTimeout:
+            queue = self._server.deadlines.after(self._server.options.attachmentTimeout)
+            self._waiting = queue.start(Connection._incomplete, self)
+
+    def binaryReceived(self, data: bytes) -> None:
+        packet = self._decoder.binary(data)
+        if packet is not None:
+            if self._waiting is not None:
+                self._waiting.cancel()
+                self._waiting = None
+            self._handle(packet)
+
+    def sessionClosed(self, reason: CloseReason) -> None:
+        for deadline in (self._deadline, self._waiting):
+            if deadline is not None:
+                deadline.cancel()
+        asked, self._asked = self._asked, {}
+        for answer in asked.values():
+            _safely(answer.cancel)
+        for peer in list(self._peers.values()):
+            _safely(self.left, peer, reason.value)
+
+    def left(self, peer: Peer, reason: str) -> None:
+        """A peer is not in its namespace any more."""
+        if self._peers.pop(peer.namespace, None) is peer:
+            peer.gone()
+            self._server.namespaces[peer.namespace].disconnected(peer, reason)
+
+    def _handle(self, packet: Packet) -> None:
+        kind = packet.kind
+        if kind == CONNECT:
+            self._connectReceived(packet)
+            return
+        peer = self._peers.get(packet.namespace)
+        if peer is None:
+            raise ProtocolError("packet for a namespace that is not joined")
+        if kind == EVENT:
+            name, *arguments = packet.data
+            event = Event(name, arguments, packet.ackId, packet.text, packet.attachments)
+            self._server.namespaces[peer.namespace].received(peer, event)
+        elif kind == ACK:
+            if packet.ackId is None:
+                raise ProtocolError("ACK without an id")
+            peer.acknowledged(packet.ackId, packet.data)
+        elif kind == DISCONNECT:
+            self.left(peer, "client namespace disconnect")
+
+    def _connectReceived(self, packet: Packet) -> None:
+        name, _, query = packet.namespace.partition("?")
+        if name in self._peers or name in self._asked:
+            raise ProtocolError("second CONNECT for a namespace")
+        auth: Mapping[str, Any] = packet.data or EMPTY
+        if self._session.revision == 3:
+            auth = parseQuery(query)
+        self._connect(name, auth)
+
+    def _connect(self, name: str, auth: Mapping[str, Any]) -> None:
+        options = self._server.options
+        namespace = self._server.namespaces.get(name)
+        if namespace is None:
+            self._refuse(name, _UNKNOWN)
+            return
+        if options.mostNamespaces and len(self._peers) + len(self._asked) >= options.mostNamespaces:
+            self._refuse(name, _TOO_MANY)
+            return
+        request, session = self._session.request, self._session
+        handshake = Handshake(
+            name, auth, request.query, request.headers, request.address, session.revision, request.secure
+        )
+        try:
+            identity = namespace.connecting(handshake)
+        except ConnectRefused as refusal:
+            self._refuse(name, refusal)
+            return
+        if isinstance(identity, Deferred):
+            self._asked[name] = identity
+            identity.addCallbacks(self._judged, self._notJudged, callbackArgs=(name,), errbackArgs=(name,))
+        else:
+            self._accept(name, identity)
+
+    def _judged(self, identity: Any, name: str) -> None:
+        if self._asked.pop(name, None) is not None:
+            try:
+                self._accept(name, identity)
+            except Exception as error:
+                self._session.failed(error)
+
+    def _notJudged(self, failure: Failure, name: str) -> None:
+        if self._asked.pop(name, None) is None:
+            return
+        if isinstance(failure.value, ConnectRefused):
+            self._refuse(name, failure.value)
+        else:
+            _log.error("a client could not be judged: {error}", error=repr(failure.value))
+            self._refuse(name, _INTERNAL)
+
+    def _accept(self, name: str, identity: Any) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+        session = self._session
+        if session.revision == 3:
+            sid = session.sid if name == "/" else f"{name}#{session.sid}"
+            text = ""
+        else:
+            sid = secrets.token_urlsafe(_SID_BYTES)
+            text = f'{{"sid":"{sid}"}}'
+        session.send(Message(encode(CONNECT, name, text)))
+        peer = self._peers[name] = Peer(self, session, name, sid, identity)
+        self._server.namespaces[name].connected(peer)
+
+    def _refuse(self, name: str, refusal: ConnectRefused) -> None:
+        payload = refusal.legacy
+        if self._session.revision == 4:
+            payload = {"message": refusal.message}
+            if refusal.data is not None:
+                payload["data"] = refusal.data
+        self._session.send(Message(encode(CONNECT_ERROR, name, jsontext.encode(payload))))
+
+    def _slowDown(self, seconds: float) -> None:
+        if seconds > self._server.options.mostWait:
+            self._session.close(CloseReason.FLOOD)
+            raise ProtocolError("too many events")
+        self._session.transport.pauseReading(seconds)
+
+    def _idle(self) -> None:
+        self._deadline = None
+        if not self._peers:
+            self._session.close(CloseReason.FORCED)
+
+    def _incomplete(self) -> None:
+        self._waiting = None
+        self._session.close(CloseReason.PARSE_ERROR)
+
+
+def _safely(step: Callable[..., Any], *arguments: Any) -> None:
+    """Take a step of the end; one that fails keeps nobody from the others."""
+    try:
+        step(*arguments)
+    except Exception:
+        _log.failure("a goodbye failed")

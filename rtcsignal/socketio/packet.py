@@ -1,0 +1,297 @@
+"""Socket.IO packets, protocols 4 and 5: ``<type>[<n>-][<namespace>,][<ack id>][<JSON>]``, then n binary messages.
+
+=====  ==============  ====================================================================================
+type   name            payload
+=====  ==============  ====================================================================================
+``0``  CONNECT         from the client: nothing, or the auth object (protocol 5); from the server: nothing, or
+                       ``{"sid"}`` (protocol 5)
+``1``  DISCONNECT      nothing
+``2``  EVENT           array: the event's name, then its arguments; with an ack id an answer is wanted
+``3``  ACK             array: the answer's arguments
+``4``  CONNECT_ERROR   from the server: an object with ``message`` (protocol 5), any JSON (protocol 4: ERROR)
+``5``  BINARY_EVENT    as EVENT; the places of the attachments are ``{"_placeholder":true,"num":i}``
+``6``  BINARY_ACK      as ACK, likewise
+=====  ==============  ====================================================================================
+
+`Decoder` checks every rule and puts attachments in their places; each violation is a `ProtocolError`, which ends the
+whole connection. Encoders write for both protocols: they differ only in the payloads of CONNECT and CONNECT_ERROR.
+Source: Socket.IO protocol, revisions 4 and 5.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from rtcsignal.errors import ProtocolError
+from rtcsignal.socketio import jsontext
+
+__all__ = [
+    "ACK",
+    "BINARY_ACK",
+    "BINARY_EVENT",
+    "CONNECT",
+    "CONNECT_ERROR",
+    "DISCONNECT",
+    "EVENT",
+    "Decoder",
+    "DecoderLimits",
+    "Packet",
+    "detachBinary",
+    "encode",
+    "encodeData",
+    "prefix",
+]
+
+CONNECT, DISCONNECT, EVENT, ACK, CONNECT_ERROR, BINARY_EVENT, BINARY_ACK = "0123456"
+
+_KINDS = frozenset("0123456")
+_RESERVED = frozenset(
+    ("connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener")
+)
+_DIGITS = re.compile("[0-9]+")
+_COUNT = re.compile("([0-9]{1,4})-")
+_MOST_ID_DIGITS = 1000
+
+
+class Packet(NamedTuple):
+    """One packet with its attachments in their places.
+
+    Attributes:
+        kind: CONNECT, DISCONNECT, EVENT, ACK or CONNECT_ERROR; binary kinds are told by `attachments`.
+        namespace: ``/`` or as it came, a query included.
+        ackId: Decimal digits, or None.
+        data: The decoded payload; None if there was none.
+        text: The payload's JSON text, fit to be relayed together with `attachments`.
+        attachments: The binary messages, in the order of their numbers.
+    """
+
+    kind: str
+    namespace: str
+    ackId: str | None
+    data: Any
+    text: str
+    attachments: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True)
+class DecoderLimits:
+    """What one packet may cost. 0 switches a limit off.
+
+    Attributes:
+        attachments: Binary messages of one packet. Clients of 2026 refuse more than 10 themselves.
+        depth: Nesting of the JSON payload.
+        attachmentBytes: Sum of the attachments' sizes in bytes.
+        namespaceCharacters: Length of a namespace with its query.
+    """
+
+    attachments: int = 10
+    depth: int = jsontext.MOST_DEPTH
+    attachmentBytes: int = 1_000_000
+    namespaceCharacters: int = 2_048
+
+
+class Decoder:
+    """Turns the messages of one connection into packets. Attachments are waited for, so it has a state.
+
+    Attributes:
+        waiting: A header has come whose attachments are not complete.
+    """
+
+    __slots__ = ("_bytes", "_count", "_header", "_limits", "_received")
+
+    def __init__(self, limits: DecoderLimits) -> None:
+        self._limits = limits
+        self._header: Packet | None = None
+        self._count = 0
+        self._bytes = 0
+        self._received: list[bytes] = []
+
+    @property
+    def waiting(self) -> bool:
+        return self._header is not None
+
+    def text(self, message: str) -> Packet | None:
+        """Take a text message.
+
+        Returns:
+            The packet, or None if its attachments are still to come.
+
+        Raises:
+            ProtocolError: The message breaks a rule of the protocol.
+        """
+        if self._header is not None:
+            raise ProtocolError("text while attachments are missing")
+        kind = message[:1]
+        if not kind or kind not in _KINDS:
+            raise ProtocolError("unknown Socket.IO packet type")
+        at, count = 1, 0
+        if kind in (BINARY_EVENT, BINARY_ACK):
+            at, count = self._attachmentCount(message)
+            kind = EVENT if kind == BINARY_EVENT else ACK
+        packet = self._rest(kind, message, at)
+        if not count:
+            return packet
+        self._header, self._count, self._bytes, self._received = packet, count, 0, []
+        return None
+
+    def binary(self, message: bytes) -> Packet | None:
+        """Take a binary message: the next attachment.
+
+        Returns:
+            The packet that is now complete, or None.
+
+        Raises:
+            ProtocolError: No attachment is expected, or they are too large together, or a placeholder is wrong.
+        """
+        header = self._header
+        if header is None:
+            raise ProtocolError("binary message out of the blue")
+        self._received.append(message)
+        self._bytes += len(message)
+        if self._limits.attachmentBytes and self._bytes > self._limits.attachmentBytes:
+            raise ProtocolError("attachments are too large", 1009)
+        if len(self._received) < self._count:
+            return None
+        self._header = None
+        attachments, self._received = tuple(self._received), []
+        try:
+            data = _attach(header.data, attachments)
+        except RecursionError as error:  # only where the limit on depth is switched off
+            raise ProtocolError("payload is nested too deeply") from error
+        return header._replace(data=data, attachments=attachments)
+
+    def _attachmentCount(self, message: str) -> tuple[int, int]:
+        match = _COUNT.match(message, 1)
+        count = int(match[1]) if match else 0
+        if match is None or not count or (self._limits.attachments and count > self._limits.attachments):
+            raise ProtocolError("bad number of attachments")
+        return match.end(), count
+
+    def _rest(self, kind: str, message: str, at: int) -> Packet:
+        namespace = "/"
+        if message.startswith("/", at):
+            comma = message.find(",", at)
+            end = comma if comma >= 0 else len(message)
+            namespace = message[at:end]
+            at = end + 1
+            if self._limits.namespaceCharacters and len(namespace) > self._limits.namespaceCharacters:
+                raise ProtocolError("namespace is too long")
+        ackId = None
+        if not message.startswith("[", at):
+            match = _DIGITS.match(message, at)
+            if match is not None:
+                ackId, at = match[0], match.end()
+                if len(ackId) > _MOST_ID_DIGITS:
+                    raise ProtocolError("ack id is too long")
+        text = message[at:]
+        data: Any = None
+        if text:
+            try:
+                data, text = jsontext.decode(text, self._limits.depth)
+            except jsontext.JsonError as error:
+                raise ProtocolError(f"payload is {error}") from error
+        _PAYLOAD_RULES[kind](data, bool(text))
+        return Packet(kind, namespace, ackId, data, text)
+
+
+def _checkConnect(data: Any, present: bool) -> None:
+    if present and not isinstance(data, dict):
+        raise ProtocolError("payload of CONNECT is not an object")
+
+
+def _checkNothing(data: Any, present: bool) -> None:
+    if present:
+        raise ProtocolError("payload of DISCONNECT")
+
+
+def _checkEvent(data: Any, present: bool) -> None:
+    if not isinstance(data, list) or not data:
+        raise ProtocolError("payload of EVENT is not an array with a name")
+    name = data[0]
+    if isinstance(name, str):
+        if name in _RESERVED:
+            raise ProtocolError("reserved event name")
+    elif isinstance(name, bool) or not isinstance(name, (int, float)):
+        raise ProtocolError("event name is neither text nor a number")
+
+
+def _checkAck(data: Any, present: bool) -> None:
+    if not isinstance(data, list):
+        raise ProtocolError("payload of ACK is not an array")
+
+
+def _checkError(data: Any, present: bool) -> None:
+    raise ProtocolError("CONNECT_ERROR from a client")
+
+
+_PAYLOAD_RULES: dict[str, Callable[[Any, bool], None]] = {
+    CONNECT: _checkConnect,
+    DISCONNECT: _checkNothing,
+    EVENT: _checkEvent,
+    ACK: _checkAck,
+    CONNECT_ERROR: _checkError,
+}
+
+
+def _attach(value: Any, attachments: tuple[bytes, ...]) -> Any:
+    """`value` with the attachments in the places of their placeholders. Its depth has been checked already."""
+    if isinstance(value, list):
+        return [_attach(item, attachments) for item in value]
+    if isinstance(value, dict):
+        if value.get("_placeholder") is True:
+            number = value.get("num")
+            if type(number) is not int or not 0 <= number < len(attachments):
+                raise ProtocolError("bad placeholder")
+            return attachments[number]
+        return {key: _attach(item, attachments) for key, item in value.items()}
+    return value
+
+
+def prefix(namespace: str) -> str:
+    """The namespace as it stands in a packet: nothing for ``/``, else the name and a comma."""
+    return "" if namespace == "/" else namespace + ","
+
+
+def encode(
+    kind: str, namespace: str, text: str = "", ackId: str | int | None = None, attachments: int = 0
+) -> str:
+    """Write a packet's text.
+
+    Args:
+        kind: CONNECT, DISCONNECT, EVENT, ACK or CONNECT_ERROR; the binary kinds follow from `attachments`.
+        namespace: The namespace's name.
+        text: The payload as JSON text.
+        ackId: Asks for an acknowledgement, or names the one that this is.
+        attachments: How many binary messages will follow.
+    """
+    if attachments:
+        kind = f"{BINARY_EVENT if kind == EVENT else BINARY_ACK}{attachments}-"
+    return f"{kind}{prefix(namespace)}{'' if ackId is None else ackId}{text}"
+
+
+def encodeData(data: Sequence[Any]) -> tuple[str, tuple[bytes, ...]]:
+    """Write the array of an event or an acknowledgement.
+
+    Returns:
+        Its JSON text, and the attachments taken out of it.
+
+    Raises:
+        TypeError: A value of a type that neither JSON nor Socket.IO has.
+    """
+    attachments: list[bytes] = []
+    return jsontext.encode(detachBinary(data, attachments)), tuple(attachments)
+
+
+def detachBinary(value: Any, attachments: list[bytes]) -> Any:
+    """`value` with placeholders for the bytes in it, which are appended to `attachments`."""
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        attachments.append(bytes(value))
+        return {"_placeholder": True, "num": len(attachments) - 1}
+    if isinstance(value, (list, tuple)):
+        return [detachBinary(item, attachments) for item in value]
+    if isinstance(value, dict):
+        return {key: detachBinary(item, attachments) for key, item in value.items()}
+    return value
