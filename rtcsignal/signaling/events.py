@@ -1,0 +1,153 @@
+"""The bodies of the signalling events: what clients send, read into values; what they are sent, written.
+
+==================  =================================================================================
+``join-room``       JSON text or object: ``userId``, ``roomName``, further keys for plugins
+``leave-room``      the same
+``broadcast``       any value; of an object ``userId``, ``msgType``, ``targetUserId`` and ``roomName``
+                    mean something
+==================  =================================================================================
+
+Pure: no clock, no log, no reactor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from rtcsignal.errors import Refused
+from rtcsignal.socketio import jsontext
+from rtcsignal.values import isName
+
+__all__ = [
+    "BROADCAST",
+    "JOIN",
+    "LEAVE",
+    "REFUSED",
+    "USER_JOINED",
+    "USER_LEFT",
+    "Envelope",
+    "RoomRequest",
+    "readEnvelope",
+    "readRoomRequest",
+    "refusal",
+]
+
+JOIN, LEAVE, BROADCAST = "join-room", "leave-room", "broadcast"
+USER_JOINED, USER_LEFT, REFUSED = "user-joined", "user-left", "refused"
+
+_KINDS = {1: "offer", 2: "answer", 3: "candidate", 4: "hangup"}
+
+
+@dataclass(frozen=True, slots=True)
+class RoomRequest:
+    """A request to join or to leave a room.
+
+    Attributes:
+        userId: As whom.
+        roomName: Which room.
+        body: Everything that was sent, read-only.
+    """
+
+    userId: str
+    roomName: str
+    body: Mapping[str, Any]
+
+
+class Envelope(NamedTuple):
+    """What the server must know of a broadcast to route it.
+
+    Attributes:
+        kind: ``offer``, ``answer``, ``candidate``, ``hangup`` or ``other``.
+        userId: Whom the sender says it is; None if it does not say.
+        targetUserId: The only user it is for; None for everybody.
+        roomName: The only room it is for; None for all rooms of the sender.
+    """
+
+    kind: str = "other"
+    userId: str | None = None
+    targetUserId: str | None = None
+    roomName: str | None = None
+
+
+_PLAIN = Envelope()
+
+
+def readRoomRequest(arguments: Sequence[Any], mostCharacters: int) -> RoomRequest:
+    """Read the arguments of ``join-room`` or ``leave-room``.
+
+    Args:
+        arguments: The event's arguments; only the first one counts.
+        mostCharacters: Longest name of a user or a room; 0 for no limit.
+
+    Raises:
+        Refused: ``bad-arguments``.
+    """
+    body = arguments[0] if arguments else None
+    if isinstance(body, str):
+        try:
+            body, _ = jsontext.decode(body)
+        except jsontext.JsonError:
+            raise _bad("The argument is not JSON.") from None
+    if not isinstance(body, dict):
+        raise _bad("An object with userId and roomName is needed.")
+    userId, roomName = body.get("userId"), body.get("roomName")
+    if not isinstance(userId, str) or not isName(userId, mostCharacters):
+        raise _bad(_nameRule("userId", mostCharacters))
+    if not isinstance(roomName, str) or not isName(roomName, mostCharacters):
+        raise _bad(_nameRule("roomName", mostCharacters))
+    return RoomRequest(userId, roomName, MappingProxyType(body))
+
+
+def readEnvelope(body: Any, routed: bool = True) -> Envelope:
+    """Read what routes a broadcast. Values that are not objects go to everybody in all rooms of the sender.
+
+    Args:
+        body: What was sent.
+        routed: The routing keys route. If not, kind and target are read for the filters, and nothing is refused.
+
+    Raises:
+        Refused: ``bad-arguments``: a routing key that is not a text could send it to the wrong people.
+    """
+    if not isinstance(body, dict):
+        return _PLAIN
+    get = body.get
+    if not routed:
+        target = get("targetUserId")
+        return Envelope(_kindOf(get("msgType")), targetUserId=target if isinstance(target, str) else None)
+    userId, target, room, kind = get("userId"), get("targetUserId"), get("roomName"), get("msgType")
+    if userId is not None:
+        _checkText("userId", userId)
+    if target is not None:
+        _checkText("targetUserId", target)
+    if room is not None:
+        _checkText("roomName", room)
+    return Envelope(_kindOf(kind), userId, target, room)
+
+
+def _kindOf(number: Any) -> str:
+    # The type is looked at because True is 1 and 1.0 is 1 to a dict, but neither is a message type.
+    return _KINDS.get(number, "other") if type(number) is int else "other"
+
+
+def _checkText(name: str, value: Any) -> None:
+    if not isinstance(value, str) or not value:
+        raise _bad(f"{name} is not a text.")
+
+
+def refusal(event: str, roomName: str | None, refused: Refused) -> dict[str, Any]:
+    """The argument of ``refused``, for who has not asked for an acknowledgement."""
+    return {**refused.reply(), "event": event, "roomName": roomName}
+
+
+def _bad(message: str) -> Refused:
+    return Refused("bad-arguments", message)
+
+
+def _nameRule(name: str, most: int) -> str:
+    length = f"1 to {most} characters" if most else "at least one character"
+    return f"{name} must be a text of {length} without control characters."
+
+

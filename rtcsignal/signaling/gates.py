@@ -1,0 +1,78 @@
+"""Where the signalling asks plugins. Whoever builds the server hands in what answers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+
+from rtcsignal.values import Handshake, Identity, Message
+
+__all__ = ["Gates", "OpenGates"]
+
+_ANYBODY = Identity()
+
+
+class Gates(Protocol):
+    """Answers at once, or with a Deferred; says no with `Refused`, at once or later, and fails with nothing else.
+
+    Attributes:
+        judgesJoins: `mayJoin` may say something.
+        judgesMessages: `filterMessage` may say something; messages take the short way if not.
+    """
+
+    judgesJoins: bool
+    judgesMessages: bool
+
+    @property
+    def events(self) -> Collection[str]:
+        """Names of further events that members may send."""
+
+    def authenticate(self, handshake: Handshake) -> Identity | Deferred[Identity]:
+        """Who is it?"""
+
+    def mayJoin(self, peer: Any, room: Any) -> Deferred[None] | None:
+        """May this `IPeer` join this `IRoom`?"""
+
+    def filterMessage(
+        self, peer: Any, room: Any, message: Message
+    ) -> Message | Deferred[Message | None] | None:
+        """What shall the room get? None: nothing."""
+
+    def handleEvent(
+        self, peer: Any, room: Any, event: str, body: Mapping[str, Any]
+    ) -> Mapping[str, Any] | Deferred[Mapping[str, Any] | None] | None:
+        """Take one of `events` from a member; what is returned goes into the acknowledgement."""
+
+    def joined(self, peer: Any, room: Any) -> None:
+        """Tell the observers."""
+
+    def left(self, peer: Any, room: Any, reason: str) -> None:
+        """Tell the observers."""
+
+
+class OpenGates:
+    """No plugin at all: everybody may do everything."""
+
+    judgesJoins = False
+    judgesMessages = False
+    events: Collection[str] = ()
+
+    def authenticate(self, handshake: Handshake) -> Identity:
+        return _ANYBODY
+
+    def mayJoin(self, peer: Any, room: Any) -> None:
+        return None
+
+    def filterMessage(self, peer: Any, room: Any, message: Message) -> Message:
+        return message
+
+    def handleEvent(self, peer: Any, room: Any, event: str, body: Mapping[str, Any]) -> None:
+        return None
+
+    def joined(self, peer: Any, room: Any) -> None:
+        pass
+
+    def left(self, peer: Any, room: Any, reason: str) -> None:
+        pass

@@ -1,0 +1,162 @@
+"""The signalling as a Socket.IO namespace: events in, acknowledgements and refusals out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from rtcsignal.engineio.session import CloseReason
+from rtcsignal.errors import ConnectRefused, Refused
+from rtcsignal.logtext import safe
+from rtcsignal.signaling.events import (
+    BROADCAST,
+    JOIN,
+    LEAVE,
+    REFUSED,
+    readRoomRequest,
+    refusal,
+)
+from rtcsignal.signaling.hub import Hub
+from rtcsignal.signaling.participant import Participant
+from rtcsignal.signaling.room import Seat
+from rtcsignal.socketio.peer import Event, Peer
+from rtcsignal.values import Handshake, Identity
+
+__all__ = ["SignalingNamespace"]
+
+_log = Logger()
+_OK = {"ok": True}
+
+_REASONS = {
+    CloseReason.PING_TIMEOUT.value: "timeout",
+    CloseReason.SHUTDOWN.value: "shutdown",
+    CloseReason.SLOW_CONSUMER.value: "slow-consumer",
+    CloseReason.FLOOD.value: "flood",
+}
+
+
+class SignalingNamespace:
+    """One namespace of the hub. Several of them share its rooms.
+
+    Args:
+        hub: The hub.
+    """
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._handlers: dict[str, Callable[[Participant, Event], Deferred[None] | None]] = {
+            JOIN: self._join,
+            LEAVE: self._leave,
+            BROADCAST: self._broadcast,
+        }
+
+    def connecting(self, handshake: Handshake) -> Identity | Deferred[Identity]:
+        try:
+            identity = self._hub.gates.authenticate(handshake)
+        except Refused as refused:
+            raise self._connectRefused(handshake, refused) from None
+        if isinstance(identity, Deferred):
+            identity.addErrback(self._notIdentified, handshake)
+        return identity
+
+    def connected(self, peer: Peer) -> None:
+        peer.application = Participant(peer, peer.identity, self._hub.clock.seconds())
+
+    def received(self, peer: Peer, event: Event) -> None:
+        if event.name in self._handlers or event.name in self._hub.gates.events:
+            peer.application.take(event, self._handle)
+
+    def disconnected(self, peer: Peer, reason: str) -> None:
+        participant: Participant = peer.application
+        self._hub.gone(participant, participant.farewell or _REASONS.get(reason, "disconnect"))
+
+    def _handle(self, participant: Participant, event: Event) -> Deferred[None] | None:
+        try:
+            pending = self._handlers.get(str(event.name), self._further)(participant, event)
+        except Refused as refused:
+            self._refuse(participant, event, refused)
+            return None
+        if pending is None:
+            return None
+        pending.addErrback(self._refuseLate, participant, event)
+        return None if pending.called and not pending.paused else pending
+
+    def _join(self, participant: Participant, event: Event) -> Deferred[None] | None:
+        request = readRoomRequest(event.arguments, self._hub.options.nameCharacters)
+
+        def welcome(seat: Seat) -> None:
+            members = [{"userId": userId} for userId in seat.room.users]
+            answer = {"roomName": seat.room.name, "userId": seat.userId, "members": members}
+            self._acknowledge(participant, event, answer)
+
+        return self._hub.join(participant, request, welcome)
+
+    def _leave(self, participant: Participant, event: Event) -> None:
+        request = readRoomRequest(event.arguments, self._hub.options.nameCharacters)
+        self._hub.leave(participant, request, lambda: self._acknowledge(participant, event))
+
+    def _broadcast(self, participant: Participant, event: Event) -> Deferred[None] | None:
+        delivered = self._hub.broadcast(participant, event)
+        if isinstance(delivered, Deferred):
+            return delivered.addCallback(
+                lambda count: self._acknowledge(participant, event, {"delivered": count})
+            )
+        if event.ackId is not None:
+            self._acknowledge(participant, event, {"delivered": delivered})
+        return None
+
+    def _further(self, participant: Participant, event: Event) -> Deferred[None] | None:
+        """An event of the plugins."""
+        answer = self._hub.handleEvent(participant, event)
+        if isinstance(answer, Deferred):
+            return answer.addCallback(lambda late: self._acknowledge(participant, event, late))
+        self._acknowledge(participant, event, answer)
+        return None
+
+    @staticmethod
+    def _acknowledge(participant: Participant, event: Event, more: Mapping[str, Any] | None = None) -> None:
+        if event.ackId is not None:
+            participant.peer.acknowledge(event.ackId, {"ok": True, **(more or {}), **_OK})
+
+    def _refuseLate(self, failure: Failure, participant: Participant, event: Event) -> None:
+        if isinstance(failure.value, Refused):
+            self._refuse(participant, event, failure.value)
+        else:
+            participant.peer.session.failed(failure.value)
+
+    def _refuse(self, participant: Participant, event: Event, refused: Refused) -> None:
+        peer = participant.peer
+        roomName = _roomNameOf(event)
+        if event.ackId is not None:
+            peer.acknowledge(event.ackId, {"ok": False, "error": refused.reply()})
+        else:
+            peer.emit(REFUSED, refusal(str(event.name), roomName, refused))
+        if self._hub.ration.allows("refusals"):
+            room, code = safe(roomName or "?"), safe(refused.code)
+            _log.info("refused {event} in {room}: {code}", event=event.name, room=room, code=code)
+
+    def _connectRefused(self, handshake: Handshake, refused: Refused) -> ConnectRefused:
+        """A refusal in the form that clients of each protocol expect."""
+        if self._hub.ration.allows("refused connections"):
+            code = safe(refused.code)
+            _log.info("refused a connection to {namespace}: {code}", namespace=handshake.namespace, code=code)
+        return ConnectRefused(refused.message, {**refused.data, "code": refused.code}, refused.reply())
+
+    def _notIdentified(self, failure: Failure, handshake: Handshake) -> Failure:
+        if isinstance(failure.value, Refused):
+            return Failure(self._connectRefused(handshake, failure.value))
+        return failure
+
+
+def _roomNameOf(event: Event) -> str | None:
+    """The room that a refused event names, if it names one at all."""
+    try:
+        return readRoomRequest(event.arguments, 0).roomName
+    except Refused:
+        body = event.arguments[0] if event.arguments else None
+        name = body.get("roomName") if isinstance(body, dict) else None
+        return name if isinstance(name, str) else None

@@ -1,0 +1,95 @@
+"""A participant: one peer as the signalling sees it, with its seats and the order of its requests."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from rtcsignal.engineio.session import CloseReason
+from rtcsignal.signaling.room import Seat
+from rtcsignal.socketio.peer import Event, Peer
+from rtcsignal.values import Identity
+
+__all__ = ["Participant"]
+
+_MOST_WAITING = 1_000
+
+
+class Participant:
+    """One peer, whose requests are handled strictly one after the other.
+
+    Args:
+        peer: The peer.
+        identity: Who it is.
+        connectedAt: Seconds since the epoch.
+
+    Attributes:
+        seats: By the room's name. Changed by the hub alone.
+        farewell: Why it is being put out; the reason that its rooms are told.
+    """
+
+    __slots__ = ("_data", "_inbox", "connectedAt", "farewell", "identity", "peer", "seats")
+
+    def __init__(self, peer: Peer, identity: Identity, connectedAt: float) -> None:
+        self.peer = peer
+        self.identity = identity
+        self.connectedAt = connectedAt
+        self.seats: dict[str, Seat] = {}
+        self.farewell: str | None = None
+        self._data: dict[str, Any] | None = None
+        self._inbox: deque[Event] | None = None
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """For plugins; kept as long as it is connected."""
+        if self._data is None:
+            self._data = {}
+        return self._data
+
+    @property
+    def publicId(self) -> str:
+        """An id that others may know. In protocol 4 the peer's sid is a secret of the transport."""
+        return self.peer.publicId
+
+    def take(self, event: Event, handle: Callable[[Participant, Event], Deferred[None] | None]) -> None:
+        """Handle an event, or keep it until those before it have been handled.
+
+        Args:
+            event: The event.
+            handle: Returns a Deferred, which never fails, if it needs time.
+        """
+        if self._inbox is None:
+            pending = handle(self, event)
+            if pending is not None:
+                self._inbox = deque()
+                pending.addCallback(lambda _: self._next(handle))
+            return
+        self._inbox.append(event)
+        if len(self._inbox) > _MOST_WAITING:
+            self.peer.session.close(CloseReason.FLOOD)
+
+    def _next(self, handle: Callable[[Participant, Event], Deferred[None] | None]) -> None:
+        inbox, self._inbox = self._inbox, None
+        while inbox and self.peer.connected:
+            try:
+                pending = handle(self, inbox.popleft())
+            except Exception as error:
+                self.peer.session.failed(error)
+                return
+            if pending is not None:
+                self._inbox = inbox
+                pending.addCallback(lambda _: self._next(handle))
+                return
+
+    def expel(self, reason: str) -> None:
+        """Put it out of the server. Its client does not come back by itself.
+
+        Args:
+            reason: What its rooms are told.
+        """
+        if self.peer.connected:
+            self.farewell = reason
+            self.peer.disconnect()

@@ -1,0 +1,134 @@
+"""Rooms and seats: who is where. No rules, no plugins; what changes a room is decided in the hub."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from rtcsignal.signaling.events import RoomRequest
+from rtcsignal.signaling.views import PeerView, RoomView
+from rtcsignal.socketio.fanout import OutgoingEvent, deliver
+from rtcsignal.socketio.peer import Peer
+
+if TYPE_CHECKING:
+    from rtcsignal.signaling.participant import Participant
+
+__all__ = ["Room", "Seat"]
+
+_USUAL_KEYS = 2
+
+
+class Seat:
+    """A membership: a participant in a room, as a user.
+
+    Args:
+        participant: Who sits here.
+        room: Where.
+        request: What was sent to join.
+
+    Attributes:
+        userId: As whom.
+    """
+
+    __slots__ = ("_request", "_view", "participant", "room", "userId")
+
+    def __init__(self, participant: Participant, room: Room, request: RoomRequest) -> None:
+        self.participant = participant
+        self.room = room
+        self.userId = request.userId
+        # Most requests hold nothing that is not known anyway, and need not be kept.
+        self._request = request.body if len(request.body) > _USUAL_KEYS else None
+        self._view: PeerView | None = None
+
+    @property
+    def joinRequest(self) -> Mapping[str, Any]:
+        """What was sent to join, read-only."""
+        if self._request is not None:
+            return self._request
+        return MappingProxyType({"userId": self.userId, "roomName": self.room.name})
+
+    @property
+    def view(self) -> PeerView:
+        """What plugins see of it; always the same object."""
+        if self._view is None:
+            self._view = PeerView(self)
+        return self._view
+
+
+class Room:
+    """A room with its seats, in the order in which they were taken.
+
+    Args:
+        name: Its name.
+        createdAt: Seconds since the epoch.
+
+    Attributes:
+        seats: By peer. Not to be changed from outside.
+        isOpen: It has, or had, members; one that they have all left is not used again.
+    """
+
+    __slots__ = ("_data", "_users", "_view", "createdAt", "isOpen", "name", "seats")
+
+    def __init__(self, name: str, createdAt: float) -> None:
+        self.name = name
+        self.createdAt = createdAt
+        self.isOpen = False
+        self.seats: dict[Peer, Seat] = {}
+        self._users: dict[str, list[Peer]] = {}
+        self._data: dict[str, Any] | None = None
+        self._view: RoomView | None = None
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """For plugins; gone with the room."""
+        if self._data is None:
+            self._data = {}
+        return self._data
+
+    @property
+    def view(self) -> RoomView:
+        """What plugins see of it; always the same object."""
+        if self._view is None:
+            self._view = RoomView(self)
+        return self._view
+
+    @property
+    def users(self) -> Mapping[str, list[Peer]]:
+        """The peers of each user, in the order in which the users came."""
+        return MappingProxyType(self._users)
+
+    def peersOf(self, userId: str) -> list[Peer]:
+        """The peers of one user; empty if there is none."""
+        return self._users.get(userId, [])
+
+    def open(self, now: float) -> None:
+        """The first member is about to come."""
+        self.createdAt = now
+        self.isOpen = True
+
+    def add(self, seat: Seat) -> None:
+        """Somebody takes a seat."""
+        peer = seat.participant.peer
+        self.seats[peer] = seat
+        self._users.setdefault(seat.userId, []).append(peer)
+
+    def remove(self, seat: Seat) -> None:
+        """Somebody gives up a seat."""
+        peer = seat.participant.peer
+        del self.seats[peer]
+        peers = self._users[seat.userId]
+        peers.remove(peer)
+        if not peers:
+            del self._users[seat.userId]
+
+    def tell(self, event: OutgoingEvent) -> int:
+        """Send an event to everybody here.
+
+        Returns:
+            To how many.
+        """
+        return deliver(event, self.seats)
+
+    def __iter__(self) -> Iterator[Seat]:
+        return iter(self.seats.values())
