@@ -1,0 +1,33 @@
+"""Open hours: who comes at another time is told when to come again. Those who are in may stay."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from zope.interface import implementer
+
+from rtcsignal.api import Configurable, IPeer, IRoom, IRoomPolicy, IServices, Option, Refused
+
+
+@implementer(IRoomPolicy)
+class RoomSchedule(Configurable):
+    """Lets people into rooms at certain hours only."""
+
+    name = "room-schedule"
+    opens = Option(int, 8, "The hour at which rooms open.", least=0, most=23)
+    closes = Option(
+        int, 18, "The hour at which they close; before `opens`, it is one of the next day.", least=0, most=23
+    )
+    zone = Option(str, "UTC", "The time zone of these hours, such as Europe/Lisbon.")
+
+    def start(self, services: IServices) -> None:
+        self.clock = services.clock
+
+    def mayJoin(self, peer: IPeer, room: IRoom) -> None:
+        hour = datetime.fromtimestamp(self.clock.seconds(), ZoneInfo(self.zone)).hour
+        if (hour - self.opens) % 24 >= (self.closes - self.opens) % 24:
+            raise Refused("closed", f"Rooms are open from {self.opens}:00.", {"opens": self.opens})
+
+
+roomSchedule = RoomSchedule()

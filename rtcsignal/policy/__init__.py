@@ -1,0 +1,1 @@
+"""What calls the plugins: chains of authenticators, room policies, message filters and observers."""

@@ -1,0 +1,177 @@
+"""What the methods of plugins may answer, and what is made of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+from rtcsignal.errors import Refused
+from rtcsignal.logtext import safe
+from rtcsignal.socketio.packet import encodeData
+from rtcsignal.values import Identity, Message, isName
+
+__all__ = [
+    "AUTHENTICATE",
+    "CHANGE",
+    "DROP",
+    "FILTER_MESSAGE",
+    "HANDLE_EVENT",
+    "JOINED",
+    "LEFT",
+    "MAY_JOIN",
+    "SKIPPED",
+    "USED",
+    "Answers",
+    "WrongAnswer",
+    "checkRefusal",
+]
+
+DROP, CHANGE = "drop", "change"
+
+_CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_MOST_CODE = 64
+_MOST_SHOWN = 80
+
+
+class WrongAnswer(Exception):
+    """A plugin has answered what it must not; the text says what."""
+
+
+class _Special:
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return self._text
+
+
+SKIPPED: Any = _Special("skipped")
+"""In the place of an authenticator's answer: it counts as if it were not there."""
+
+USED: Any = _Special("a Deferred that it had returned before")
+"""The result of a Deferred whose failure has been dealt with. A plugin that answers two requests with one such
+Deferred must not have the second one allowed."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The answers of one method.
+
+    Attributes:
+        method: Its name.
+        plain: The classes of plain answers; those of other classes are looked at more closely.
+        check: Called with the answer and what would stand in its place; gives the answer to be used, or raises
+            `WrongAnswer`.
+        verdict: Called with the same; says what the answer changes, or nothing.
+        mayRefuse: It may raise `Refused`.
+    """
+
+    method: str
+    plain: frozenset[type]
+    check: Callable[[Any, Any], Any]
+    verdict: Callable[[Any, Any], str] = lambda answer, instead: ""
+    mayRefuse: bool = True
+
+
+def checkRefusal(refused: Refused) -> WrongAnswer | None:
+    """What is wrong with a refusal; None if it can be told to a client."""
+    code: Any = refused.code
+    message: Any = refused.message
+    if not isinstance(code, str) or len(code) > _MOST_CODE or not _CODE.fullmatch(code):
+        return WrongAnswer(f"Refused with the code {_shown(code)}, which is no kebab-case word")
+    if not isinstance(message, str):
+        return WrongAnswer(f"Refused with the message {_shown(message)}, which is no text")
+    if refused.data:
+        try:
+            encodeData((refused.data,))
+        except (TypeError, ValueError, RecursionError):
+            return WrongAnswer("Refused with data that cannot be sent as JSON")
+    return None
+
+
+def _identity(answer: Any, instead: Any) -> Any:
+    if answer is None:
+        return None
+    if not isinstance(answer, Identity):
+        raise WrongAnswer(f"{_shown(answer)} instead of an Identity or None")
+    userId: Any = answer.userId
+    if userId is not None and not (isinstance(userId, str) and isName(userId, 0)):
+        raise WrongAnswer(f"an Identity with the userId {_shown(userId)}")
+    roles: Any = answer.roles
+    if not isinstance(roles, (set, frozenset, list, tuple)) or not all(isinstance(role, str) for role in roles):
+        raise WrongAnswer("an Identity whose roles are not a set of words")
+    if not isinstance(answer.claims, Mapping):
+        raise WrongAnswer("an Identity whose claims are not a mapping")
+    if answer.expiresAt is not None and not isinstance(answer.expiresAt, (int, float)):
+        raise WrongAnswer(f"an Identity with expiresAt {_shown(answer.expiresAt)}")
+    # Other plugins rely on these being read-only.
+    return replace(answer, roles=frozenset(roles), claims=MappingProxyType(dict(answer.claims)))
+
+
+def _nothing(answer: Any, instead: Any) -> Any:
+    if answer is not None:
+        raise WrongAnswer(f"{_shown(answer)} instead of None; to say no, raise Refused")
+    return None
+
+
+def _message(answer: Any, before: Any) -> Any:
+    if answer is None or answer is before:
+        return answer
+    if not isinstance(answer, Message):
+        raise WrongAnswer(f"{_shown(answer)} instead of a Message or None")
+    if answer.targetUserId is not None and not isinstance(answer.targetUserId, str):
+        raise WrongAnswer("a Message whose targetUserId is not a text")
+    if answer.body is not before.body:
+        body = dict(answer.body) if isinstance(answer.body, MappingProxyType) else answer.body
+        try:
+            encodeData((body,))
+        except (TypeError, ValueError, RecursionError):
+            raise WrongAnswer("a Message whose body cannot be sent") from None
+    return answer
+
+
+def _messageVerdict(answer: Any, before: Any) -> str:
+    return DROP if answer is None else "" if answer is before else CHANGE
+
+
+def _acknowledgement(answer: Any, instead: Any) -> Any:
+    if answer is None:
+        return None
+    if not isinstance(answer, Mapping):
+        raise WrongAnswer(f"{_shown(answer)} instead of a mapping or None")
+    if "ok" in answer:
+        raise WrongAnswer("a mapping with the key ok, which is the server's; to say no, raise Refused")
+    try:
+        encodeData((dict(answer),))
+    except (TypeError, ValueError, RecursionError):
+        raise WrongAnswer("a mapping that cannot be sent as JSON") from None
+    return dict(answer)
+
+
+def _anything(answer: Any, instead: Any) -> Any:
+    return None
+
+
+def _shown(value: Any) -> str:
+    try:
+        return safe(repr(value), _MOST_SHOWN)
+    except Exception:
+        return f"a {type(value).__name__}"
+
+
+_NONE = type(None)
+
+AUTHENTICATE = Answers(
+    "authenticate",
+    frozenset({Identity, _NONE}),
+    _identity,
+    lambda answer, instead: "" if answer is None else "identity",
+)
+MAY_JOIN = Answers("mayJoin", frozenset({_NONE}), _nothing)
+FILTER_MESSAGE = Answers("filterMessage", frozenset({Message, _NONE}), _message, _messageVerdict)
+HANDLE_EVENT = Answers("handleEvent", frozenset({dict, _NONE}), _acknowledgement)
+JOINED = Answers("joined", frozenset({_NONE}), _anything, mayRefuse=False)
+LEFT = Answers("left", frozenset({_NONE}), _anything, mayRefuse=False)

@@ -1,0 +1,203 @@
+"""The chain: every plugin in use, asked in the order of the configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from rtcsignal.errors import Refused
+from rtcsignal.interfaces import (
+    IAuthenticator,
+    IEventHandler,
+    IMessageFilter,
+    IRoomObserver,
+    IRoomPolicy,
+)
+from rtcsignal.policy.answers import (
+    AUTHENTICATE,
+    FILTER_MESSAGE,
+    HANDLE_EVENT,
+    JOINED,
+    LEFT,
+    MAY_JOIN,
+    SKIPPED,
+    Answers,
+)
+from rtcsignal.policy.gate import Gate
+from rtcsignal.policy.guard import Guard
+from rtcsignal.values import Handshake, Identity
+
+__all__ = ["Chain", "Link"]
+
+_ANYBODY = Identity()
+
+
+@dataclass(frozen=True)
+class Link:
+    """A plugin in use.
+
+    Attributes:
+        plugin: It provides one or more of the interfaces of plugins.
+        guard: What the server knows of it.
+    """
+
+    plugin: Any
+    guard: Guard
+
+
+class Chain:
+    """Answers what the signalling asks (see `rtcsignal.signaling.gates.Gates`). It never changes.
+
+    Args:
+        links: The plugins in use, in their order.
+
+    Attributes:
+        judgesJoins: There are room policies.
+        judgesMessages: There are message filters.
+        events: The events that the plugins take from members.
+    """
+
+    def __init__(self, links: Iterable[Link] = ()) -> None:
+        links = tuple(links)
+        self._authenticators = _gates(links, IAuthenticator, "authenticate", AUTHENTICATE)
+        self._policies = _gates(links, IRoomPolicy, "mayJoin", MAY_JOIN)
+        self._filters = _gates(links, IMessageFilter, "filterMessage", FILTER_MESSAGE)
+        self._joined = _gates(links, IRoomObserver, "joined", JOINED, enforced=False)
+        self._left = _gates(links, IRoomObserver, "left", LEFT, enforced=False)
+        self._handlers = _handlers(links)
+        self.judgesJoins = bool(self._policies)
+        self.judgesMessages = bool(self._filters)
+        self.events = frozenset(self._handlers)
+
+    # Each of the three loops goes on where it stopped when an answer that takes time has come.
+
+    def authenticate(self, handshake: Handshake, start: int = 0, asked: bool = False) -> Any:
+        """Ask the authenticators, until one knows who it is.
+
+        Args:
+            handshake: What the client presents.
+            start: Those before this one have been asked.
+            asked: Some of those before have said that they do not know.
+
+        Returns:
+            An `Identity`, or a Deferred of it.
+
+        Raises:
+            Refused: One of them says no; or ``unauthorized``: none of them knows.
+        """
+        gates = self._authenticators
+        for index in range(start, len(gates)):
+            answer = gates[index].ask(SKIPPED, handshake)
+            if answer.__class__ is Deferred:
+                return answer.addCallback(self._authenticated, handshake, index + 1, asked)
+            if answer is SKIPPED:
+                continue
+            if answer is not None:
+                return answer
+            asked = True
+        if asked:
+            raise Refused("unauthorized", "Sign in first.")
+        return _ANYBODY
+
+    def mayJoin(self, peer: Any, room: Any, start: int = 0) -> Any:
+        """Ask the room policies, all of them.
+
+        Args:
+            peer: Who.
+            room: Where.
+            start: Those before this one have been asked.
+
+        Returns:
+            None, or a Deferred of it.
+
+        Raises:
+            Refused: One of them says no.
+        """
+        gates = self._policies
+        for index in range(start, len(gates)):
+            answer = gates[index].ask(None, peer, room)
+            if answer is not None:
+                return answer.addCallback(self._allowed, peer, room, index + 1)
+        return None
+
+    def filterMessage(self, peer: Any, room: Any, message: Any, start: int = 0) -> Any:
+        """Hand a message from filter to filter.
+
+        Args:
+            peer: The sender.
+            room: Where it is sent.
+            message: The message, as those before `start` have made it.
+            start: Those before this one have been asked.
+
+        Returns:
+            A `Message`, None to drop it, or a Deferred of either.
+
+        Raises:
+            Refused: One of them says no.
+        """
+        gates = self._filters
+        for index in range(start, len(gates)):
+            answer = gates[index].ask(message, peer, room, message)
+            if answer is not message:
+                if answer.__class__ is Deferred:
+                    return answer.addCallback(self._filtered, peer, room, index + 1)
+                if answer is None:
+                    return None
+                message = answer
+        return message
+
+    def handleEvent(
+        self, peer: Any, room: Any, event: str, body: Mapping[str, Any]
+    ) -> Deferred[Mapping[str, Any] | None] | Mapping[str, Any] | None:
+        """Hand an event to the plugin that takes it.
+
+        Raises:
+            Refused: The plugin says no; or ``unavailable``: there is no such plugin any more.
+        """
+        gate = self._handlers.get(event)
+        if gate is None:
+            raise Refused("unavailable", "The plugin for this is not used any more.")
+        return gate.ask(None, peer, room, event, body)  # type: ignore[no-any-return]
+
+    def joined(self, peer: Any, room: Any) -> None:
+        """Tell the observers."""
+        for gate in self._joined:
+            gate.ask(None, peer, room)
+
+    def left(self, peer: Any, room: Any, reason: str) -> None:
+        """Tell the observers."""
+        for gate in self._left:
+            gate.ask(None, peer, room, reason)
+
+    def _authenticated(self, answer: Any, handshake: Handshake, start: int, asked: bool) -> Any:
+        if answer is None or answer is SKIPPED:
+            return self.authenticate(handshake, start, asked or answer is None)
+        return answer
+
+    def _allowed(self, answer: None, peer: Any, room: Any, start: int) -> Any:
+        return self.mayJoin(peer, room, start)
+
+    def _filtered(self, message: Any, peer: Any, room: Any, start: int) -> Any:
+        return None if message is None else self.filterMessage(peer, room, message, start)
+
+
+def _gates(
+    links: tuple[Link, ...], interface: Any, method: str, answers: Answers, enforced: bool = True
+) -> tuple[Gate, ...]:
+    return tuple(
+        Gate(link.guard, getattr(link.plugin, method), answers, enforced)
+        for link in links
+        if interface.providedBy(link.plugin)
+    )
+
+
+def _handlers(links: tuple[Link, ...]) -> dict[str, Gate]:
+    handlers: dict[str, Gate] = {}
+    for link in links:
+        if IEventHandler.providedBy(link.plugin):
+            gate = Gate(link.guard, link.plugin.handleEvent, HANDLE_EVENT)
+            handlers.update(dict.fromkeys(link.plugin.events, gate))
+    return handlers

@@ -1,0 +1,135 @@
+"""Plugins in folders: every Python file, compiled from its source at each load.
+
+Neither compiled files nor times of files play a part, so a file that was replaced is always the one that runs. Each
+load makes modules of its own; those of the load before live on until the plugins made of them are not used any
+more. The files of one folder are modules of one package, and may import each other (``from ._shared import x``).
+"""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import os
+import sys
+from collections.abc import Iterator
+from importlib.machinery import FileFinder, SourceFileLoader
+from types import CodeType, ModuleType, TracebackType
+
+from rtcsignal.logtext import safe
+from rtcsignal.policy.shape import Problem
+
+__all__ = ["Generation", "whyNotImported"]
+
+_PREFIX = "rtcsignal-plugins:"
+_numbers = itertools.count(1)
+
+
+class _FromSource(SourceFileLoader):
+    """Looks at the source alone."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        path = self.get_filename(fullname)
+        code: CodeType = self.source_to_code(self.get_data(path), path)
+        return code
+
+
+def _finder(path: str) -> FileFinder:
+    """Finds the modules of our packages, for Python's import machinery."""
+    if not path.startswith(_PREFIX):
+        raise ImportError
+    return FileFinder(path.partition("|")[2], (_FromSource, [".py"]))
+
+
+sys.path_hooks.append(_finder)
+
+
+class Generation:
+    """The modules of one load."""
+
+    def __init__(self) -> None:
+        self._number = next(_numbers)
+        self._packages: list[ModuleType] = []
+
+    def load(self, folder: str) -> Iterator[ModuleType | Problem]:
+        """Import every file of a folder, except those whose names begin with an underscore.
+
+        Args:
+            folder: An absolute path.
+
+        Returns:
+            For each file its module, or what was wrong with it.
+        """
+        try:
+            names = sorted(os.listdir(folder))
+        except OSError as error:
+            yield Problem(folder, 0, f"the folder of plugins cannot be read: {error.strerror}")
+            return
+        package = self._package(folder)
+        for name in names:
+            path = os.path.join(folder, name)
+            if name.endswith(".py") and name[0] not in "_." and os.path.isfile(path):
+                yield self._file(package, path)
+
+    def loadFile(self, path: str) -> ModuleType | Problem:
+        """Import one file of a folder, whatever its name, and no other.
+
+        Args:
+            path: An absolute path.
+        """
+        return self._file(self._package(os.path.dirname(path)), path)
+
+    def discard(self) -> None:
+        """Forget the modules. Objects made of them stay what they are."""
+        for package in self._packages:
+            inside = package.__name__ + "."
+            for name in [name for name in sys.modules if name.startswith(inside)]:
+                del sys.modules[name]
+            sys.modules.pop(package.__name__, None)
+            for entry in package.__path__:
+                sys.path_importer_cache.pop(entry, None)
+        self._packages.clear()
+
+    def _package(self, folder: str) -> ModuleType:
+        package = ModuleType(f"rtcsignal_plugins_{self._number}_{len(self._packages)}")
+        package.__path__ = [f"{_PREFIX}{package.__name__}|{folder}"]
+        sys.modules[package.__name__] = package
+        self._packages.append(package)
+        return package
+
+    @staticmethod
+    def _file(package: ModuleType, path: str) -> ModuleType | Problem:
+        stem = os.path.basename(path).removesuffix(".py")
+        if "." in stem:
+            return Problem(path, 0, "the name of a plugin's file must not hold a further dot")
+        try:
+            return importlib.import_module(f"{package.__name__}.{stem}")
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # also SystemExit, which a script may raise when it is imported
+            return whyNotImported(error, path)
+
+
+def whyNotImported(error: BaseException, path: str) -> Problem:
+    """What an exception says of the file whose import raised it.
+
+    Args:
+        error: The exception.
+        path: The file.
+    """
+    text = type(error).__name__
+    message = error.msg if isinstance(error, SyntaxError) else str(error)
+    if message:
+        text = f"{text}: {safe(message)}"
+    if isinstance(error, SyntaxError) and error.filename:
+        return Problem(error.filename, error.lineno or 0, text)
+    return Problem(path, _lineIn(path, error.__traceback__), text)
+
+
+def _lineIn(path: str, traceback: TracebackType | None) -> int:
+    """The last line of a file that was running."""
+    line = 0
+    while traceback is not None:
+        if traceback.tb_frame.f_code.co_filename == path:
+            line = traceback.tb_lineno
+        traceback = traceback.tb_next
+    return line

@@ -1,0 +1,248 @@
+"""A gate: one method of one plugin. Whatever the plugin does, a call ends in an answer or in `Refused`.
+
+The fast way is a plain call with a plain answer: no Deferred, no closure, one test of the answer's class. All else
+goes the long way: exceptions, answers that come later or never, wrong answers, plugins that are only watched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from types import CoroutineType, TracebackType
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from rtcsignal.errors import Refused
+from rtcsignal.policy.answers import DROP, USED, Answers, WrongAnswer, checkRefusal
+from rtcsignal.policy.breaker import Breaker
+from rtcsignal.policy.guard import BLOCKING_SECONDS, Guard
+
+__all__ = ["Gate"]
+
+
+class Gate:
+    """One method of one plugin.
+
+    Args:
+        guard: The plugin's guard.
+        method: The method, bound.
+        answers: What it may answer.
+        enforced: What it answers counts. If not, nobody waits for it, and its failures are only told.
+    """
+
+    __slots__ = ("_answers", "_breaker", "_counters", "_enforced", "_guard", "_method", "_plain", "_stopwatch")
+
+    def __init__(self, guard: Guard, method: Callable[..., Any], answers: Answers, enforced: bool = True) -> None:
+        self._guard = guard
+        self._method = method
+        self._answers = answers
+        self._plain = answers.plain
+        self._enforced = enforced and not guard.treatment.shadow
+        # What is told of comings and goings must be told of all of them, and harms nobody when it fails.
+        self._breaker = guard.breaker if enforced else Breaker(guard.clock, failures=0)
+        self._counters = guard.counters
+        self._stopwatch = guard.stopwatch
+
+    @property
+    def guard(self) -> Guard:
+        """The plugin's guard."""
+        return self._guard
+
+    def ask(self, instead: Any, *arguments: Any) -> Any:
+        """Call the method.
+
+        Args:
+            instead: The answer if the plugin counts as if it were not there.
+            arguments: For the method.
+
+        Returns:
+            The answer, or a Deferred of it.
+
+        Raises:
+            Refused: The plugin says no, or fails; also the way in which the Deferred fails.
+        """
+        if not self._breaker.sound and not self._breaker.allows():
+            self._counters.unavailable += 1
+            return self._unanswered("unavailable", "This cannot be decided at the moment.", instead)
+        counters = self._counters
+        counters.calls += 1
+        began = self._stopwatch()
+        try:
+            answer = self._method(*arguments)
+            if answer.__class__ not in self._plain:
+                answer = _started(answer)
+        except BaseException as error:
+            self._guard.called(self._answers.method, self._stopwatch() - began)
+            return self.raised(error, error.__traceback__, instead)
+        took = self._stopwatch() - began
+        if took > BLOCKING_SECONDS:
+            self._guard.called(self._answers.method, took)
+        else:
+            counters.seconds += took
+        if answer is instead and self._breaker.sound:
+            return answer
+        if isinstance(answer, Deferred):
+            return self._wait(answer, instead)
+        return self.returned(answer, instead)
+
+    def returned(self, answer: Any, instead: Any) -> Any:
+        """The method has answered: what that comes to.
+
+        Raises:
+            Refused: ``internal``: it is not what it may answer.
+        """
+        try:
+            answer = self._answers.check(answer, instead)
+        except WrongAnswer as error:
+            return self.raised(error, None, instead)
+        self._succeeded()
+        verdict = self._answers.verdict(answer, instead)
+        if not self._enforced:
+            if verdict:
+                self._guard.wouldHave(self._answers.method, verdict)
+            return instead
+        if verdict == DROP:
+            self._counters.dropped += 1
+        return answer
+
+    def raised(self, error: BaseException, traceback: TracebackType | None, instead: Any) -> Any:
+        """The method has raised: what that comes to.
+
+        Raises:
+            Refused: The plugin refuses; or ``internal``: it has failed.
+        """
+        if isinstance(error, KeyboardInterrupt):
+            raise error
+        if isinstance(error, Refused) and self._answers.mayRefuse:
+            wrong = checkRefusal(error)
+            if wrong is None:
+                return self._refused(error, instead)
+            error = wrong
+        self._guard.failed(self._answers.method, error, traceback)
+        self._failed()
+        return self._unanswered("internal", "", instead)
+
+    def late(self, instead: Any) -> Any:
+        """The method has not answered in time: what that comes to.
+
+        Raises:
+            Refused: ``timeout``.
+        """
+        self._guard.late(self._answers.method)
+        self._failed()
+        return self._unanswered("timeout", "The answer took too long.", instead)
+
+    def abandoned(self) -> None:
+        """The answer is not wanted any more."""
+        self._breaker.abandoned()
+
+    def _wait(self, call: Deferred[Any], instead: Any) -> Any:
+        result = _Awaited(self, call, instead).result
+        if not self._enforced:
+            return instead
+        if not result.called:
+            return result
+        # It has come already. As a plain answer it cannot be mistaken for one that takes time.
+        outcome: list[Any] = []
+        result.addBoth(outcome.append)
+        if isinstance(outcome[0], Failure):
+            outcome[0].raiseException()
+        return outcome[0]
+
+    def _refused(self, refused: Refused, instead: Any) -> Any:
+        self._succeeded()
+        if not self._enforced:
+            self._guard.wouldHave(self._answers.method, refused.code)
+            return instead
+        self._counters.refused(refused.code)
+        # A plugin may raise one instance again and again; its traceback would grow each time.
+        raise refused.with_traceback(None) from None
+
+    def _unanswered(self, code: str, message: str, instead: Any) -> Any:
+        if self._guard.treatment.failOpen or not self._enforced:
+            return instead
+        raise Refused(code, message) from None
+
+    def _succeeded(self) -> None:
+        if not self._breaker.sound and self._breaker.succeeded():
+            self._guard.closed()
+
+    def _failed(self) -> None:
+        if self._breaker.failed():
+            self._guard.opened()
+
+
+class _Awaited:
+    """An answer that has not come yet. It comes, is late, or is not wanted any more, whatever is first."""
+
+    __slots__ = ("_began", "_call", "_deadline", "_gate", "_instead", "_waiting", "result")
+
+    def __init__(self, gate: Gate, call: Deferred[Any], instead: Any) -> None:
+        self.result: Deferred[Any] = Deferred(self._unwanted)
+        self._gate = gate
+        self._instead = instead
+        self._began = gate.guard.clock.seconds()
+        self._call = call
+        self._waiting = True
+        self._deadline = gate.guard.waits(_Awaited._late, self)
+        call.addCallbacks(self._came, self._failed)
+
+    def _came(self, answer: Any) -> Any:
+        if self._over():
+            self._settle(self._gate.returned, answer)
+        return answer
+
+    def _failed(self, failure: Failure) -> Any:
+        if self._over():
+            self._settle(self._gate.raised, failure.value, failure.getTracebackObject())
+        return USED
+
+    def _late(self) -> None:
+        self._over()
+        self._settle(self._gate.late)
+        self._cancel()
+
+    def _unwanted(self, result: Deferred[Any]) -> None:
+        self._over()
+        self._gate.abandoned()
+        self._cancel()
+        self._gate.guard.waited(self._began)
+
+    def _over(self) -> bool:
+        """From now on the answer is not waited for.
+
+        Returns:
+            Whether it was until now.
+        """
+        waiting, self._waiting = self._waiting, False
+        self._deadline.cancel()
+        return waiting
+
+    def _settle(self, judge: Callable[..., Any], *arguments: Any) -> None:
+        try:
+            answer = judge(*arguments, self._instead)
+        except Refused as refused:
+            self.result.errback(refused)
+        else:
+            self.result.callback(answer)
+        self._gate.guard.waited(self._began)
+
+    def _cancel(self) -> None:
+        try:
+            self._call.cancel()
+        except Exception as error:
+            self._gate.guard.failed("cancel", error, error.__traceback__)
+
+
+def _started(answer: Any) -> Any:
+    """What is no plain answer: a coroutine is started, other things stay what they are."""
+    if isinstance(answer, CoroutineType):
+        return Deferred.fromCoroutine(answer)
+    if hasattr(answer, "__await__") and not isinstance(answer, Deferred):
+        return Deferred.fromCoroutine(_awaited(answer))
+    return answer
+
+
+async def _awaited(answer: Awaitable[Any]) -> Any:
+    return await answer

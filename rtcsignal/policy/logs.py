@@ -1,0 +1,105 @@
+"""Logs that a plugin cannot flood: the server's complaints about it, and its own lines."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+from twisted.internet import defer
+from twisted.logger import Logger
+
+from rtcsignal.lograte import LogRation
+from rtcsignal.logtext import safe
+
+__all__ = ["Damper", "PluginLogger", "describe", "placeOf"]
+
+_REPEAT_SECONDS = 60.0
+_MOST_KEYS = 100
+_LINES_PER_SECOND = 10.0
+_LINES_AT_ONCE = 100.0
+_MOST_FORMAT = 10_000
+_MOST_FRAMES = 4
+# Between the server and a plugin there are only these.
+_NOT_THE_PLUGINS = (os.path.dirname(__file__) + os.sep + "gate.py", defer.__file__)
+_SESSION = re.compile(r"candidate:|\b(?:v=0|a=[a-z]|m=(?:audio|video|application))")
+
+
+class Damper:
+    """Lets the same thing be said once a minute.
+
+    Args:
+        seconds: The time, on any scale.
+    """
+
+    __slots__ = ("_last", "_left", "_seconds")
+
+    def __init__(self, seconds: Callable[[], float]) -> None:
+        self._seconds = seconds
+        self._last: dict[Any, float] = {}
+        self._left: dict[Any, int] = {}
+
+    def due(self, key: Any) -> int | None:
+        """Whether something may be said now.
+
+        Args:
+            key: What it is about. Beyond 100 different ones they count as the same.
+
+        Returns:
+            How often it was not said since the last time; None if it may not be said.
+        """
+        if key not in self._last and len(self._last) >= _MOST_KEYS:
+            key = None
+        now = self._seconds()
+        last = self._last.get(key)
+        if last is not None and now - last < _REPEAT_SECONDS:
+            self._left[key] = self._left.get(key, 0) + 1
+            return None
+        self._last[key] = now
+        return self._left.pop(key, 0)
+
+
+class PluginLogger(Logger):
+    """The logger of one plugin: 100 lines at once, then 10 a second. Beyond, lines are counted and left out.
+
+    Text from clients cannot break out of its line: control characters in it are escaped.
+
+    Args:
+        name: The plugin's name.
+        seconds: The time, on any scale.
+    """
+
+    def __init__(self, name: str, seconds: Callable[[], float]) -> None:
+        super().__init__(namespace=f"plugin.{name}")
+        self._kind = f"plugin {name}"
+        self._ration = LogRation(seconds, _LINES_PER_SECOND, _LINES_AT_ONCE)
+
+    def emit(self, level: Any, format: str | None = None, **fields: Any) -> None:  # noqa: A002
+        """Write an event, if the plugin has not written too many."""
+        if not self._ration.allows(self._kind):
+            return
+        text = safe(format, _MOST_FORMAT) if format is not None and not format.isprintable() else format
+        clean = {key: safe(value) if isinstance(value, str) else value for key, value in fields.items()}
+        super().emit(level, text, **clean)
+
+
+def describe(error: BaseException) -> str:
+    """An exception for one line of a log. What looks like a session description or a candidate is left out."""
+    text = str(error)
+    if _SESSION.search(text):
+        text = "(its text is left out: it may hold a session description)"
+    name = type(error).__name__
+    return f"{name}: {safe(text)}" if text else name
+
+
+def placeOf(traceback: TracebackType | None) -> str:
+    """Where an exception came from: the last few calls, the innermost first, without those of the server."""
+    places: list[str] = []
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        if not code.co_filename.startswith(_NOT_THE_PLUGINS):
+            places.append(f"{safe(code.co_filename)}:{traceback.tb_lineno} in {code.co_name}")
+        traceback = traceback.tb_next
+    return ", called from ".join(reversed(places[-_MOST_FRAMES:])) or "an unknown place"

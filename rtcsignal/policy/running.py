@@ -1,0 +1,216 @@
+"""Plugins at work: started, asked through their chain, and stopped when nobody waits for them any more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from rtcsignal.engineio.deadlines import Deadlines
+from rtcsignal.errors import ConfigError
+from rtcsignal.policy.chain import Chain, Link
+from rtcsignal.policy.counters import Counters
+from rtcsignal.policy.guard import Guard
+from rtcsignal.policy.loader import PluginSet
+from rtcsignal.policy.logs import describe, placeOf
+from rtcsignal.policy.services import Rooms, Services
+from rtcsignal.policy.shape import INTERFACES
+
+__all__ = ["START_SECONDS", "STOP_SECONDS", "RunningPlugins"]
+
+START_SECONDS = 10.0
+"""How long a plugin may take to start."""
+
+STOP_SECONDS = 3.0
+"""How long a plugin may take to stop."""
+
+_TITLES = {
+    "IAuthenticator": "authenticators",
+    "IRoomPolicy": "room policies",
+    "IMessageFilter": "message filters",
+    "IRoomObserver": "observers",
+    "IEventHandler": "event handlers",
+}
+
+
+class _TooLong(Exception):
+    """It has not ended in time."""
+
+
+@dataclass(frozen=True)
+class _Started:
+    link: Link
+    services: Services
+
+
+class RunningPlugins:
+    """A set of plugins at work.
+
+    Args:
+        plugins: The set.
+        rooms: The rooms.
+        reactor: The time and the network.
+        counters: Where to count, by plugin; those missing are made.
+        makeHttp: Makes the HTTP client of a plugin.
+
+    Attributes:
+        chain: Asks the plugins.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        plugins: PluginSet,
+        rooms: Rooms,
+        reactor: Any,
+        counters: dict[str, Counters],
+        makeHttp: Callable[[Any], Any],
+    ) -> None:
+        self._plugins = plugins
+        self._rooms = rooms
+        self._reactor = reactor
+        self._makeHttp = makeHttp
+        self._deadlines = Deadlines(reactor)
+        self._links: list[Link] = []
+        for entry in plugins.entries:
+            counting = counters.setdefault(entry.name, Counters())
+            guard = Guard(entry.name, entry.treatment, counting, self._deadlines)
+            self._links.append(Link(entry.plugin, guard))
+        self.chain = Chain(self._links)
+        self._started: list[_Started] = []
+        self._idle: Deferred[None] | None = None
+
+    @property
+    def order(self) -> str:
+        """Which plugins are asked for what, in which order; for the log."""
+        parts = []
+        for interface in INTERFACES:
+            names = [link.guard.name for link in self._links if interface.providedBy(link.plugin)]
+            if names:
+                parts.append(f"{_TITLES[interface.__name__]}: {', '.join(names)}")
+        return "; ".join(parts) or "none"
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """The plugins whose code a reload does not read again."""
+        return tuple(entry.name for entry in self._plugins.entries if not entry.fresh)
+
+    async def start(self, before: RunningPlugins | None = None) -> None:
+        """Start the plugins, one after the other.
+
+        Args:
+            before: The set that is in use until now. What it has started and is in this set too, as the same
+                object, is not started again; `adopt` takes it over.
+
+        Raises:
+            ConfigError: Some did not start; then none runs.
+        """
+        running = [started.link.plugin for started in before._started] if before is not None else []
+        problems: list[str] = []
+        for link in self._links:
+            if not any(link.plugin is plugin for plugin in running):
+                problems += await self._start(link)
+        if problems:
+            await self.stop()
+            self._plugins.discard()
+            raise ConfigError(problems)
+
+    def adopt(self, before: RunningPlugins) -> None:
+        """Take over what goes on from the set that was in use until now."""
+        for link in self._links:
+            for started in tuple(before._started):
+                if started.link.plugin is link.plugin:
+                    before._started.remove(started)
+                    self._started.append(_Started(link, started.services))
+
+    async def retire(self) -> None:
+        """Stop the plugins as soon as everything that they were asked has been answered."""
+        for link in self._links:
+            link.guard.idle = self._mayBeIdle
+        while any(link.guard.busy for link in self._links):
+            self._idle = Deferred()
+            await self._idle
+        await self.stop()
+        self._plugins.discard()
+
+    async def stop(self) -> None:
+        """Stop the plugins, the last one first. Nothing is asked any more."""
+        started, self._started = self._started, []
+        for stopping in [Deferred.fromCoroutine(self._stop(each)) for each in reversed(started)]:
+            await stopping
+        self._deadlines.stop()
+
+    def _mayBeIdle(self) -> None:
+        # Whoever has just got an answer may ask for the next one in the same turn.
+        self._reactor.callLater(0, self._lookIdle)
+
+    def _lookIdle(self) -> None:
+        if self._idle is not None and not any(link.guard.busy for link in self._links):
+            idle, self._idle = self._idle, None
+            idle.callback(None)
+
+    async def _start(self, link: Link) -> list[str]:
+        """Start one plugin.
+
+        Returns:
+            What went wrong.
+        """
+        name, services = link.guard.name, Services(link.guard, self._rooms, self._reactor, self._makeHttp)
+        try:
+            await self._ended(getattr(link.plugin, "start", None), START_SECONDS, services)
+        except _TooLong:
+            services.close()
+            return [f"plugin {name}: start took longer than {START_SECONDS:g} s"]
+        except ConfigError as error:
+            services.close()
+            return [f"plugin {name}: {problem}" for problem in error.problems]
+        except (Exception, SystemExit) as error:
+            services.close()
+            return [f"plugin {name}: start failed: {describe(error)} at {placeOf(error.__traceback__)}"]
+        self._started.append(_Started(link, services))
+        return []
+
+    async def _stop(self, started: _Started) -> None:
+        guard = started.link.guard
+        try:
+            await self._ended(getattr(started.link.plugin, "stop", None), STOP_SECONDS)
+        except _TooLong:
+            text = "plugin {plugin}: stop took longer than {seconds:g} s"
+            self._log.error(text, plugin=guard.name, seconds=STOP_SECONDS)
+        except (Exception, SystemExit) as error:
+            guard.failed("stop", error, error.__traceback__)
+        started.services.close()
+
+    async def _ended(self, method: Callable[..., Any] | None, seconds: float, *arguments: Any) -> None:
+        """Call a method, if there is one, and wait for its end.
+
+        Raises:
+            _TooLong: It has not ended in time.
+        """
+        result: Any = method(*arguments) if method is not None else None
+        if hasattr(result, "__await__"):
+            pending = result if isinstance(result, Deferred) else Deferred.fromCoroutine(result)
+            await _within(seconds, self._reactor, pending)
+
+
+def _within(seconds: float, clock: IReactorTime, pending: Deferred[Any]) -> Deferred[Any]:
+    """The result of a Deferred, or `_TooLong`, even if it does not mind being cancelled."""
+    result: Deferred[Any] = Deferred()
+
+    def late() -> None:
+        result.errback(_TooLong())
+        pending.cancel()
+
+    def ended(value: Any) -> None:
+        if call.active():
+            call.cancel()
+            result.callback(value)
+
+    call = clock.callLater(seconds, late)
+    pending.addBoth(ended)
+    return result

@@ -1,0 +1,135 @@
+"""What the server does for a plugin: everything that its `start` is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from rtcsignal.interfaces import IPeer, IRoom, IServices
+from rtcsignal.policy.guard import Guard
+from rtcsignal.policy.http import HttpClient
+from rtcsignal.policy.logs import PluginLogger
+from rtcsignal.signaling.gates import Gates
+
+__all__ = ["Rooms", "Services"]
+
+
+class _Viewed(Protocol):
+    @property
+    def view(self) -> Any: ...
+
+
+class Rooms(Protocol):
+    """What plugins may do with the rooms: the part of `rtcsignal.signaling.hub.Hub` that is used here.
+
+    Attributes:
+        gates: What the plugins say. Replaced as a whole.
+    """
+
+    gates: Gates
+
+    @property
+    def rooms(self) -> Mapping[str, _Viewed]:
+        """The rooms that have members, by name; the `view` of each is an `IRoom`."""
+
+    def kick(self, peer: Any, reason: str) -> None:
+        """End a membership, given as the `IPeer` that is its view. Does nothing if it has ended."""
+
+
+@implementer(IServices)
+class Services:
+    """The services of one plugin.
+
+    Args:
+        guard: The plugin's guard.
+        rooms: The rooms.
+        reactor: The time, and for the HTTP client the network.
+        makeHttp: Makes the HTTP client of the reactor.
+    """
+
+    def __init__(self, guard: Guard, rooms: Rooms, reactor: Any, makeHttp: Callable[[Any], Any] = HttpClient) -> None:
+        self.clock: IReactorTime = reactor
+        self.log: Logger = PluginLogger(guard.name, reactor.seconds)
+        self._guard = guard
+        self._rooms = rooms
+        self._calls: set[IDelayedCall] = set()
+        self._running: set[Deferred[Any]] = set()
+        self._makeHttp = makeHttp
+        self._http: Any = None
+        self._stopped = False
+
+    @property
+    def name(self) -> str:
+        return self._guard.name
+
+    @property
+    def http(self) -> Any:
+        if self._http is None:
+            self._http = self._makeHttp(self.clock)
+        return self._http
+
+    def callLater(self, seconds: float, function: Callable[..., Any], *arguments: Any, **keywords: Any) -> IDelayedCall:
+        if self._stopped:
+            raise RuntimeError(f"the plugin {self.name} has been stopped")
+
+        def run() -> None:
+            self._calls.discard(call)
+            self._run(function, arguments, keywords)
+
+        call: IDelayedCall = self.clock.callLater(seconds, run)
+        self._calls.add(call)
+        return call
+
+    def rooms(self) -> tuple[IRoom, ...]:
+        return tuple(room.view for room in self._rooms.rooms.values())
+
+    def room(self, name: str) -> IRoom | None:
+        room = self._rooms.rooms.get(name)
+        return room.view if room is not None else None
+
+    def kick(self, peer: IPeer, reason: str = "kicked") -> None:
+        self._rooms.kick(peer, reason)
+
+    def emit(self, roomName: str, event: str, *arguments: Any) -> None:
+        room = self.room(roomName)
+        if room is not None:
+            room.emit(event, *arguments)
+
+    def close(self) -> None:
+        """The plugin has been stopped: nothing of it goes on."""
+        self._stopped = True
+        for call in self._calls:
+            if call.active():
+                call.cancel()
+        self._calls.clear()
+        for running in tuple(self._running):
+            running.cancel()
+        if self._http is not None:
+            self._http.close()
+
+    def _run(self, function: Callable[..., Any], arguments: Any, keywords: Any) -> None:
+        """Call what was to be called later."""
+        began = self._guard.stopwatch()
+        try:
+            result = function(*arguments, **keywords)
+            if hasattr(result, "__await__") and not isinstance(result, Deferred):
+                result = Deferred.fromCoroutine(result)
+        except Exception as error:
+            self._guard.failed("callLater", error, error.__traceback__)
+            result = None
+        self._guard.called("callLater", self._guard.stopwatch() - began)
+        if isinstance(result, Deferred):
+            self._running.add(result)
+            result.addErrback(self._failed)
+            result.addBoth(lambda _: self._running.discard(result))
+
+    def _failed(self, failure: Failure) -> None:
+        error = failure.value
+        if error is not None and not (self._stopped and isinstance(error, CancelledError)):
+            self._guard.failed("callLater", error, failure.getTracebackObject())

@@ -1,0 +1,203 @@
+"""The clients of a server in memory."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from rtcsignal.engineio.exchange import Request
+from rtcsignal.engineio.frames import Message
+from rtcsignal.engineio.packet import MESSAGE, Packet, Revision
+from rtcsignal.engineio.session import CloseReason, Phase, Session
+from rtcsignal.socketio.packet import (
+    ACK,
+    CONNECT,
+    CONNECT_ERROR,
+    DISCONNECT,
+    EVENT,
+    encode,
+    encodeData,
+)
+from rtcsignal.socketio.server import SocketServer
+
+__all__ = ["Answer", "MemoryClient"]
+
+_PACKET = re.compile(r"([0-6])(?:([0-9]+)-)?(?:(/[^,]*),)?([0-9]+)?(.*)", re.DOTALL)
+_BINARY = {"5": EVENT, "6": ACK}
+
+
+class Answer:
+    """The acknowledgement of a request, which may not have come yet.
+
+    Attributes:
+        value: What it says; None while it has not come.
+    """
+
+    def __init__(self) -> None:
+        self.value: Any = None
+
+    @property
+    def given(self) -> bool:
+        """It has come."""
+        return self.value is not None
+
+    @property
+    def ok(self) -> bool:
+        """It has come, and says yes."""
+        return self.given and self.value.get("ok") is True
+
+    @property
+    def code(self) -> str | None:
+        """The code of the refusal, if it is one."""
+        return self.value["error"]["code"] if self.given and not self.ok else None
+
+    def __repr__(self) -> str:
+        return f"<answer {self.value!r}>"
+
+
+class MemoryClient:
+    """A Socket.IO client in one namespace, on a connection of its own.
+
+    Args:
+        server: The server.
+        request: How it connects.
+        revision: 4, or 3.
+        namespace: The namespace it asks for.
+        auth: Its auth object.
+
+    Attributes:
+        connected: It is in the namespace.
+        refusal: With what it was refused, if it was.
+        received: The events it got, each a tuple of name and arguments, but for those taken out.
+    """
+
+    def __init__(
+        self,
+        server: SocketServer,
+        request: Request,
+        revision: Revision,
+        namespace: str,
+        auth: Mapping[str, Any],
+    ) -> None:
+        self.connected = False
+        self.refusal: Any = None
+        self.received: list[tuple[Any, ...]] = []
+        self._namespace = namespace
+        self._answers: list[Answer] = []
+        self._session = Session(secrets.token_urlsafe(16), revision, request, _NoHeartbeat(), _forget)
+        self._session.carriedBy(self, Phase.WEBSOCKET)
+        self._session.application = server.connect(self._session)
+        if revision == 4 or namespace != "/":
+            self._transmit(encode(CONNECT, namespace, json.dumps(dict(auth)) if revision == 4 else ""))
+
+    def join(self, roomName: str, userId: str, **more: Any) -> Answer:
+        """Ask to join a room; `more` are further keys of the request."""
+        return self.request("join-room", {"userId": userId, "roomName": roomName, **more})
+
+    def leave(self, roomName: str, userId: str) -> Answer:
+        """Ask to leave a room."""
+        return self.request("leave-room", {"userId": userId, "roomName": roomName})
+
+    def broadcast(self, body: Any) -> Answer:
+        """Send a message to the members of its rooms."""
+        return self.request("broadcast", body)
+
+    def request(self, event: str, *arguments: Any) -> Answer:
+        """Send an event that asks for an acknowledgement."""
+        answer = Answer()
+        self._answers.append(answer)
+        self._emit(str(len(self._answers) - 1), event, arguments)
+        return answer
+
+    def emit(self, event: str, *arguments: Any) -> None:
+        """Send an event."""
+        self._emit(None, event, arguments)
+
+    def take(self, event: str | None = None) -> list[tuple[Any, ...]]:
+        """The events that came since they were last taken out.
+
+        Args:
+            event: Only those with this name; the others stay.
+        """
+        taken = [each for each in self.received if event in (None, each[0])]
+        self.received = [each for each in self.received if event not in (None, each[0])]
+        return taken
+
+    def disconnect(self) -> None:
+        """Leave in order."""
+        if self.connected:
+            self._transmit(encode(DISCONNECT, self._namespace))
+            self.connected = False
+
+    def lose(self) -> None:
+        """The connection breaks."""
+        self._session.lost(CloseReason.TRANSPORT_CLOSE)
+        self.connected = False
+
+    def send(self, message: Message) -> None:
+        """The server sends; as a `Transport`."""
+        match = _PACKET.fullmatch(message.text or "")
+        if match is None:
+            raise ValueError(f"no Socket.IO packet: {message.text!r}")
+        kind, _, namespace, ackId, text = match.groups()
+        data: Any = _attached(json.loads(text), message.attachments) if text else None
+        kind = _BINARY.get(kind, kind)
+        if (namespace or "/") != self._namespace:
+            return
+        if kind == EVENT:
+            self.received.append(tuple(data))
+        elif kind == ACK:
+            self._answers[int(ackId)].value = data[0] if data else {}
+        elif kind == CONNECT:
+            self.connected = True
+        elif kind == CONNECT_ERROR:
+            self.refusal = data
+        elif kind == DISCONNECT:
+            self.connected = False
+
+    def sendPacket(self, text: str) -> None:
+        """Heartbeats mean nothing here."""
+
+    def close(self, reason: CloseReason) -> None:
+        """The server closes the connection; as a `Transport`."""
+        self.connected = False
+
+    def clientClosed(self) -> None:
+        """The client knows."""
+
+    def pauseReading(self, seconds: float) -> None:
+        """Nothing is on its way."""
+
+    def _emit(self, ackId: str | None, event: str, arguments: tuple[Any, ...]) -> None:
+        text, attachments = encodeData((event, *arguments))
+        self._transmit(encode(EVENT, self._namespace, text, ackId, len(attachments)), *attachments)
+
+    def _transmit(self, text: str, *attachments: bytes) -> None:
+        packets: tuple[str | bytes, ...] = (text, *attachments)
+        for data in packets:
+            self._session.packetReceived(Packet(MESSAGE, data))
+
+
+class _NoHeartbeat:
+    def start(self, session: Session) -> None:
+        """Nobody is watched."""
+
+    def received(self, session: Session, kind: str, data: str | bytes) -> None:
+        """Nothing of this kind is sent."""
+
+
+def _forget(session: Session) -> None:
+    """Nobody keeps the sessions."""
+
+
+def _attached(value: Any, attachments: tuple[bytes, ...]) -> Any:
+    if isinstance(value, list):
+        return [_attached(item, attachments) for item in value]
+    if isinstance(value, dict):
+        if value.get("_placeholder") is True:
+            return attachments[value["num"]]
+        return {key: _attached(item, attachments) for key, item in value.items()}
+    return value

@@ -1,0 +1,292 @@
+"""Fakes of what plugins are given. They behave as the real things do; the same tests are run on both."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.task import Clock
+from twisted.web.http_headers import Headers
+from zope.interface import implementer
+
+from rtcsignal.interfaces import IPeer, IRoom, IServices
+from rtcsignal.policy.logs import PluginLogger
+from rtcsignal.socketio.packet import encodeData
+from rtcsignal.values import EMPTY, Message
+
+__all__ = ["FakeHttp", "FakePeer", "FakeResponse", "FakeRoom", "FakeServices", "makeMessage"]
+
+_KINDS = {1: "offer", 2: "answer", 3: "candidate", 4: "hangup"}
+
+
+def makeMessage(body: Any = EMPTY, userId: str = "ann", targetUserId: str | None = None, kind: str = "") -> Message:
+    """A message as a filter sees it.
+
+    Args:
+        body: What is sent; a mapping is made read-only.
+        userId: The sender.
+        targetUserId: The only user it is for; by default what the body says.
+        kind: ``offer``, ``answer``, ``candidate``, ``hangup`` or ``other``; by default what the body's ``msgType``
+            says.
+    """
+    if isinstance(body, Mapping):
+        kind = kind or _KINDS.get(body.get("msgType", 0), "other")
+        targetUserId = targetUserId or body.get("targetUserId")
+        body = MappingProxyType(dict(body))
+    text, attachments = encodeData(("broadcast", dict(body) if isinstance(body, Mapping) else body))
+    size = len(text.encode()) + sum(map(len, attachments))
+    return Message(kind or "other", userId, targetUserId, body, size)
+
+
+@implementer(IPeer)
+class FakePeer:
+    """A peer.
+
+    Args:
+        userId: Its user id.
+        roles: Its roles.
+        claims: Its claims.
+        joinRequest: What it sent to join, besides ``userId``.
+        address: Its IP address.
+        namespace: Its namespace.
+        sid: Its id; by default made of the user id.
+        transport: ``websocket`` or ``polling``.
+        connectedAt: Seconds since the epoch.
+
+    Attributes:
+        sent: The events that it was sent, each a tuple of name and arguments.
+        disconnectedFor: The reason for which it was disconnected; None while it was not.
+    """
+
+    def __init__(
+        self,
+        userId: str = "ann",
+        roles: Iterable[str] = (),
+        claims: Mapping[str, Any] = EMPTY,
+        joinRequest: Mapping[str, Any] = EMPTY,
+        *,
+        address: str = "127.0.0.1",
+        namespace: str = "/",
+        sid: str = "",
+        transport: str = "websocket",
+        connectedAt: float = 0.0,
+    ) -> None:
+        self.userId = userId
+        self.roles = frozenset(roles)
+        self.claims: Mapping[str, Any] = MappingProxyType(dict(claims))
+        self.joinRequest: Mapping[str, Any] = MappingProxyType({"userId": userId, **joinRequest})
+        self.address = address
+        self.namespace = namespace
+        self.sid = sid or f"sid-of-{userId}"
+        self.transport = transport
+        self.connectedAt = connectedAt
+        self.rooms: frozenset[str] = frozenset()
+        self.data: dict[str, Any] = {}
+        self.sent: list[tuple[Any, ...]] = []
+        self.disconnectedFor: str | None = None
+
+    def emit(self, event: str, *arguments: Any) -> None:
+        encodeData((event, *arguments))
+        if self.disconnectedFor is None:
+            self.sent.append((event, *arguments))
+
+    def disconnect(self, reason: str = "kicked") -> None:
+        if self.disconnectedFor is None:
+            self.disconnectedFor = reason
+
+
+@implementer(IRoom)
+class FakeRoom:
+    """A room.
+
+    Args:
+        name: Its name.
+        peers: Its members.
+        createdAt: Seconds since the epoch.
+    """
+
+    def __init__(self, name: str = "room", peers: Iterable[FakePeer] = (), createdAt: float = 0.0) -> None:
+        self.name = name
+        self.createdAt = createdAt
+        self.data: dict[str, Any] = {}
+        self._peers: list[FakePeer] = []
+        for peer in peers:
+            self.add(peer)
+
+    @property
+    def size(self) -> int:
+        return len(self._peers)
+
+    def add(self, peer: FakePeer) -> None:
+        """Somebody has joined."""
+        self._peers.append(peer)
+        peer.rooms |= {self.name}
+
+    def remove(self, peer: FakePeer) -> None:
+        """Somebody has left."""
+        self._peers.remove(peer)
+        peer.rooms -= {self.name}
+
+    def peers(self) -> tuple[FakePeer, ...]:
+        return tuple(self._peers)
+
+    def emit(self, event: str, *arguments: Any) -> None:
+        encodeData((event, *arguments))
+        for peer in self._peers:
+            peer.emit(event, *arguments)
+
+
+class FakeResponse:
+    """A response of `FakeHttp`.
+
+    Attributes:
+        code: The status.
+        headers: The headers.
+    """
+
+    def __init__(self, code: int, body: bytes, headers: Mapping[str, str]) -> None:
+        self.code = code
+        self.headers = Headers({name: [value] for name, value in headers.items()})
+        self._body = body
+
+    def content(self) -> Deferred[bytes]:
+        """The body."""
+        return succeed(self._body)
+
+    def text(self, encoding: str = "utf-8") -> Deferred[str]:
+        """The body as text."""
+        return succeed(self._body.decode(encoding))
+
+    def json(self) -> Deferred[Any]:
+        """What the body says as JSON."""
+        return succeed(json.loads(self._body))
+
+
+class FakeHttp:
+    """An HTTP client. Requests wait until the test answers them.
+
+    Attributes:
+        requests: All requests: method, URL, and what else was said.
+    """
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[str, str, dict[str, Any]]] = []
+        self._waiting: list[Deferred[Any]] = []
+
+    def answer(self, code: int = 200, body: Any = b"", headers: Mapping[str, str] = EMPTY) -> None:
+        """Answer the oldest request that waits.
+
+        Args:
+            code: The status.
+            body: Bytes, text, or anything else as JSON.
+            headers: The headers.
+        """
+        data = body if isinstance(body, bytes) else (body if isinstance(body, str) else json.dumps(body)).encode()
+        self._waiting.pop(0).callback(FakeResponse(code, data, headers))
+
+    def fail(self, error: Exception) -> None:
+        """Let the oldest request that waits fail."""
+        self._waiting.pop(0).errback(error)
+
+    def request(self, method: str, url: str, **more: Any) -> Deferred[Any]:
+        """A plugin makes a request."""
+        self.requests.append((method, url, more))
+        waiting: Deferred[Any] = Deferred(self._waiting.remove)
+        self._waiting.append(waiting)
+        return waiting
+
+    def get(self, url: str, **more: Any) -> Deferred[Any]:
+        """See `request`."""
+        return self.request("GET", url, **more)
+
+    def post(self, url: str, data: Any = None, **more: Any) -> Deferred[Any]:
+        """See `request`."""
+        return self.request("POST", url, data=data, **more)
+
+    def put(self, url: str, data: Any = None, **more: Any) -> Deferred[Any]:
+        """See `request`."""
+        return self.request("PUT", url, data=data, **more)
+
+    def patch(self, url: str, data: Any = None, **more: Any) -> Deferred[Any]:
+        """See `request`."""
+        return self.request("PATCH", url, data=data, **more)
+
+    def delete(self, url: str, **more: Any) -> Deferred[Any]:
+        """See `request`."""
+        return self.request("DELETE", url, **more)
+
+    def head(self, url: str, **more: Any) -> Deferred[Any]:
+        """See `request`."""
+        return self.request("HEAD", url, **more)
+
+    def close(self) -> None:
+        """The plugin has been stopped."""
+
+
+@implementer(IServices)
+class FakeServices:
+    """The services of a plugin.
+
+    Args:
+        name: The plugin's name.
+        rooms: The rooms that have members.
+
+    Attributes:
+        clock: A `twisted.internet.task.Clock`: the test turns it with ``advance(seconds)``.
+        http: A `FakeHttp`.
+        kicked: Who was put out of a room: the peer and the reason.
+    """
+
+    def __init__(self, name: str = "plugin", rooms: Iterable[FakeRoom] = ()) -> None:
+        self.name = name
+        self.clock = Clock()
+        self.log = PluginLogger(name, self.clock.seconds)
+        self.http = FakeHttp()
+        self.kicked: list[tuple[FakePeer, str]] = []
+        self._rooms = {room.name: room for room in rooms}
+        self._calls: list[IDelayedCall] = []
+        self._stopped = False
+
+    def callLater(self, seconds: float, function: Callable[..., Any], *arguments: Any, **keywords: Any) -> IDelayedCall:
+        if self._stopped:
+            raise RuntimeError(f"the plugin {self.name} has been stopped")
+
+        def run() -> None:
+            result = function(*arguments, **keywords)
+            if hasattr(result, "__await__") and not isinstance(result, Deferred):
+                Deferred.fromCoroutine(result)
+
+        call: IDelayedCall = self.clock.callLater(seconds, run)
+        self._calls.append(call)
+        return call
+
+    def rooms(self) -> tuple[FakeRoom, ...]:
+        return tuple(room for room in self._rooms.values() if room.size)
+
+    def room(self, name: str) -> FakeRoom | None:
+        room = self._rooms.get(name)
+        return room if room is not None and room.size else None
+
+    def kick(self, peer: Any, reason: str = "kicked") -> None:
+        for room in self._rooms.values():
+            if peer in room.peers():
+                self.kicked.append((peer, reason))
+                room.emit("user-left", peer.userId, {"roomName": room.name, "reason": reason})
+                room.remove(peer)
+                return
+
+    def emit(self, roomName: str, event: str, *arguments: Any) -> None:
+        room = self.room(roomName)
+        if room is not None:
+            room.emit(event, *arguments)
+
+    def close(self) -> None:
+        """The plugin has been stopped."""
+        self._stopped = True
+        for call in self._calls:
+            if call.active():
+                call.cancel()

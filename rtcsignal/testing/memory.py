@@ -1,0 +1,257 @@
+"""A server in memory: the real rooms, namespaces, connections and plugins, without network, on a clock of the test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from zope.interface import implementer
+
+from rtcsignal.engineio.exchange import Request
+from rtcsignal.engineio.packet import Revision
+from rtcsignal.errors import ConfigError
+from rtcsignal.interfaces import IAuthenticator
+from rtcsignal.policy.counters import Counters
+from rtcsignal.policy.folders import Generation
+from rtcsignal.policy.guard import TIMEOUT_SECONDS, Treatment
+from rtcsignal.policy.host import PluginHost
+from rtcsignal.policy.loader import Entry, PluginSet, loadPlugins
+from rtcsignal.policy.shape import Problem, interfacesOf, problemsOf
+from rtcsignal.policy.sources import pluginsOf
+from rtcsignal.signaling.gates import OpenGates
+from rtcsignal.signaling.hub import Hub, SignalingOptions
+from rtcsignal.signaling.namespace import SignalingNamespace
+from rtcsignal.socketio.server import SocketOptions, SocketServer
+from rtcsignal.testing.client import Answer, MemoryClient
+from rtcsignal.testing.fakes import FakeHttp
+from rtcsignal.values import EMPTY, Handshake, Identity
+
+__all__ = ["Answer", "InMemoryServer", "MemoryClient", "loadPlugin"]
+
+_STEP = 0.05
+_MOST_STEPS = 400
+_IDENTITY = "rtcsignal-testing-identity"
+
+
+@dataclass(frozen=True)
+class _Use:
+    name: str
+    options: Mapping[str, Any] | None = None
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    folders: Sequence[str]
+    use: Sequence[_Use]
+
+
+class InMemoryServer:
+    """A server with plugins. Use it as a context manager: it starts the plugins, and stops them at the end.
+
+    Args:
+        plugins: Plugins as objects.
+        use: Plugins by name, behind those: as in the configuration, names or mappings of a name to its options.
+        folders: Folders in which they are looked for.
+        timeout: Seconds within which the plugins given as objects must answer.
+        fail: ``open`` or ``closed``, for those.
+        shadow: Whether what those say is not enforced.
+        options: Settings of the signalling.
+
+    Attributes:
+        clock: The time, a `twisted.internet.task.Clock`. It stands still until the test calls `advance`.
+        hub: The rooms.
+        http: The HTTP client that all plugins get as ``services.http``: the test answers their requests.
+
+    Raises:
+        ConfigError: When entered: a plugin cannot be used, or did not start.
+    """
+
+    def __init__(
+        self,
+        *plugins: Any,
+        use: Iterable[str | Mapping[str, Any]] = (),
+        folders: Iterable[str] = (),
+        timeout: float = TIMEOUT_SECONDS,
+        fail: str = "closed",
+        shadow: bool = False,
+        options: SignalingOptions = SignalingOptions(),  # noqa: B008 - frozen
+    ) -> None:
+        self.clock = Clock()
+        self.hub = Hub(options, OpenGates(), self.clock)
+        self.http = FakeHttp()
+        self._given = plugins
+        self._treatment = Treatment(timeout, fail == "open", shadow)
+        self._wanted = _Wanted(tuple(map(str, folders)), tuple(map(_useOf, use)))
+        self._sockets = SocketServer(
+            {name: SignalingNamespace(self.hub) for name in ("/", "/socket.io")},
+            self.clock,
+            SocketOptions(connectTimeout=0, eventsPerSecond=0),
+        )
+        self._identities = _Identities()
+        self._host: PluginHost | None = None
+        self._clients: list[MemoryClient] = []
+
+    def __enter__(self) -> InMemoryServer:
+        self._host = PluginHost(self._load(self._given, self._wanted), self.hub, self.clock, lambda _: self.http)
+        self._waitFor(self._host.start())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for client in self._clients:
+            client.lose()
+        self._waitFor(self._running.stop())
+
+    def connect(
+        self,
+        identity: Identity | None = None,
+        *,
+        auth: Mapping[str, Any] = EMPTY,
+        query: Mapping[str, str] = EMPTY,
+        headers: Mapping[str, str] = EMPTY,
+        address: str = "127.0.0.1",
+        namespace: str = "/",
+        revision: Revision = 4,
+        secure: bool = False,
+    ) -> MemoryClient:
+        """A client connects, and asks for a namespace.
+
+        Args:
+            identity: Who it is. By default the authenticators are asked.
+            auth: Its auth object.
+            query: The query of its request.
+            headers: The headers of its request, names in lower case.
+            address: Its IP address.
+            namespace: The namespace it asks for.
+            revision: 4, or 3 for a client of generation 2.
+            secure: It came over TLS.
+
+        Returns:
+            The client. It may have been refused, or wait for a plugin: see `MemoryClient.connected`.
+        """
+        headers = dict(headers)
+        if identity is not None:
+            headers[_IDENTITY] = self._identities.add(identity)
+        request = Request("GET", query, headers, b"", address, secure)
+        client = MemoryClient(self._sockets, request, revision, namespace, auth)
+        self._clients.append(client)
+        return client
+
+    def advance(self, seconds: float) -> None:
+        """Let time go by, in steps of at most 50 ms."""
+        whole, rest = divmod(seconds, _STEP)
+        for _ in range(int(whole)):
+            self.clock.advance(_STEP)
+        self.clock.advance(rest)
+
+    def reload(self, *plugins: Any, use: Iterable[str | Mapping[str, Any]] | None = None) -> bool:
+        """Replace the plugins, as SIGHUP does.
+
+        Args:
+            plugins: New plugins as objects.
+            use: New plugins by name; by default those from the start, loaded anew.
+
+        Returns:
+            Whether they were replaced.
+        """
+        wanted = self._wanted if use is None else _Wanted(self._wanted.folders, tuple(map(_useOf, use)))
+        return bool(self._waitFor(self._running.reload(lambda: self._load(plugins, wanted))))
+
+    def members(self, roomName: str) -> list[str]:
+        """The user ids of a room's members, in the order in which they joined."""
+        room = self.hub.rooms.get(roomName)
+        return [seat.userId for seat in room] if room is not None else []
+
+    def counters(self, name: str) -> Counters:
+        """What was counted of a plugin."""
+        return self._running.counters[name]
+
+    @property
+    def _running(self) -> PluginHost:
+        if self._host is None:
+            raise RuntimeError("the server is used without with")
+        return self._host
+
+    def _load(self, plugins: Sequence[Any], wanted: _Wanted) -> PluginSet:
+        problems = [str(problem) for plugin in plugins for problem in problemsOf(plugin, type(plugin).__name__)]
+        problems += [f"{plugin!r} is no plugin" for plugin in plugins if not interfacesOf(plugin)]
+        if problems:
+            raise ConfigError(problems)
+        loaded = loadPlugins(wanted)
+        entries = [Entry(plugin, self._treatment) for plugin in plugins] + list(loaded.entries)
+        self._identities.alone = not any(IAuthenticator.providedBy(entry.plugin) for entry in entries)
+        return PluginSet([Entry(self._identities, Treatment()), *entries])
+
+    def _waitFor(self, pending: Deferred[Any]) -> Any:
+        """The result of a Deferred for which time may have to go by."""
+        results: list[Any] = []
+        failures: list[BaseException | None] = []
+        pending.addCallbacks(results.append, lambda failure: failures.append(failure.value))
+        for _ in range(_MOST_STEPS):
+            if results or failures:
+                break
+            self.clock.advance(_STEP)
+        for failure in failures:
+            raise failure or RuntimeError("it failed")
+        return results[0]
+
+
+@implementer(IAuthenticator)
+class _Identities:
+    """Lets those in who have been given an identity; and all others, if there is no other authenticator.
+
+    Attributes:
+        alone: There is no other one.
+    """
+
+    name = "rtcsignal-testing"
+
+    def __init__(self) -> None:
+        self.alone = True
+        self._known: dict[str, Identity] = {}
+
+    def add(self, identity: Identity) -> str:
+        """The word that stands for an identity."""
+        word = str(len(self._known))
+        self._known[word] = identity
+        return word
+
+    def authenticate(self, handshake: Handshake) -> Identity | None:
+        known = self._known.get(handshake.headers.get(_IDENTITY, ""))
+        return Identity() if known is None and self.alone else known
+
+
+def loadPlugin(path: str | Path, name: str = "") -> Any:
+    """The plugin in a file, checked as the server does it.
+
+    Args:
+        path: The file.
+        name: The plugin's name, if the file has several.
+
+    Raises:
+        ConfigError: The file cannot be loaded, the plugin has mistakes, or there is none.
+    """
+    module = Generation().loadFile(str(Path(path).absolute()))
+    if isinstance(module, Problem):
+        raise ConfigError(str(module))
+    plugins = [plugin for plugin in pluginsOf(module) if name in ("", getattr(plugin, "name", None))]
+    if len(plugins) != 1:
+        raise ConfigError(f"{path}: there are {len(plugins)} plugins {name}".rstrip())
+    problems = problemsOf(plugins[0], str(path))
+    if problems:
+        raise ConfigError([str(problem) for problem in problems])
+    return plugins[0]
+
+
+def _useOf(entry: str | Mapping[str, Any]) -> _Use:
+    if isinstance(entry, str):
+        return _Use(entry)
+    ((name, options),) = entry.items()
+    return _Use(name, options)
