@@ -1,0 +1,1 @@
+"""Configuration, wiring, the twistd plugin and logs: the only layer that builds objects."""

@@ -1,0 +1,124 @@
+"""What values of the configuration mean: each check gives the problem, or None. Nothing is touched."""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+from functools import cache
+
+from twisted.internet.interfaces import IStreamServerEndpointStringParser
+from twisted.plugin import getPlugins
+
+__all__ = [
+    "cookieName",
+    "endpoint",
+    "folder",
+    "namespace",
+    "origin",
+    "pluginName",
+    "socketioPath",
+    "suggestion",
+]
+
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:.]+\]|[^/:@\[\]\s?#]+)(:[0-9]{1,5})?", re.A | re.I)
+_PATH = re.compile(r"/([A-Za-z0-9._~!$&'()*+,;=:@-]+/)+")
+_NAMESPACE = re.compile(r"/[^,?\s\x00-\x1f\x7f]*")
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_MOST_PORT = 65535
+
+
+def endpoint(text: str) -> str | None:
+    """Whether a Twisted endpoint string is one that can be listened on.
+
+    Only its form is looked at: files, addresses and inherited sockets are used when the server starts.
+    """
+    kind, _, rest = text.partition(":")
+    if kind == "haproxy":
+        return endpoint(rest)
+    if kind not in _endpointKinds():
+        if text.isdecimal():
+            return f'must be an endpoint such as "tcp:{text}"'
+        hint = suggestion(kind, _endpointKinds())
+        return f'must begin with a known kind of endpoint, such as "tcp:8080"{hint}'
+    plain, named = _endpointArguments(rest)
+    if kind in ("tcp", "tcp6", "ssl"):
+        return _portProblem(named.get("port", plain[0] if plain else ""))
+    if kind == "unix" and not named.get("address", plain[0] if plain else ""):
+        return 'needs the path of the socket, such as "unix:/run/rtcsignal.sock"'
+    if kind == "systemd" and ("domain" not in named or len({"index", "name"} & named.keys()) != 1):
+        return 'must look like "systemd:domain=INET6:index=0" or "systemd:domain=INET6:name=http"'
+    return None
+
+
+def origin(text: str) -> str | None:
+    """Whether it is an origin as browsers send it (RFC 6454), or ``*``."""
+    if text == "*":
+        return None
+    if _ORIGIN.fullmatch(text.rstrip("/")) and text.endswith("/"):
+        return "must not end in a slash: an origin has no path"
+    if _ORIGIN.fullmatch(text) is None:
+        return 'must look like "https://example.org", with ":PORT" where it is not the usual one, or be "*"'
+    port = text.rpartition(":")[2]
+    return _portProblem(port) if port.isdecimal() else None
+
+
+def socketioPath(text: str) -> str | None:
+    """Whether it can be the path of Socket.IO."""
+    if _PATH.fullmatch(text) is None:
+        return 'must begin and end with "/" and have a name between, such as "/socket.io/"'
+    if any(part in (".", "..") for part in text.split("/")):
+        return 'must not have "." or ".." as a part'
+    return None
+
+
+def namespace(text: str) -> str | None:
+    """Whether it can name a Socket.IO namespace: a comma would end it, and ``?`` begin a query."""
+    if _NAMESPACE.fullmatch(text) is None:
+        return 'must begin with "/" and hold no comma, question mark or space'
+    return None
+
+
+def cookieName(text: str) -> str | None:
+    """Whether it can be the name of a cookie (RFC 6265 section 4.1.1)."""
+    return None if _TOKEN.fullmatch(text) else "must be made of letters, digits and !#$%&'*+-.^_`|~"
+
+
+def folder(text: str) -> str | None:
+    """Whether it can be a path."""
+    return None if text and "\0" not in text else "must be the path of a folder"
+
+
+def pluginName(text: str) -> str | None:
+    """Whether it can be the name of a plugin."""
+    return None if text and text == text.strip() and text.isprintable() else "must be the name of a plugin"
+
+
+def suggestion(word: str, known: set[str] | frozenset[str]) -> str:
+    """The end of a message that proposes the nearest of the known words, empty when none is near."""
+    near = get_close_matches(word, sorted(known), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+@cache
+def _endpointKinds() -> frozenset[str]:
+    parsers = getPlugins(IStreamServerEndpointStringParser)
+    return frozenset({"tcp", "unix", "ssl", "haproxy", *(parser.prefix for parser in parsers)})
+
+
+def _endpointArguments(text: str) -> tuple[list[str], dict[str, str]]:
+    """Split at colons as Twisted does: a backslash keeps the next character, ``=`` makes a named argument."""
+    plain: list[str] = []
+    named: dict[str, str] = {}
+    for part in re.findall(r"(?:[^:\\]|\\.)+", text, re.DOTALL):
+        name, equals, value = part.partition("=")
+        if equals:
+            named[name] = re.sub(r"\\(.)", r"\1", value)
+        else:
+            plain.append(re.sub(r"\\(.)", r"\1", part))
+    return plain, named
+
+
+def _portProblem(text: str) -> str | None:
+    if text.isdecimal() and text.isascii() and int(text) <= _MOST_PORT:
+        return None
+    return f"needs a port number from 0 to {_MOST_PORT}"

@@ -1,0 +1,119 @@
+"""Open, name and close the ports of a server."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.defer import maybeDeferred
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory
+from twisted.logger import Logger
+
+from rtcsignal.logtext import safe
+
+__all__ = ["CannotListen", "OpenPort", "closePorts", "openPorts", "whyNot"]
+
+_log = Logger()
+_EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104 - these are compared with, nothing is bound to them
+
+
+class CannotListen(Exception):
+    """A port cannot be opened.
+
+    Attributes:
+        endpoint: The endpoint string.
+        reason: Why not.
+    """
+
+    def __init__(self, endpoint: str, reason: str) -> None:
+        super().__init__(f"cannot listen on {endpoint}: {reason}")
+        self.endpoint = endpoint
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class OpenPort:
+    """A port that listens.
+
+    Attributes:
+        endpoint: The endpoint string that it was opened with.
+        port: What listens.
+    """
+
+    endpoint: str
+    port: IListeningPort
+
+    @property
+    def name(self) -> str:
+        """Where it really listens: ``tcp:127.0.0.1:8080``, ``tcp:[::1]:8080`` or ``unix:/run/server.sock``."""
+        address = self.port.getHost()
+        if isinstance(address, IPv4Address):
+            return f"tcp:{address.host}:{address.port}"
+        if isinstance(address, IPv6Address):
+            return f"tcp:[{address.host}]:{address.port}"
+        if isinstance(address, UNIXAddress):
+            return f"unix:{safe(os.fsdecode(address.name or b''))}"
+        return safe(str(address))
+
+    @property
+    def url(self) -> str | None:
+        """What to open in a browser on this machine; None for a port that a browser cannot reach."""
+        address = self.port.getHost()
+        if not isinstance(address, (IPv4Address, IPv6Address)) or self.endpoint.startswith("haproxy:"):
+            return None
+        scheme = "https" if self.endpoint.startswith("ssl:") else "http"
+        host = f"[{address.host}]" if isinstance(address, IPv6Address) else address.host
+        return f"{scheme}://{'localhost' if address.host in _EVERYWHERE else host}:{address.port}/"
+
+
+async def openPorts(
+    reactor: Any, endpoints: Iterable[str], factory: IProtocolFactory
+) -> tuple[OpenPort, ...]:
+    """Listen on every endpoint.
+
+    Args:
+        reactor: Listens.
+        endpoints: Twisted endpoint strings.
+        factory: Makes the protocol of each connection.
+
+    Raises:
+        CannotListen: One of them cannot be opened. The others are closed again.
+    """
+    ports: list[OpenPort] = []
+    for endpoint in endpoints:
+        try:
+            ports.append(OpenPort(endpoint, await serverFromString(reactor, endpoint).listen(factory)))
+        except Exception as error:
+            await closePorts(ports)
+            raise CannotListen(endpoint, whyNot(error)) from error
+    return tuple(ports)
+
+
+async def closePorts(ports: Sequence[OpenPort]) -> None:
+    """Stop listening. A port that fails to close is logged, and the others are closed."""
+    for port in ports:
+        try:
+            await maybeDeferred(port.port.stopListening)
+        except Exception:
+            _log.failure("{port} was not closed properly", port=port.name)
+
+
+def whyNot(error: Exception) -> str:
+    """The reason for which an endpoint cannot be used, in one line."""
+    if isinstance(error, CannotListenError):
+        error = error.socketError if isinstance(error.socketError, Exception) else error
+    if isinstance(error, OSError) and error.strerror:
+        where = f": {error.filename}" if error.filename else ""
+        return safe(f"{error.strerror}{where}")
+    if isinstance(error, TypeError):
+        # Arguments that the kind of endpoint does not have, or not enough of them: "function() got an ...".
+        return safe(str(error).rpartition("() ")[2])
+    if isinstance(error, LookupError):
+        # What the parser of "systemd:" raises for a socket that it did not get.
+        return "the service manager handed over no such socket"
+    return safe(str(error) or type(error).__name__)

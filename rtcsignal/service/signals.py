@@ -1,0 +1,52 @@
+"""What the process does on signals."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from twisted.logger import Logger
+
+__all__ = ["handleSignals"]
+
+_log = Logger(namespace="rtcsignal.service")
+
+
+def handleSignals(reactor: Any, reload: Callable[[], object]) -> None:
+    """Replace the reactor's handlers; to be called when it runs, because it installs them when it starts.
+
+    SIGTERM and SIGINT stop the reactor, and the process ends with exit code 0. With the reactor's own handlers
+    twistd would end by the signal instead. The second one ends the process at once, by the signal.
+
+    SIGHUP reloads. Without a handler it would end the process.
+
+    Args:
+        reactor: Is stopped.
+        reload: Called in the reactor's thread for each SIGHUP.
+    """
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        for ending in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(ending, _endAtOnce)
+        reactor.callFromThread(_stop, reactor, signal.Signals(number).name)
+
+    def hangup(number: int, frame: FrameType | None) -> None:
+        reactor.callFromThread(reload)
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGHUP, hangup)
+
+
+def _stop(reactor: Any, name: str) -> None:
+    _log.info("{signal}: shutting down; another one ends the process at once", signal=name)
+    if reactor.running:
+        reactor.stop()
+
+
+def _endAtOnce(number: int, frame: FrameType | None) -> None:
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)

@@ -1,0 +1,235 @@
+"""``twistd rtcsignal``: its options, and the service that it runs."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any, NoReturn
+
+import msgspec
+from twisted.application.service import IService, IServiceCollection
+from twisted.internet.endpoints import serverFromString
+from twisted.logger import ILogObserver
+from twisted.python import usage
+from twisted.python.components import Componentized
+
+import twisted
+from rtcsignal import __version__
+from rtcsignal.errors import ConfigError
+from rtcsignal.policy.listing import formatPlugins, listPlugins
+from rtcsignal.service import checks
+from rtcsignal.service.app import RTCSignalService
+from rtcsignal.service.config import defaultConfig, loadConfig
+from rtcsignal.service.logs import LEVELS, logObserver
+from rtcsignal.service.ports import whyNot
+from rtcsignal.service.schema import Config
+from rtcsignal.service.signals import handleSignals
+from rtcsignal.service.wiring import build
+
+__all__ = ["Options", "makeService"]
+
+_PIPE_BYTES = 100
+"""What twistd reads of the outcome of a start in the background."""
+
+_EXAMPLES = """
+A WebRTC signalling server over Socket.IO. Without --config it listens on port 8080, with all defaults.
+
+In the foreground, as a service manager wants it:
+  twistd --nodaemon --pidfile= rtcsignal --config etc/server.conf
+
+As a daemon, with a log file and a pid file:
+  twistd --logfile=rtcsignal.log --pidfile=rtcsignal.pid rtcsignal --config etc/server.conf
+
+On another port, for this machine only:
+  twistd -n rtcsignal --listen tcp:9000:interface=127.0.0.1
+
+Options of twistd itself, such as --logfile, come before the word rtcsignal; see twistd --help.
+SIGTERM ends the server once its clients were told; a second one ends it at once.
+etc/server.conf in the sources explains every key of the configuration.
+"""
+
+
+class Options(usage.Options):
+    """The command line after ``twistd rtcsignal``.
+
+    Attributes:
+        settings: The configuration, complete and checked.
+    """
+
+    synopsis = "[--config FILE] [--listen ENDPOINT]... [--log-level LEVEL] [--check | --plugins]"
+    optParameters = [
+        ["config", "c", None, "The configuration file, YAML or JSON."],
+        ["log-level", None, "info", f"Log events of this level and above: {', '.join(LEVELS)}."],
+    ]
+    optFlags = [
+        ["check", None, "Say what would be done, and exit: with 0 when it can be done, else with 1."],
+        ["plugins", None, "List every plugin that is found, with its options, and exit."],
+    ]
+
+    settings: Config
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._listen: list[str] = []
+
+    def opt_listen(self, endpoint: str) -> None:
+        """Listen on this Twisted endpoint instead of those of the configuration, for example
+        tcp:9000:interface=127.0.0.1. May be given several times."""
+        self._listen.append(endpoint)
+
+    opt_l = opt_listen
+
+    def opt_version(self) -> NoReturn:
+        """Show the version and exit."""
+        print(f"rtcsignal {__version__} (Twisted {twisted.__version__}, Python {platform.python_version()})")
+        raise SystemExit(0)
+
+    def getUsage(self, width: int | None = None) -> str:
+        """The text of ``--help``."""
+        return super().getUsage(width).rstrip() + "\n" + _EXAMPLES
+
+    def parseOptions(self, options: Any = None) -> None:
+        """Read the arguments; a mistake is one line and the end, not a page of twistd's own options."""
+        try:
+            super().parseOptions(options)
+        except usage.UsageError as error:
+            _refuse([f"twistd rtcsignal: {error} (see twistd rtcsignal --help)"])
+
+    def postOptions(self) -> None:
+        """Read the configuration, and with ``--check`` say what it would do."""
+        if self["log-level"] not in LEVELS:
+            raise usage.UsageError(f"the log level must be one of {', '.join(LEVELS)}")
+        self._setListen(self._load())
+        if self["plugins"]:
+            self._listPlugins()
+        if self["check"]:
+            self._check()
+
+    @property
+    def reread(self) -> Callable[[], Config] | None:
+        """Reads the configuration file again; None if there is none."""
+        return partial(loadConfig, self["config"]) if self["config"] is not None else None
+
+    def _listPlugins(self) -> NoReturn:
+        listing = listPlugins(self.settings.plugins)
+        print("\n".join(formatPlugins(listing)))
+        raise SystemExit(1 if listing.problems else 0)
+
+    def _load(self) -> Config:
+        if self["config"] is None:
+            return defaultConfig()
+        try:
+            return loadConfig(self["config"])
+        except ConfigError as error:
+            _refuse(error.problems)
+
+    def _setListen(self, config: Config) -> None:
+        for endpoint in self._listen:
+            problem = checks.endpoint(endpoint)
+            if problem is not None:
+                raise usage.UsageError(f"--listen {endpoint}: {problem}")
+        self.settings = msgspec.structs.replace(config, listen=tuple(self._listen) or config.listen)
+
+    def _check(self) -> NoReturn:
+        problems = _problems(self.settings)
+        if problems:
+            _refuse(problems)
+        print("\n".join(_summary(self["config"], self.settings)))
+        raise SystemExit(0)
+
+
+class _Service(RTCSignalService):
+    """Brings its log observer to the application that it becomes a part of."""
+
+    observer: ILogObserver | None = None
+
+    def setServiceParent(self, parent: IServiceCollection) -> None:
+        """Become a part of an application; twistd asks it for the observer when the log begins."""
+        if self.observer is not None and isinstance(parent, Componentized):
+            parent.setComponent(ILogObserver, self.observer)
+        super().setServiceParent(parent)
+
+
+def makeService(options: Options) -> IService:
+    """The service for these options. A configuration that cannot be used ends the process with exit code 1."""
+    from twisted.internet import reactor as twistedReactor
+
+    reactor: Any = twistedReactor
+    daemon: Any = options.parent
+    try:
+        service = _Service(
+            options.settings, reactor, build, partial(_fail, reactor, daemon), reread=options.reread
+        )
+    except ConfigError as error:
+        _refuse(error.problems)
+    reactor.callWhenRunning(handleSignals, reactor, service.reload)
+    if not daemon["logger"]:
+        service.observer = logObserver(daemon, options["log-level"], reactor)
+    return service
+
+
+def _fail(reactor: Any, daemon: Mapping[str, Any], problem: str) -> None:
+    """End the process with exit code 1. An exception would do it with a traceback, or not at all."""
+    if reactor.running:
+        reactor.addSystemEventTrigger("after", "shutdown", _exit, daemon["pidfile"])
+        reactor.stop()
+        return
+    if daemon.get("statusPipe") is not None:
+        # At its other end the process that was called waits for the outcome, and shows what follows the number.
+        os.write(daemon["statusPipe"], f"1 {problem}".encode("ascii", "backslashreplace")[:_PIPE_BYTES])
+    _removePidFile(daemon["pidfile"])
+    raise SystemExit(1)
+
+
+def _exit(pidFile: str | None) -> None:
+    _removePidFile(pidFile)
+    os._exit(1)
+
+
+def _removePidFile(path: str | None) -> None:
+    if path:
+        with suppress(OSError):
+            os.unlink(path)
+
+
+def _refuse(problems: Sequence[str]) -> NoReturn:
+    print("\n".join(problems), file=sys.stderr)
+    raise SystemExit(1)
+
+
+def _problems(config: Config) -> list[str]:
+    """What only building everything shows, short of opening the ports."""
+    from twisted.internet import reactor
+
+    problems = []
+    for endpoint in config.listen:
+        if "systemd" in endpoint.split(":")[:2]:
+            # Its socket exists only when the service manager starts the process.
+            continue
+        try:
+            serverFromString(reactor, endpoint)
+        except Exception as error:
+            problems.append(f"cannot listen on {endpoint}: {whyNot(error)}")
+    try:
+        build(config, reactor)
+    except ConfigError as error:
+        problems.extend(error.problems)
+    return problems
+
+
+def _summary(source: str | None, config: Config) -> list[str]:
+    socketio, plugins = config.socketio, config.plugins
+    return [
+        f"{source or 'the default configuration'}: no mistakes",
+        f"listens on {', '.join(config.listen)}",
+        f"Socket.IO at {socketio.path} over {' and '.join(socketio.transports)}",
+        f"namespaces {', '.join(config.signaling.namespaces)}",
+        f"pages may come from {', '.join(['the same host', *config.origins])}",
+        f"plugin folders: {', '.join(plugins.folders) or 'none'}",
+        f"plugins: {', '.join(use.name for use in plugins.use) or 'none'}",
+        f"demo page: {'at /' if config.web.demo else 'off'}",
+    ]

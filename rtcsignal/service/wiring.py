@@ -1,0 +1,165 @@
+"""Wiring: builds the server's objects from a configuration. Nothing else knows how the layers fit together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from rtcsignal.engineio.http import EngineResource, HttpLimits
+from rtcsignal.engineio.options import EngineOptions
+from rtcsignal.engineio.origin import OriginRule
+from rtcsignal.engineio.port import PortFactory
+from rtcsignal.engineio.server import EngineServer
+from rtcsignal.policy.host import PluginHost
+from rtcsignal.policy.loader import loadPlugins
+from rtcsignal.service.schema import Config
+from rtcsignal.service.tuning import settleGarbage, useLeanTurns
+from rtcsignal.signaling.gates import OpenGates
+from rtcsignal.signaling.hub import Hub, SignalingOptions
+from rtcsignal.signaling.namespace import SignalingNamespace
+from rtcsignal.socketio.namespace import Namespace
+from rtcsignal.socketio.packet import DecoderLimits
+from rtcsignal.socketio.port import mount
+from rtcsignal.socketio.server import SocketOptions, SocketServer
+from rtcsignal.web.site import makeRoot
+
+__all__ = ["Server", "build"]
+
+
+class Server:
+    """One server, wired.
+
+    Attributes:
+        factory: Listens on every endpoint.
+        hub: The rooms.
+        sockets: The Socket.IO server.
+        engine: The Engine.IO server.
+        plugins: The plugins.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        factory: PortFactory,
+        hub: Hub,
+        sockets: SocketServer,
+        engine: EngineServer,
+        plugins: PluginHost,
+    ) -> None:
+        self._reactor = reactor
+        self.plugins = plugins
+        self.factory = factory
+        self.hub = hub
+        self.sockets = sockets
+        self.engine = engine
+
+    def start(self) -> Deferred[None]:
+        """Start the plugins; clients that come before wait.
+
+        Returns:
+            Fires when they run; fails with `ConfigError` if one does not start.
+        """
+        if self.engine.options.fast:
+            useLeanTurns(self._reactor)
+            settleGarbage()
+        return self.plugins.start()
+
+    def reload(self, config: Config) -> Deferred[bool]:
+        """Take over the plugins of a configuration. Nobody is disconnected.
+
+        Returns:
+            Fires with whether they could be taken over; if not, the log says why, and everything stays as it was.
+        """
+        return self.plugins.reload(lambda: loadPlugins(config.plugins))
+
+    def close(self) -> Deferred[Any]:
+        """End every connection in such a way that the clients come back by themselves.
+
+        Returns:
+            Fires when all are gone.
+        """
+        self.hub.close()
+        return self.engine.close().addCallback(lambda _: Deferred.fromCoroutine(self._stopped()))
+
+    async def _stopped(self) -> None:
+        await self.plugins.stop()
+        for deadlines in (self.factory.deadlines, self.sockets.deadlines, self.engine.deadlines):
+            deadlines.stop()
+
+
+def build(config: Config, reactor: Any) -> Server:
+    """Build a server.
+
+    Args:
+        config: The configuration.
+        reactor: The time, and where the server will listen.
+
+    Raises:
+        ConfigError: A plugin cannot be used.
+    """
+    plugins = loadPlugins(config.plugins)
+    hub = Hub(_signalingOptions(config), OpenGates(), reactor)
+    namespaces: dict[str, Namespace] = {
+        name: SignalingNamespace(hub) for name in config.signaling.namespaces
+    }
+    sockets = SocketServer(namespaces, reactor, _socketOptions(config))
+    engine = EngineServer(_engineOptions(config), reactor, sockets.connect)
+    root = makeRoot(demo=config.web.demo)
+    mount(root, config.socketio.path, EngineResource(engine))
+    factory = PortFactory([engine], root, _httpLimits(config), reactor)
+    return Server(reactor, factory, hub, sockets, engine, PluginHost(plugins, hub, reactor))
+
+
+def _signalingOptions(config: Config) -> SignalingOptions:
+    return SignalingOptions(
+        echo=config.signaling.echo,
+        exact=config.signaling.compat == "exact",
+        roomsPerPeer=config.limits.roomsPerPeer,
+        nameCharacters=config.limits.nameCharacters,
+    )
+
+
+def _socketOptions(config: Config) -> SocketOptions:
+    limits = config.limits
+    return SocketOptions(
+        connectTimeout=config.socketio.connectTimeout,
+        attachmentTimeout=limits.attachmentSeconds,
+        mostNamespaces=limits.namespacesPerConnection,
+        eventsPerSecond=limits.eventsPerSecond,
+        eventsBurst=limits.eventsBurst,
+        decoder=DecoderLimits(
+            attachments=limits.attachments,
+            depth=limits.jsonDepth,
+            attachmentBytes=limits.messageBytes,
+        ),
+    )
+
+
+def _engineOptions(config: Config) -> EngineOptions:
+    socketio, limits = config.socketio, config.limits
+    return EngineOptions(
+        path=socketio.path,
+        transports=tuple(socketio.transports),
+        pingInterval=socketio.pingInterval,
+        pingTimeout=socketio.pingTimeout,
+        upgradeTimeout=socketio.upgradeTimeout,
+        cookie=socketio.cookie,
+        origins=OriginRule(config.origins),
+        maxPayload=limits.messageBytes,
+        maxPackets=limits.packetsPerPayload,
+        sendQueue=limits.sendQueueBytes,
+        sessionsPerAddress=limits.connectionsPerAddress,
+    )
+
+
+def _httpLimits(config: Config) -> HttpLimits:
+    limits = config.limits
+    return HttpLimits(
+        headerBytes=limits.headerBytes,
+        headerCount=limits.headerCount,
+        headerSeconds=limits.headerSeconds,
+        bodyBytes=limits.messageBytes,
+        bodySeconds=limits.bodySeconds,
+        idleSeconds=limits.idleSeconds,
+    )

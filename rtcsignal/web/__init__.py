@@ -1,0 +1,1 @@
+"""The HTTP resources beside Socket.IO: the status, and the demo page."""

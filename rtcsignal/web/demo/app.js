@@ -1,0 +1,269 @@
+/**
+ * The demo page: the lobby, the controls, and the call between them.
+ * @module app
+ */
+
+import { Call } from "./call.js";
+import { OwnMedia } from "./media.js";
+import { Stage, Tile } from "./stage.js";
+import { newRoomName, whyNoCamera } from "./words.js";
+
+const NEWS_FOR = 4000;
+const COPIED_FOR = 2500;
+
+const byId = (id) => document.getElementById(id);
+const [lobby, callView, status, problem] = ["lobby", "call", "status", "problem"].map(byId);
+const [nameField, roomField] = ["name", "room"].map(byId);
+
+const media = new OwnMedia();
+const ownTile = new Tile({ id: "self", self: true });
+const stage = new Stage(byId("tiles"), { onInvite: copyLink });
+
+/** What tests and curious people may look at: `(await import("./app.js")).demo.call.mesh`. */
+export const demo = { call: null, media, stage };
+
+// What is going on
+
+let situation = ["", "calm"];
+let newsTimer = null;
+
+function showStatus(text, tone) {
+  status.dataset.tone = tone;
+  if (status.textContent !== text) status.textContent = text;
+}
+
+function setSituation(text, tone) {
+  situation = [text, tone];
+  if (newsTimer === null) showStatus(text, tone);
+  else status.dataset.tone = tone;
+}
+
+function tellNews(text) {
+  clearTimeout(newsTimer);
+  showStatus(text, situation[1]);
+  newsTimer = setTimeout(() => {
+    newsTimer = null;
+    showStatus(...situation);
+  }, NEWS_FOR);
+}
+
+function forgetNews() {
+  clearTimeout(newsTimer);
+  newsTimer = null;
+}
+
+// The room, in the address
+
+function roomInAddress() {
+  try {
+    return decodeURIComponent(location.hash.slice(1)).trim();
+  } catch {
+    return "";
+  }
+}
+
+function linkTo(roomName) {
+  return new URL(`#${encodeURIComponent(roomName)}`, location.href).href;
+}
+
+async function copyLink() {
+  const link = linkTo(demo.call.room.roomName);
+  const copied = await copy(link);
+  tellNews(copied ? "Link copied. Send it to whom you want to see." : `The link to this room: ${link}`);
+  if (!copied) return;
+  for (const button of document.querySelectorAll("#copy-link, .empty button")) {
+    setIcon(button, "check", "Link copied");
+    setTimeout(() => setIcon(button, "link", "Copy invite link"), COPIED_FOR);
+  }
+}
+
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+// Lobby
+
+function prepareLobby() {
+  const invited = roomInAddress();
+  roomField.value = invited || newRoomName();
+  nameField.value = recall(localStorage, "name");
+  if (invited !== "") {
+    byId("greeting").textContent = "Join the call";
+    byId("lead").textContent = `You are invited to “${invited}”. Say who you are and come in.`;
+  }
+  media.setName(nameField.value);
+  ownTile.setName(nameField.value);
+  ownTile.setState("self", "you");
+  byId("preview").append(ownTile.element);
+}
+
+function showLobby(words = "") {
+  forgetNews();
+  demo.call = null;
+  document.title = "rtcsignal";
+  document.body.dataset.view = "lobby";
+  remember(sessionStorage, "room", "");
+  callView.hidden = byId("place").hidden = true;
+  lobby.hidden = false;
+  byId("preview").append(ownTile.element);
+  ownTile.setState("self", "you");
+  problem.textContent = words;
+  setSituation("", "calm");
+  byId("enter").focus();
+}
+
+function enter() {
+  const roomName = roomField.value.trim();
+  const name = nameField.value.trim();
+  roomField.setAttribute("aria-invalid", String(roomName === ""));
+  problem.textContent = roomName === "" ? "Give the room a name." : "";
+  if (roomName === "") return roomField.focus();
+  remember(localStorage, "name", name);
+  return startCall(roomName, name);
+}
+
+function startCall(roomName, name) {
+  media.setName(name);
+  ownTile.setName(name);
+  if (media.picture === null) media.useTestPicture();
+  history.replaceState(null, "", linkTo(roomName));
+  remember(sessionStorage, "room", roomName);
+  document.title = `${roomName} · rtcsignal`;
+  document.body.dataset.view = "call";
+  byId("room-name").textContent = roomName;
+  stage.setLink(linkTo(roomName));
+  lobby.hidden = true;
+  callView.hidden = byId("place").hidden = false;
+  byId("microphone").focus();
+  const call = new Call({ roomName, name, media, stage, ownTile });
+  demo.call = call;
+  call.on("status", setSituation);
+  call.on("news", tellNews);
+  call.on("held", () => tellNews("Your browser holds the sound back. Click anywhere to hear the others."));
+  call.on("ended", showLobby);
+  call.start();
+}
+
+// Controls
+
+function setIcon(button, icon, words) {
+  button.querySelector("use").setAttribute("href", `#icon-${icon}`);
+  button.querySelector("span").textContent = words;
+}
+
+function showMedia() {
+  const { hasSound, hasPicture, microphone, source, problem: why } = media;
+  const microphoneButton = byId("microphone");
+  const cameraButton = byId("camera");
+  const soundWords = microphone === null ? "No microphone" : hasSound ? "Mute" : "Unmute";
+  setIcon(microphoneButton, hasSound ? "mic" : "mic-off", soundWords);
+  setIcon(cameraButton, hasPicture ? "camera" : "camera-off", hasPicture ? "Camera off" : "Camera on");
+  // Not "disabled": it may have the focus, and the microphone may still come.
+  microphoneButton.setAttribute("aria-disabled", String(microphone === null));
+  microphoneButton.toggleAttribute("data-off", !hasSound);
+  cameraButton.toggleAttribute("data-off", !hasPicture);
+  microphoneButton.title = hasSound ? "Mute the microphone (M)" : "Switch the microphone on (M)";
+  cameraButton.title = hasPicture ? "Switch the picture off (V)" : "Switch the picture on (V)";
+  ownTile.setTracks(media.picture === null ? [] : [media.picture]);
+  ownTile.setMirrored(source === "camera");
+  ownTile.setPicture(hasPicture);
+  ownTile.setSound(hasSound);
+  byId("use-camera").hidden = source !== "test";
+  byId("use-test-picture").hidden = source === "test";
+  byId("media-hint").textContent = hintFor(source, why);
+}
+
+function hintFor(source, why) {
+  if (why !== "") return whyNoCamera(why);
+  switch (source) {
+    case "camera": return "This is how the others will see you.";
+    case "test": return "The others will see this test picture.";
+    default: return "Asking the browser for your camera and microphone…";
+  }
+}
+
+const toggleSound = () => media.setSound(!media.hasSound);
+const togglePicture = () => media.setPicture(!media.hasPicture);
+
+function toggleDetails() {
+  const shown = byId("details").getAttribute("aria-pressed") !== "true";
+  byId("details").setAttribute("aria-pressed", String(shown));
+  stage.showDetails(shown);
+}
+
+function hangUp() {
+  demo.call.leave();
+  showLobby();
+  setSituation("You left the call", "calm");
+}
+
+const SHORTCUTS = { m: toggleSound, v: togglePicture, d: toggleDetails, l: copyLink };
+
+function onKey(event) {
+  if (demo.call === null || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
+  SHORTCUTS[event.key.toLowerCase()]?.();
+}
+
+// Storage may be forbidden; then nothing is remembered.
+
+function remember(storage, key, value) {
+  try {
+    storage.setItem(`rtcsignal-${key}`, value);
+  } catch {}
+}
+
+function recall(storage, key) {
+  try {
+    return storage.getItem(`rtcsignal-${key}`) ?? "";
+  } catch {
+    return "";
+  }
+}
+
+/** The room that this page was in before it was reloaded. */
+function roomBeforeReload() {
+  const [navigation] = performance.getEntriesByType("navigation");
+  return navigation?.type === "reload" ? recall(sessionStorage, "room") : "";
+}
+
+// Beginning and end
+
+byId("join").addEventListener("submit", (event) => {
+  event.preventDefault();
+  enter();
+});
+nameField.addEventListener("input", () => {
+  media.setName(nameField.value);
+  ownTile.setName(nameField.value);
+});
+byId("use-camera").addEventListener("click", () => media.open());
+byId("use-test-picture").addEventListener("click", () => media.useTestPicture());
+byId("microphone").addEventListener("click", toggleSound);
+byId("camera").addEventListener("click", togglePicture);
+byId("details").addEventListener("click", toggleDetails);
+byId("hang-up").addEventListener("click", hangUp);
+byId("copy-link").addEventListener("click", copyLink);
+document.addEventListener("keydown", onKey);
+document.addEventListener("click", () => demo.call?.play());
+window.addEventListener("hashchange", () => {
+  if (demo.call !== null) hangUp();
+  prepareLobby();
+});
+// Told at once, the others need not wait for the loss of the connection.
+window.addEventListener("pagehide", () => demo.call?.leave());
+window.addEventListener("pageshow", ({ persisted }) => {
+  if (persisted && demo.call !== null) startCall(demo.call.room.roomName, nameField.value.trim());
+});
+media.on("changed", showMedia);
+
+prepareLobby();
+showMedia();
+const opened = media.open();
+const before = roomBeforeReload();
+if (before !== "") opened.then(() => startCall(before, nameField.value.trim()));
+else if (nameField.value === "") nameField.focus();

@@ -1,0 +1,130 @@
+/**
+ * Watches one peer connection and brings it back: an ICE restart while there is hope, a new connection after that.
+ * @module healer
+ */
+
+import { Timer } from "./ground.js";
+
+/**
+ * Milliseconds until the first step, [impolite end, polite end]: the two do not restart at the same moment.
+ * - failed: ICE gave up; interrupted: no packets at the moment, which often passes by itself
+ * - stuck: negotiated but never connected; a browser without a candidate pair waits for ever and says nothing
+ * - rejected: ICE works and DTLS does not; a restart cannot cure that
+ */
+const PATIENCE = {
+  failed: [0, 1500],
+  interrupted: [3000, 4500],
+  stuck: [5000, 8000],
+  rejected: [200, 3000],
+};
+const AGAIN_AFTER = [5000, 10000, 15000];
+const REBUILDS = 3;
+const REBUILDS_PER = 60000;
+
+/**
+ * @typedef {object} Patient
+ * @property {import("./ground.js").Clock} clock
+ * @property {() => boolean} polite
+ * @property {() => boolean} ready an offer could be sent now
+ * @property {() => void} restart
+ * @property {() => void} rebuild
+ * @property {() => void} giveUp called when rebuilding did not help either
+ * @property {(decision: string, details?: object) => void} tell
+ */
+export class Healer {
+  #patient;
+  #timer;
+  #trouble = null;
+  #restarts = 0;
+  #rebuilt = [];
+  #due = false;
+
+  /** @param {Patient} patient */
+  constructor(patient) {
+    this.#patient = patient;
+    this.#timer = new Timer(patient.clock);
+  }
+
+  /**
+   * Look at the connection after any change of its states.
+   * @param {RTCPeerConnection} pc
+   */
+  review(pc) {
+    const trouble = troubleOf(pc);
+    if (pc.connectionState === "connected") this.#restarts = 0;
+    if (trouble !== this.#trouble) this.#face(trouble);
+    else if (this.#due) this.resume();
+  }
+
+  /**
+   * Signalling may work again: take the step that had to wait for it.
+   * @returns {boolean} whether there was one
+   */
+  resume() {
+    if (!this.#due || !this.#patient.ready()) return false;
+    this.#act();
+    return true;
+  }
+
+  /** Forget what was tried. */
+  forgive() {
+    this.#rebuilt = [];
+    this.#restarts = 0;
+  }
+
+  /** Stop watching, until the next review. */
+  rest() {
+    this.#timer.clear();
+    this.#trouble = null;
+    this.#due = false;
+    this.#restarts = 0;
+  }
+
+  #face(trouble) {
+    this.#trouble = trouble;
+    this.#due = false;
+    this.#timer.clear();
+    if (trouble === null) return;
+    const first = PATIENCE[trouble][this.#patient.polite() ? 1 : 0];
+    const delay = this.#restarts === 0 ? first : AGAIN_AFTER[Math.min(this.#restarts, AGAIN_AFTER.length) - 1];
+    this.#timer.set(delay, () => this.#act());
+  }
+
+  #act() {
+    this.#due = !this.#patient.ready();
+    if (this.#due) return;
+    const trouble = this.#trouble;
+    if (trouble === "rejected" || this.#restarts >= AGAIN_AFTER.length) {
+      this.#rebuild(trouble);
+      return;
+    }
+    this.#restarts += 1;
+    this.#patient.tell("restart", { trouble, restarts: this.#restarts });
+    this.#patient.restart();
+    this.#timer.set(AGAIN_AFTER[this.#restarts - 1], () => this.#act());
+  }
+
+  #rebuild(trouble) {
+    const now = this.#patient.clock.now();
+    this.#rebuilt = this.#rebuilt.filter((when) => now - when < REBUILDS_PER);
+    if (this.#rebuilt.length >= REBUILDS) {
+      this.#patient.giveUp();
+      return;
+    }
+    this.#rebuilt.push(now);
+    this.#patient.tell("rebuild", { trouble });
+    this.#patient.rebuild();
+  }
+}
+
+/** @returns {"failed" | "interrupted" | "stuck" | "rejected" | null} null: well, or in the middle of a negotiation */
+function troubleOf({ connectionState, iceConnectionState, signalingState, remoteDescription }) {
+  switch (connectionState) {
+    case "failed":
+      return ["connected", "completed"].includes(iceConnectionState) ? "rejected" : "failed";
+    case "disconnected": return "interrupted";
+    case "new":
+    case "connecting": return signalingState === "stable" && remoteDescription !== null ? "stuck" : null;
+    default: return null;
+  }
+}

@@ -1,0 +1,202 @@
+/**
+ * One room on the signalling server: being in it, who else is, and messages to them.
+ * @module room
+ */
+
+import { Emitter, SignalingError } from "./ground.js";
+import { PASSING } from "./socket.js";
+
+/**
+ * Reasons of a user-left that only tell of a lost connection: the member may well come back. After "left" it will not,
+ * nor after any other word: those are of policies that put members out.
+ */
+export const LOST = new Set(["disconnect", "timeout", "slow-consumer", "flood", "shutdown"]);
+
+/**
+ * Joins at every connect of the socket, the first and each later one, because a new connection is a stranger to the
+ * server. Nothing is sent before the server has confirmed the join, and nothing is kept for later.
+ *
+ * Events:
+ * - `joined` ({members, again, ack}): we are in; `members` are the others' userIds, `again` is true after a loss,
+ *   `ack` is the server's whole answer
+ * - `away` (reason): the connection is lost; the socket is already trying again
+ * - `member-joined` (userId, {again}): `again` if the server had not told us that they were gone
+ * - `member-left` (userId, reason)
+ * - `message` (body): a message of another member; `body.userId` says whose
+ * - `refused` (SignalingError): a request of ours was refused, the join or a later one
+ * - `ended` (SignalingError): we are out and stay out, because the join was refused or we were put out
+ *
+ * `state`: "outside" -> "joining" -> "joined"; "away" while the connection is lost.
+ */
+export class Room extends Emitter {
+  #socket;
+  #details;
+  #early = [];
+  #wasIn = false;
+  #stops = [];
+
+  /** @type {"outside" | "joining" | "joined" | "away"} */
+  state = "outside";
+
+  /** userIds of the others. @type {Set<string>} */
+  members = new Set();
+
+  /**
+   * @param {import("./socket.js").Socket} socket opened by `join` if it is not open yet
+   * @param {object} options
+   * @param {string} options.roomName 1 to 256 characters
+   * @param {string} options.userId 1 to 256 characters; unique in the room, best a `randomId()` for each page load
+   * @param {object} [options.details] further keys of join-room, for policies of the server: `password`, `token`...
+   */
+  constructor(socket, { roomName, userId, details = {} }) {
+    super();
+    this.#socket = socket;
+    this.#details = details;
+    this.roomName = roomName;
+    this.userId = userId;
+  }
+
+  get joined() {
+    return this.state === "joined";
+  }
+
+  /** Enter, and come back by ourselves after every loss until `leave`. */
+  join() {
+    if (this.state !== "outside") return;
+    this.state = "joining";
+    this.#wasIn = false;
+    this.#stops = [
+      this.#socket.on("connect", () => this.#enter()),
+      this.#socket.on("disconnect", (reason) => this.#lost(reason)),
+      this.#socket.on("refused", (error) => this.#end(error)),
+      this.#socket.on("event", (name, args) => this.#event(name, args)),
+    ];
+    if (this.#socket.connected) this.#enter();
+    else this.#socket.open();
+  }
+
+  /**
+   * Send a message to one member, or to all when `targetUserId` is null.
+   * @param {string | null} targetUserId
+   * @param {object} body `msgType` and whatever belongs to it
+   * @returns {Promise<number>} how many connections got it; 0 means that the member is not there at the moment
+   * @throws {SignalingError} the server's refusal; "offline" while we are not in the room
+   */
+  async send(targetUserId, body) {
+    if (!this.joined) throw new SignalingError("offline", "We are not in the room at the moment.");
+    const target = targetUserId === null ? {} : { targetUserId };
+    const message = { userId: this.userId, roomName: this.roomName, ...target, ...body };
+    const ack = await this.#socket.request("broadcast", message);
+    if (ack?.ok === false) throw this.#refusal(ack.error);
+    return ack?.delivered ?? 1;
+  }
+
+  /** Go out; the others are told at once. The socket stays open. */
+  leave() {
+    if (this.state === "outside") return;
+    if (this.joined) this.#socket.send("leave-room", { userId: this.userId, roomName: this.roomName });
+    this.#reset();
+  }
+
+  async #enter() {
+    this.state = "joining";
+    this.#early = [];
+    const request = { ...this.#details, userId: this.userId, roomName: this.roomName };
+    let ack;
+    try {
+      ack = await this.#socket.request("join-room", request);
+    } catch (error) {
+      // A lost connection comes back by itself; one that is there but does not answer has to be given up.
+      if (error.code === "timeout" && this.state === "joining") this.#socket.drop();
+      return;
+    }
+    if (this.state !== "joining") return;
+    if (ack?.ok === true) this.#entered(ack);
+    else this.#kept(this.#refusal(ack?.error));
+  }
+
+  #entered(ack) {
+    const again = this.#wasIn;
+    this.#wasIn = true;
+    this.state = "joined";
+    this.members = new Set(ack.members.map((member) => member.userId));
+    this.members.delete(this.userId);
+    this.fire("joined", { members: [...this.members], again, ack });
+    // What came while the answer was under way is newer than the answer's list.
+    for (const [name, args] of this.#early.splice(0)) this.#event(name, args);
+  }
+
+  /** The door stayed shut: for a moment, or for good. */
+  #kept(error) {
+    if (PASSING.has(error.code)) this.#socket.drop();
+    else this.#end(error);
+  }
+
+  #lost(reason) {
+    if (reason === "server-disconnect") {
+      this.#end(new SignalingError(reason, "The server ended the connection."));
+    } else if (reason !== "closed" && this.state !== "outside") {
+      this.state = "away";
+      this.fire("away", reason);
+    }
+  }
+
+  #event(name, args) {
+    if (name === "refused") return this.#refusal(args[0] ?? {});
+    if (this.state === "joining") return this.#early.push([name, args]);
+    if (!this.joined) return undefined;
+    switch (name) {
+      case "user-joined": return this.#memberJoined(...args);
+      case "user-left": return this.#memberLeft(...args);
+      case "broadcast": return this.#message(args[0]);
+      default: return undefined;
+    }
+  }
+
+  #isOurs(place) {
+    return place?.roomName === undefined || place.roomName === this.roomName;
+  }
+
+  #memberJoined(userId, place) {
+    if (!this.#isOurs(place) || userId === this.userId) return;
+    const again = this.members.has(userId);
+    this.members.add(userId);
+    this.fire("member-joined", userId, { again });
+  }
+
+  #memberLeft(userId, place) {
+    if (!this.#isOurs(place)) return;
+    const reason = place?.reason ?? "left";
+    if (userId === this.userId) {
+      // "left" and a loss are those of another connection with our name: ours is here.
+      if (reason !== "left" && !LOST.has(reason)) this.#end(new SignalingError(reason, "The server took us out of the room."));
+    } else if (this.members.delete(userId)) {
+      this.fire("member-left", userId, reason);
+    }
+  }
+
+  #message(body) {
+    if (body === null || typeof body !== "object" || typeof body.userId !== "string") return;
+    const forUs = body.targetUserId === undefined || body.targetUserId === this.userId;
+    if (body.userId !== this.userId && forUs && this.#isOurs(body)) this.fire("message", body);
+  }
+
+  #refusal({ code = "refused", message = "The server refused.", ...data } = {}) {
+    const error = new SignalingError(code, message, data);
+    this.fire("refused", error);
+    return error;
+  }
+
+  #end(error) {
+    if (this.state === "outside") return;
+    this.#reset();
+    this.fire("ended", error);
+  }
+
+  #reset() {
+    this.state = "outside";
+    this.members.clear();
+    this.#early = [];
+    for (const stop of this.#stops.splice(0)) stop();
+  }
+}

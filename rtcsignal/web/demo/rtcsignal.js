@@ -1,0 +1,56 @@
+/**
+ * Calls between browsers through an rtcsignal server. No dependencies; copy these files next to it:
+ * ground.js, socket.js, room.js, mesh.js, peer.js, messages.js, chain.js, watchdog.js, healer.js, stats.js.
+ *
+ *     import { joinCall } from "./rtcsignal.js";
+ *
+ *     const stream = await navigator.mediaDevices.getUserMedia({ audio: true, video: true });
+ *     const { mesh, room } = joinCall({ url: location.href, roomName: "kitchen", stream, info: { name: "Alice" } });
+ *     mesh.on("peer", (peer) => {
+ *       const video = document.body.appendChild(document.createElement("video"));
+ *       video.autoplay = true;
+ *       peer.on("tracks", (tracks) => { video.srcObject = new MediaStream([...tracks.values()]); });
+ *       peer.on("state", (state) => { if (state === "closed") video.remove(); });
+ *     });
+ *     room.on("ended", (error) => alert(error.message));
+ *     mesh.leave();    // when you have had enough
+ *
+ * From the bottom up: a `Socket` is a connection that comes back by itself, a `Room` is a membership that is taken
+ * again after every loss, a `Mesh` holds a `Peer` for each other member and heals what breaks. Each can be used
+ * without those above it.
+ * @module rtcsignal
+ */
+
+import { randomId } from "./ground.js";
+import { Mesh } from "./mesh.js";
+import { Room } from "./room.js";
+import { Socket } from "./socket.js";
+
+export { Emitter, randomId, SignalingError, systemClock } from "./ground.js";
+export { Mesh } from "./mesh.js";
+export { MESSAGE } from "./messages.js";
+export { Peer } from "./peer.js";
+export { Room } from "./room.js";
+export { Socket } from "./socket.js";
+export { StatsReader } from "./stats.js";
+
+/**
+ * Enter a room and call everybody in it. Listeners that are added before the next `await` miss nothing.
+ * @param {object} options
+ * @param {string | URL} options.url any address of the server
+ * @param {string} options.roomName
+ * @param {string} [options.userId] random by default
+ * @param {MediaStream} [options.stream] what the others see and hear
+ * @param {object} [options.info] what the others are told about us
+ * @param {object} [options.details] further keys of join-room, for policies of the server
+ * @param {RTCConfiguration} [options.rtc]
+ * @param {object} [options.socket] options of the Socket
+ * @returns {{socket: Socket, room: Room, mesh: Mesh}}
+ */
+export function joinCall({ url, roomName, userId = randomId(), stream, info, details, rtc, socket: socketOptions }) {
+  const socket = new Socket(url, socketOptions);
+  const room = new Room(socket, { roomName, userId, details });
+  const mesh = new Mesh(room, { stream, info, rtc });
+  room.join();
+  return { socket, room, mesh };
+}

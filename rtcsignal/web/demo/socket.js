@@ -1,0 +1,312 @@
+/**
+ * A small Socket.IO client: protocol 5 over Engine.IO 4, WebSocket only, one namespace.
+ * It keeps itself connected: after a loss it comes back with growing, scattered delays.
+ * @module socket
+ */
+
+import { Emitter, SignalingError, systemClock, Timer } from "./ground.js";
+
+const ENGINE = { open: "0", close: "1", ping: "2", pong: "3", message: "4" };
+const PACKET = { connect: "0", disconnect: "1", event: "2", ack: "3", refusal: "4", binaryEvent: "5", binaryAck: "6" };
+
+/** Refusals that may be over in a moment: the connection is made anew, with the usual growing delays. */
+export const PASSING = new Set(["timeout", "internal", "unavailable", "rate-limited"]);
+
+/** A connection that lived this long counts as a good one: the next loss starts with the shortest delay again. */
+const SETTLED_AFTER = 5000;
+
+/**
+ * Events:
+ * - `connect` (): the namespace is ours; whatever must be said anew after a loss is said here
+ * - `disconnect` (reason): it is no longer; reason "transport-close", "ping-timeout", "connect-timeout", "offline",
+ *   "server-close", "parse-error", "dropped", or, when it will not come back by itself, "closed", "server-disconnect"
+ * - `retry` ({attempt, delay}): the next attempt follows in `delay` milliseconds
+ * - `refused` (SignalingError): the server does not want us in this namespace; no further attempt
+ * - `event` (name, args): an event of the server
+ *
+ * `state`: "closed" -> "opening" (WebSocket) -> "connecting" (namespace) -> "connected"; "waiting" between attempts.
+ */
+export class Socket extends Emitter {
+  #url;
+  #namespace;
+  #auth;
+  #clock;
+  #WebSocket;
+  #network;
+  #connectTimeout;
+  #ackTimeout;
+  #retry;
+  #ws = null;
+  #watch;
+  #again;
+  #attempt = 0;
+  #connectedAt = 0;
+  #patience = 0;
+  #nextAck = 0;
+  #acks = new Map();
+  #incomplete = null;
+
+  /** @type {"closed" | "opening" | "connecting" | "connected" | "waiting"} */
+  state = "closed";
+
+  /**
+   * @param {string | URL} url any address of the server, such as `location.href`
+   * @param {object} [options]
+   * @param {string} [options.path] where the server listens for Socket.IO
+   * @param {string} [options.namespace]
+   * @param {object | (() => object)} [options.auth] sent with every connect; a function is asked each time
+   * @param {number} [options.connectTimeout] milliseconds until an attempt is given up
+   * @param {number} [options.ackTimeout] milliseconds until `request` gives up
+   * @param {{first: number, longest: number, jitter: number}} [options.retry] delays in milliseconds; jitter 0..1
+   * @param {import("./ground.js").Clock} [options.clock]
+   * @param {typeof WebSocket} [options.WebSocket]
+   * @param {EventTarget} [options.network] fires "online" and "offline"; the window by default
+   */
+  constructor(url, options = {}) {
+    super();
+    const target = new URL(options.path ?? "/socket.io/", url);
+    target.protocol = target.protocol.replace("http", "ws");
+    target.search = "?EIO=4&transport=websocket";
+    target.hash = "";
+    this.#url = target.href;
+    this.#namespace = options.namespace ?? "/";
+    this.#auth = options.auth ?? null;
+    this.#clock = options.clock ?? systemClock;
+    this.#WebSocket = options.WebSocket ?? globalThis.WebSocket;
+    this.#network = options.network ?? globalThis;
+    this.#connectTimeout = options.connectTimeout ?? 10000;
+    this.#ackTimeout = options.ackTimeout ?? 10000;
+    this.#retry = { first: 1000, longest: 10000, jitter: 0.5, ...options.retry };
+    this.#watch = new Timer(this.#clock);
+    this.#again = new Timer(this.#clock);
+  }
+
+  get connected() {
+    return this.state === "connected";
+  }
+
+  /** Connect, and stay connected until `close()`. */
+  open() {
+    if (this.state !== "closed") return;
+    this.#network.addEventListener?.("online", this.#onOnline);
+    this.#network.addEventListener?.("offline", this.#onOffline);
+    this.#attempt = 0;
+    this.#dial();
+  }
+
+  /** Leave for good: the server is told, nothing is tried again. */
+  close() {
+    if (this.state === "closed") return;
+    if (this.connected) this.#write(PACKET.disconnect);
+    this.#end("closed");
+  }
+
+  /** Give up this connection and make a new one after the usual delay. */
+  drop() {
+    if (this.state !== "closed" && this.state !== "waiting") this.#lose("dropped");
+  }
+
+  /** Do not wait for the next attempt: make it now. */
+  retryNow() {
+    if (this.state !== "waiting") return;
+    this.#again.clear();
+    this.#dial();
+  }
+
+  /**
+   * Send an event without waiting for an answer.
+   * @param {string} name
+   * @param {...any} args values that JSON knows
+   * @returns {boolean} false if there is no connection; nothing is kept for later, it would be stale
+   */
+  send(name, ...args) {
+    if (!this.connected) return false;
+    this.#write(PACKET.event, "", [name, ...args]);
+    return true;
+  }
+
+  /**
+   * Send an event and wait for the server's acknowledgement. What is sent is sent at once, not later.
+   * @param {string} name
+   * @param {...any} args values that JSON knows
+   * @returns {Promise<any>} the first argument of the acknowledgement
+   * @throws {SignalingError} "offline", "disconnected" or "timeout"
+   */
+  request(name, ...args) {
+    if (!this.connected) return Promise.reject(new SignalingError("offline", "There is no connection to the server."));
+    const id = this.#nextAck++;
+    const timer = new Timer(this.#clock);
+    const answer = new Promise((resolve, reject) => {
+      const settle = (call, value) => {
+        timer.clear();
+        this.#acks.delete(id);
+        call(value);
+      };
+      this.#acks.set(id, { resolve: (value) => settle(resolve, value), reject: (error) => settle(reject, error) });
+      timer.set(this.#ackTimeout, () => {
+        this.#acks.get(id)?.reject(new SignalingError("timeout", "The server did not answer in time."));
+      });
+    });
+    this.#write(PACKET.event, String(id), [name, ...args]);
+    return answer;
+  }
+
+  #onOnline = () => this.retryNow();
+
+  // The heartbeat would notice too, but three quarters of a minute later.
+  #onOffline = () => {
+    if (this.state !== "closed" && this.state !== "waiting") this.#lose("offline");
+  };
+
+  #dial() {
+    this.state = "opening";
+    this.#attempt += 1;
+    const ws = new this.#WebSocket(this.#url);
+    ws.binaryType = "arraybuffer";
+    ws.onmessage = ({ data }) => {
+      if (ws === this.#ws) this.#receive(data);
+    };
+    ws.onclose = () => {
+      if (ws === this.#ws) this.#lose("transport-close");
+    };
+    this.#ws = ws;
+    this.#watch.set(this.#connectTimeout, () => this.#lose("connect-timeout"));
+  }
+
+  #receive(data) {
+    if (typeof data !== "string") return this.#attach(data);
+    switch (data[0]) {
+      case ENGINE.open: return this.#guarded(() => this.#opened(JSON.parse(data.slice(1))));
+      case ENGINE.ping: return this.#pinged();
+      case ENGINE.message: return this.#guarded(() => this.#decode(data.slice(1)));
+      case ENGINE.close: return this.#lose("server-close");
+      default: return undefined;
+    }
+  }
+
+  #guarded(step) {
+    try {
+      step();
+    } catch (error) {
+      this.fire("debug", "parse-error", { error });
+      this.#lose("parse-error");
+    }
+  }
+
+  #opened({ pingInterval, pingTimeout }) {
+    this.#patience = pingInterval + pingTimeout;
+    this.state = "connecting";
+    const auth = typeof this.#auth === "function" ? this.#auth() : this.#auth;
+    this.#write(PACKET.connect, "", auth ?? undefined);
+  }
+
+  #pinged() {
+    this.#ws.send(ENGINE.pong);
+    if (this.connected) this.#watch.set(this.#patience, () => this.#lose("ping-timeout"));
+  }
+
+  #decode(text) {
+    const head = /^([0-6])(?:(\d+)-)?(?:(\/[^,]*),?)?(\d*)/.exec(text);
+    if (head === null) throw new SyntaxError("not a Socket.IO packet");
+    const [whole, type, attachments, namespace = "/", id] = head;
+    const body = text.slice(whole.length);
+    const packet = { type, id, body: body === "" ? undefined : JSON.parse(body) };
+    if (namespace !== this.#namespace) return;
+    if (type === PACKET.binaryEvent || type === PACKET.binaryAck) {
+      this.#incomplete = { packet, missing: Number(attachments), parts: [] };
+    } else {
+      this.#handle(packet);
+    }
+  }
+
+  #attach(part) {
+    const waiting = this.#incomplete;
+    if (waiting === null) return;
+    waiting.parts.push(part);
+    if (waiting.parts.length < waiting.missing) return;
+    this.#incomplete = null;
+    this.#handle({ ...waiting.packet, body: restore(waiting.packet.body, waiting.parts) });
+  }
+
+  #handle({ type, id, body }) {
+    switch (type) {
+      case PACKET.connect: return this.#joined();
+      case PACKET.disconnect: return this.#end("server-disconnect");
+      case PACKET.refusal: return this.#refused(body);
+      case PACKET.event:
+      case PACKET.binaryEvent: return this.fire("event", body[0], body.slice(1));
+      default: return this.#acks.get(Number(id))?.resolve(body[0]);
+    }
+  }
+
+  #joined() {
+    this.state = "connected";
+    this.#connectedAt = this.#clock.now();
+    this.#watch.set(this.#patience, () => this.#lose("ping-timeout"));
+    this.fire("connect");
+  }
+
+  #refused(body) {
+    const data = body?.data ?? {};
+    if (PASSING.has(data.code)) {
+      this.#lose("refused");
+      return;
+    }
+    const message = body?.message ?? "The server refused the connection.";
+    this.#end("refused");
+    this.fire("refused", new SignalingError(data.code ?? "refused", message, data));
+  }
+
+  #write(type, id = "", body = undefined) {
+    const namespace = this.#namespace === "/" ? "" : `${this.#namespace},`;
+    this.#ws.send(ENGINE.message + type + namespace + id + (body === undefined ? "" : JSON.stringify(body)));
+  }
+
+  /** The connection is gone; another attempt follows. */
+  #lose(reason) {
+    const wasConnected = this.connected;
+    this.#hangUp();
+    if (wasConnected && this.#clock.now() - this.#connectedAt >= SETTLED_AFTER) this.#attempt = 0;
+    this.state = "waiting";
+    const delay = this.#delay();
+    this.#again.set(delay, () => this.#dial());
+    if (wasConnected) this.fire("disconnect", reason);
+    if (this.state === "waiting") this.fire("retry", { attempt: this.#attempt + 1, delay, reason });
+  }
+
+  /** The connection is gone for good. */
+  #end(reason) {
+    const wasConnected = this.connected;
+    this.#network.removeEventListener?.("online", this.#onOnline);
+    this.#network.removeEventListener?.("offline", this.#onOffline);
+    this.#again.clear();
+    this.#hangUp();
+    this.state = "closed";
+    if (wasConnected) this.fire("disconnect", reason);
+  }
+
+  #hangUp() {
+    const ws = this.#ws;
+    this.#ws = null;
+    this.#watch.clear();
+    this.#incomplete = null;
+    ws?.close();
+    for (const ack of [...this.#acks.values()]) {
+      ack.reject(new SignalingError("disconnected", "The connection ended before the server answered."));
+    }
+  }
+
+  #delay() {
+    const { first, longest, jitter } = this.#retry;
+    const plain = Math.min(longest, first * 2 ** Math.max(0, this.#attempt - 1));
+    return Math.round(plain * (1 - jitter + 2 * jitter * this.#clock.random()));
+  }
+}
+
+/** Put the binary parts of a packet where its placeholders are. */
+function restore(value, parts) {
+  if (Array.isArray(value)) return value.map((item) => restore(item, parts));
+  if (value === null || typeof value !== "object") return value;
+  if (value._placeholder === true) return parts[value.num];
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, restore(item, parts)]));
+}

@@ -1,0 +1,60 @@
+/**
+ * Sees to it that offers get answered.
+ * @module watchdog
+ */
+
+import { Timer } from "./ground.js";
+
+/** How long an offer may stay unanswered before it is sent again; the last one repeats. Milliseconds. */
+const AGAIN_AFTER = [1500, 3000, 6000, 8000];
+const TIMES = 8;
+/** A newcomer that has not offered by then will not: pages of the original server wait for the older member. */
+const WAIT_FOR_OFFER = 4000;
+
+/**
+ * Only the one who offered can know that the offer or its answer got lost, whoever's connection was down: the other
+ * does not know of the one, and holds the other for delivered.
+ */
+export class OfferWatchdog {
+  #timer;
+  #again;
+  #giveUp;
+  #times = 0;
+
+  /**
+   * @param {import("./ground.js").Clock} clock
+   * @param {{again: () => void, giveUp: () => void}} owner `again` sends the offer anew and calls `sent`, if it still
+   *   has no answer
+   */
+  constructor(clock, { again, giveUp }) {
+    this.#timer = new Timer(clock);
+    this.#again = again;
+    this.#giveUp = giveUp;
+  }
+
+  /** The first offer is the other's to make; `call` when it does not come. */
+  expect(call) {
+    this.#timer.set(WAIT_FOR_OFFER, call);
+  }
+
+  /** A new offer is going to be sent. */
+  begin() {
+    this.#times = 0;
+  }
+
+  /** The offer was sent, for the first time or again. */
+  sent() {
+    this.#timer.set(AGAIN_AFTER[Math.min(this.#times, AGAIN_AFTER.length - 1)], () => this.#unanswered());
+  }
+
+  /** Nothing is to be waited for. */
+  rest() {
+    this.#timer.clear();
+  }
+
+  #unanswered() {
+    this.#times += 1;
+    if (this.#times > TIMES) this.#giveUp();
+    else this.#again();
+  }
+}

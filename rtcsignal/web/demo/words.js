@@ -1,0 +1,110 @@
+/**
+ * What the page says to people, and how it names and colours them.
+ * @module words
+ */
+
+import { LOST } from "./room.js";
+
+const REFUSALS = {
+  "bad-arguments": "The server does not accept this room name. Try a shorter one of plain letters.",
+  "rate-limited": "That was too fast for the server. Wait a moment and try again.",
+  "too-many-rooms": "You are in too many rooms already.",
+  "unauthorized": "The server does not let you in without signing in.",
+  "timeout": "The server did not answer in time. Try again.",
+  "internal": "Something went wrong on the server. Try again.",
+  "server-disconnect": "The server ended the connection.",
+};
+
+/** @param {import("./ground.js").SignalingError} error */
+export function whyRefused(error) {
+  return REFUSALS[error.code] ?? error.message;
+}
+
+const LEFT = new Set(["left", "hangup"]);
+
+/** @param {string} reason of a user-left, or "hangup" */
+export function howTheyWent(name, reason) {
+  const how = LEFT.has(reason) ? "left" : LOST.has(reason) ? "lost the connection" : "was taken out of the room";
+  return `${name || "Somebody"} ${how}.`;
+}
+
+/** States of a peer: a word or two for beside the name, a sentence for over the picture. */
+export const PEER_STATES = {
+  waiting: ["joining", "Joining…"],
+  connecting: ["connecting", "Connecting…"],
+  connected: ["connected", ""],
+  interrupted: ["interrupted", "The connection broke. Trying again…"],
+  failed: ["no connection", "No way through to this person. A network in between may block calls."],
+  away: ["reconnecting", ""],
+};
+
+/** Why there is no picture of the camera. */
+export function whyNoCamera(name) {
+  switch (name) {
+    case "NotAllowedError":
+      return "The browser may not use the camera and the microphone, so the others see a test picture. "
+        + "You can allow it in the address bar.";
+    case "NotFoundError":
+      return "No camera was found, so the others see a test picture.";
+    case "NotReadableError":
+      return "Another program holds the camera, so the others see a test picture.";
+    case "insecure":
+      return "Browsers give the camera only to secure pages (https), so the others see a test picture.";
+    default:
+      return "The camera does not start, so the others see a test picture.";
+  }
+}
+
+/** @param {string[]} names of those who are connected, "" for those without */
+export function whoIsHere(names) {
+  const known = names.filter((name) => name !== "");
+  if (known.length < names.length || known.length > 3) return `In a call with ${names.length} others`;
+  const last = known.pop();
+  return `In a call with ${known.length > 0 ? `${known.join(", ")} and ${last}` : last}`;
+}
+
+/** @param {string} name @returns {string} one or two letters */
+export function initialsOf(name) {
+  const parts = name.trim().split(/\s+/u).filter((part) => part !== "");
+  const letters = parts.length > 1 ? [parts[0], parts.at(-1)] : parts;
+  return letters.map((part) => [...part][0].toLocaleUpperCase()).join("") || "?";
+}
+
+/** Colours on which white letters read well and that go together, in degrees of the colour circle. */
+const HUES = [165, 187, 205, 222, 240, 258, 275, 295, 318, 338, 14, 30];
+
+/** @param {string} id @returns {number} its colour, always the same */
+export function hueOf(id) {
+  let sum = 2166136261;
+  for (const letter of id) sum = Math.imul(sum ^ letter.codePointAt(0), 16777619);
+  return HUES[((sum ^ (sum >>> 11)) >>> 0) % HUES.length];
+}
+
+const FIRST = (
+  "amber brave calm clear cosy early gentle golden happy kind light lively merry "
+  + "misty mossy quiet rapid rosy silver snowy sunny tidy velvet warm windy young"
+).split(" ");
+const SECOND = (
+  "badger beaver bison cedar comet crane falcon fern finch harbor heron island lagoon "
+  + "lark maple meadow otter pebble pine puffin raven river robin sparrow tulip willow"
+).split(" ");
+
+/** A room name that is easy to say and hard to guess. */
+export function newRoomName() {
+  const [first, second, number] = crypto.getRandomValues(new Uint32Array(3));
+  return `${FIRST[first % FIRST.length]}-${SECOND[second % SECOND.length]}-${1000 + (number % 9000)}`;
+}
+
+/** @param {Awaited<ReturnType<import("./stats.js").StatsReader["read"]>>} stats */
+export function figuresOf({ path, protocol, rtt, loss, rateIn, rateOut }) {
+  if (path === null) return "";
+  const parts = [`${path} ${(protocol ?? "").toUpperCase()}`.trim()];
+  if (rtt !== null) parts.push(`${Math.round(rtt)} ms`);
+  if (rateIn !== null) parts.push(`↓ ${megabits(rateIn)} ↑ ${megabits(rateOut)} Mbit/s`);
+  if (loss >= 0.005) parts.push(`${(loss * 100).toFixed(1)} % lost`);
+  return parts.join(" · ");
+}
+
+function megabits(rate) {
+  return (rate / 1e6).toFixed(rate < 1e7 ? 2 : 1);
+}
