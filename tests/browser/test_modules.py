@@ -1,0 +1,58 @@
+"""The JavaScript modules, run by Node's own test runner: no browser, no network, and a clock that stands still."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.processes import ROOT
+
+_MODULES = ROOT / "rtcsignal" / "web" / "demo"
+_TESTS = Path(__file__).parent / "unit"
+_MOST_LINES = 400
+
+
+@pytest.fixture(scope="session")
+def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the modules that tells Node what browsers know from the page: that they are ES modules."""
+    folder = tmp_path_factory.mktemp("modules")
+    for module in _MODULES.glob("*.js"):
+        shutil.copy(module, folder)
+    (folder / "package.json").write_text('{"type": "module"}', encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("tests", sorted(path.name for path in _TESTS.glob("*.test.mjs")))
+def test_the_modules_keep_what_their_tests_say(modules: Path, tests: str) -> None:
+    """Each file of tests/browser/unit says what one module promises."""
+    node = shutil.which("node")
+    if node is None:
+        message = "Node is not installed"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    run = subprocess.run(
+        [node, "--test", "--test-reporter=spec", str(_TESTS / tests)],
+        env={**os.environ, "RTCSIGNAL_MODULES": str(modules)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_the_modules_stay_small_and_stand_alone() -> None:
+    """No module is longer than 400 lines, and none imports anything but its neighbours."""
+    for module in _MODULES.glob("*.js"):
+        lines = module.read_text(encoding="utf-8").splitlines()
+        assert len(lines) <= _MOST_LINES, module.name
+        imports = [line for line in lines if line.startswith(("import ", "export {")) and " from " in line]
+        for line in imports:
+            target = line.split(" from ")[1].strip('";')
+            assert target.startswith("./"), f"{module.name}: {line}"
+            assert (_MODULES / target).is_file(), f"{module.name}: {line}"

@@ -1,0 +1,63 @@
+"""The line to the server breaks, the call between the browsers does not."""
+
+from __future__ import annotations
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import PersonFactory
+from tests.browser.person import OFFER
+from tests.clients.line import Line
+
+_REFUSED = r"WebSocket connection to .* failed|/favicon\.svg: Failed to load"
+"""What the browser's console says of a line that is cut; the icon is loaded when there is nothing else to do."""
+
+
+def test_a_call_goes_on_without_signalling_and_heals(person: PersonFactory, line: Line, room: str) -> None:
+    """Media flow while the server is out of reach; afterwards the room is as before and nothing was negotiated."""
+    alice, bob = person("Alice"), person("Bob", url=line.url)
+    bob.allow(_REFUSED)
+    alice.enter(room)
+    bob.enter(room)
+    alice.expectCallWith("Bob")
+    alice.expectMedia("Bob")
+    line.cut()
+    expect(bob.status).to_have_text("The line to the server broke. Your call goes on; trying again…")
+    expect(alice.tile("Bob")).to_contain_text("reconnecting")
+    bob.screenshot("signalling-lost")
+    bob.expectMedia("Alice")
+    alice.expectMedia("Bob")
+    line.mend()
+    expect(bob.status).to_have_text("In a call with Alice")
+    alice.expectCallWith("Bob")
+    alice.expectMedia("Bob")
+    assert (alice.begun(OFFER), bob.begun(OFFER)) == (0, 1)
+
+
+def test_who_came_and_went_meanwhile_is_put_right(person: PersonFactory, line: Line, room: str) -> None:
+    """On the return those who left are gone, and those who came are called."""
+    alice, carol, bob = person("Alice"), person("Carol"), person("Bob", url=line.url)
+    bob.allow(_REFUSED)
+    alice.enter(room)
+    bob.enter(room, testPicture=True)
+    bob.expectCallWith("Alice")
+    line.cut()
+    expect(bob.status).to_contain_text("The line to the server broke")
+    alice.page.get_by_role("button", name="Hang up").click()
+    carol.enter(room, testPicture=True)
+    line.mend()
+    expect(bob.tile("Alice")).to_have_count(0)
+    bob.expectCallWith("Carol")
+    carol.expectCallWith("Bob")
+    carol.expectMedia("Bob")
+
+
+def test_a_server_out_of_reach_is_waited_for(person: PersonFactory, line: Line, room: str) -> None:
+    """Joining goes on by itself as soon as the server is there."""
+    alice = person("Alice", url=line.url).open(room)
+    alice.allow(_REFUSED)
+    expect(alice.page.locator("#media-hint")).not_to_contain_text("Asking")
+    line.cut()
+    alice.page.get_by_role("button", name="Join the room").click()
+    expect(alice.status).to_have_text("The server cannot be reached. Trying again…")
+    line.mend()
+    expect(alice.status).to_have_text("Waiting for others")

@@ -1,0 +1,1 @@
+"""Real Socket.IO clients of every generation against a real server process."""

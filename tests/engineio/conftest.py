@@ -1,0 +1,104 @@
+"""Fixtures of the tests in memory."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, globalLogPublisher
+from txaio import tx
+from zope.interface import implementer
+
+from rtcsignal.engineio.http import HttpLimits
+from rtcsignal.engineio.options import EngineOptions
+from rtcsignal.engineio.packet import Revision
+from tests.engineio.memory import SelectingClock
+from tests.engineio.world import Poller, Socket, Visitor, World
+
+WorldFactory = Callable[..., World]
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("unhurried", deadline=None, print_blob=True)
+settings.load_profile("unhurried")
+
+
+@implementer(ILogObserver)
+class Log:
+    """What the server has logged at level info or above in this test."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def __call__(self, event: LogEvent) -> None:
+        if event["log_level"] >= LogLevel.info and event["log_namespace"].startswith("rtcsignal"):
+            self.lines.append(formatEvent(event))
+
+
+@pytest.fixture
+def log() -> Iterator[Log]:
+    """The log."""
+    found = Log()
+    globalLogPublisher.addObserver(found)
+    yield found
+    globalLogPublisher.removeObserver(found)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SelectingClock:
+    """The time, for Autobahn too, which has its own way of finding a reactor."""
+    clock = SelectingClock()
+    autobahns: Any = tx.config
+    monkeypatch.setattr(autobahns, "loop", clock)
+    return clock
+
+
+@pytest.fixture
+def makeWorld(clock: SelectingClock) -> Iterator[WorldFactory]:
+    """``makeWorld(limits=..., connect=..., admit=..., **options)``: a `World`, of which nothing may be left."""
+    worlds: list[World] = []
+
+    def make(**options: Any) -> World:
+        limits = options.pop("limits", HttpLimits())
+        parts = {name: options.pop(name) for name in ("connect", "admit") if name in options}
+        worlds.append(World(clock, EngineOptions(**options), limits, **parts))
+        return worlds[-1]
+
+    yield make
+    for world in worlds:
+        world.finish()
+    # A failure that nobody handled is logged when its Deferred goes.
+    gc.collect(1)
+
+
+@pytest.fixture
+def world(makeWorld: WorldFactory) -> World:
+    """A server as it comes."""
+    return makeWorld()
+
+
+@pytest.fixture(params=[3, 4], ids=["revision3", "revision4"])
+def revision(request: pytest.FixtureRequest) -> Revision:
+    """Both revisions of Engine.IO."""
+    revision: Revision = request.param
+    return revision
+
+
+@pytest.fixture
+def poller(world: World, revision: Revision) -> Poller:
+    """A client on polling."""
+    return world.poller(revision)
+
+
+@pytest.fixture
+def socket(world: World, revision: Revision) -> Socket:
+    """A client on a WebSocket."""
+    return world.socket(revision)
+
+
+@pytest.fixture
+def visitor(world: World) -> Visitor:
+    """A connection on which nothing has been sent."""
+    return world.visitor()

@@ -1,0 +1,176 @@
+"""Requests and answers as values."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rtcsignal.engineio import exchange
+from rtcsignal.engineio.exchange import (
+    Request,
+    RequestError,
+    Response,
+    compressed,
+    forbidden,
+    parseQuery,
+    preflight,
+    withCors,
+)
+from rtcsignal.engineio.origin import OriginRule
+
+ANY = OriginRule(["*"])
+
+
+def request(**headers: str) -> Request:
+    """A request with headers, whose names are written with underscores."""
+    return Request("GET", {}, {name.replace("_", "-"): value for name, value in headers.items()})
+
+
+def headersOf(response: Response) -> dict[str, str]:
+    assert len({name for name, _ in response.headers}) == len(response.headers)
+    return dict(response.headers)
+
+
+class TestQueries:
+    def test_fieldsAreDecoded(self) -> None:
+        assert parseQuery("EIO=4&transport=polling&a=%20b+c&%C3%A4=%F0%9F%98%80") == {
+            "EIO": "4",
+            "transport": "polling",
+            "a": " b c",
+            "\xe4": "\N{GRINNING FACE}",
+        }
+
+    def test_emptyFieldsCount(self) -> None:
+        assert parseQuery("sid=&b64&a=1") == {"sid": "", "b64": "", "a": "1"}
+
+    def test_ofARepeatedFieldTheFirstCounts(self) -> None:
+        assert parseQuery("sid=1&sid=2") == {"sid": "1"}
+
+    def test_aSemicolonSeparatesNothing(self) -> None:
+        assert parseQuery("a=1;b=2") == {"a": "1;b=2"}
+
+    def test_whatIsNotUtf8IsReplaced(self) -> None:
+        assert parseQuery("sid=%FF%ED%A0%80") == {"sid": "\N{REPLACEMENT CHARACTER}" * 4}
+
+    def test_massesOfFieldsAreNotRead(self) -> None:
+        assert len(parseQuery("&".join(f"{number}=" for number in range(100)))) == 100
+        assert parseQuery("&".join(f"{number}=" for number in range(101))) == {}
+
+    def test_theResultCannotBeChanged(self) -> None:
+        fields: object = parseQuery("a=1")
+        with pytest.raises(TypeError):
+            fields["a"] = "2"  # type: ignore[index]
+
+    @given(st.text())
+    def test_anythingIsAQueryWithoutLoneSurrogates(self, text: str) -> None:
+        for name, value in parseQuery(text.encode("utf-8", "replace").decode()).items():
+            assert (name + value).encode()
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        ("error", "status", "code", "message"),
+        [
+            (exchange.UNKNOWN_TRANSPORT, 400, 0, "Transport unknown"),
+            (exchange.UNKNOWN_SID, 400, 1, "Session ID unknown"),
+            (exchange.BAD_METHOD, 400, 2, "Bad handshake method"),
+            (exchange.BAD_REQUEST, 400, 3, "Bad request"),
+            (forbidden(), 403, 4, "Forbidden"),
+            (forbidden("Not today", 503), 503, 4, "Not today"),
+            (exchange.UNSUPPORTED_REVISION, 400, 5, "Unsupported protocol version"),
+        ],
+    )
+    def test_theyAreJsonForPollsAndTextForUpgrades(
+        self, error: RequestError, status: int, code: int, message: str
+    ) -> None:
+        response = error.response()
+        assert (response.status, json.loads(response.body)) == (status, {"code": code, "message": message})
+        assert response.headers == (("Content-Type", "application/json"),)
+        upgrade = error.upgradeResponse()
+        assert (upgrade.status, upgrade.body) == (status, message.encode())
+        assert upgrade.headers == (("Content-Type", "text/html"),)
+
+
+class TestCors:
+    def test_anAllowedOriginIsNamedAndMayBringCredentials(self) -> None:
+        response = withCors(request(origin="http://a.test"), Response(200, b"x"), ANY)
+        assert (response.status, response.body) == (200, b"x")
+        headers = headersOf(response)
+        assert headers["Access-Control-Allow-Origin"] == "http://a.test"
+        assert headers["Access-Control-Allow-Credentials"] == "true"
+        assert headers["Vary"] == "Origin"
+        assert headers["Content-Type"] == "text/plain; charset=UTF-8"
+
+    def test_anOriginThatIsNotAllowedGetsNoLeave(self) -> None:
+        headers = headersOf(withCors(request(origin="http://a.test", host="b.test"), Response(200), OriginRule()))
+        assert headers == {"Content-Type": "text/plain; charset=UTF-8", "Vary": "Origin"}
+
+    def test_aRequestWithoutAnOriginGetsNoLeaveEither(self) -> None:
+        headers = headersOf(withCors(request(), Response(200), ANY))
+        assert headers == {"Content-Type": "text/plain; charset=UTF-8", "Vary": "Origin"}
+
+    def test_theServersOwnPagesAreAllowed(self) -> None:
+        response = withCors(request(origin="http://b.test", host="b.test"), Response(200), OriginRule())
+        assert headersOf(response)["Access-Control-Allow-Origin"] == "http://b.test"
+
+    def test_aPreflightIsToldMethodsAndItsOwnHeaders(self) -> None:
+        response = preflight(request(access_control_request_headers="x-one, content-type"))
+        assert (response.status, response.body) == (204, b"")
+        assert headersOf(response) == {
+            "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
+            "Access-Control-Max-Age": "600",
+            "Access-Control-Allow-Headers": "x-one, content-type",
+        }
+
+    @pytest.mark.parametrize("asked", ["", "x\ty", "\xe4", "x\x85"])
+    def test_strangeHeadersAreNotNamed(self, asked: str) -> None:
+        response = preflight(request(access_control_request_headers=asked))
+        assert "Access-Control-Allow-Headers" not in headersOf(response)
+
+
+class TestCompression:
+    LONG = b"abc" * 400
+
+    @pytest.mark.parametrize("accepted", ["gzip", "deflate, gzip", "GZIP", "gzip;q=0.5", "deflate;q=0, gzip ; q=1"])
+    def test_gzipIsPreferred(self, accepted: str) -> None:
+        response = compressed(request(accept_encoding=accepted), Response(200, self.LONG))
+        assert gzip.decompress(response.body) == self.LONG
+        assert headersOf(response) == {
+            "Content-Type": "text/plain; charset=UTF-8",
+            "Content-Encoding": "gzip",
+            "Vary": "Accept-Encoding",
+        }
+
+    @pytest.mark.parametrize("accepted", ["deflate", "br, deflate", "gzip;q=0, deflate", "gzip; q=0.000,deflate"])
+    def test_deflateIsTheOther(self, accepted: str) -> None:
+        response = compressed(request(accept_encoding=accepted), Response(200, self.LONG))
+        assert zlib.decompress(response.body) == self.LONG
+        assert headersOf(response)["Content-Encoding"] == "deflate"
+
+    @pytest.mark.parametrize("accepted", ["", "identity", "br", "gzip;q=0", "gzip; q=0.0, deflate;q=0.00", "xgzip"])
+    def test_whoAcceptsNeitherGetsItAsItIs(self, accepted: str) -> None:
+        response = Response(200, self.LONG)
+        assert compressed(request(accept_encoding=accepted), response) is response
+
+    def test_whoDoesNotSayGetsItAsItIs(self) -> None:
+        response = Response(200, self.LONG)
+        assert compressed(request(), response) is response
+
+    def test_shortAnswersAreNotWorthIt(self) -> None:
+        accepting = request(accept_encoding="gzip")
+        short = Response(200, bytes(1023))
+        assert compressed(accepting, short) is short
+        assert headersOf(compressed(accepting, Response(200, bytes(1024))))["Content-Encoding"] == "gzip"
+
+    def test_errorsAreNotCompressed(self) -> None:
+        error = Response(400, self.LONG)
+        assert compressed(request(accept_encoding="gzip"), error) is error
+
+    def test_theSameAnswerIsTheSameBytes(self) -> None:
+        accepting = request(accept_encoding="gzip")
+        assert compressed(accepting, Response(200, self.LONG)) == compressed(accepting, Response(200, self.LONG))

@@ -1,0 +1,228 @@
+"""Heartbeats of both revisions, with a clock: who pings, who answers, and when a client is given up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from rtcsignal.engineio.packet import Revision
+from rtcsignal.engineio.session import CloseReason
+from tests.engineio.conftest import WorldFactory
+from tests.engineio.world import Socket, World
+
+INTERVAL, TIMEOUT = 0.5, 0.25
+NEARLY = 1 / 64
+"""Times are fractions of powers of two, so that sums of them are exact."""
+
+
+@pytest.fixture
+def world(makeWorld: WorldFactory) -> World:
+    return makeWorld(pingInterval=INTERVAL, pingTimeout=TIMEOUT)
+
+
+def upgraded(world: World, revision: Revision) -> Socket:
+    """A WebSocket that took over from polling."""
+    return world.poller(revision).upgraded()
+
+
+def born(world: World, revision: Revision) -> Socket:
+    """A WebSocket from the beginning."""
+    return world.socket(revision)
+
+
+@pytest.fixture(params=[born, upgraded])
+def makeSocket(request: pytest.FixtureRequest) -> Callable[[World, Revision], Socket]:
+    """How the session came to its WebSocket: the heartbeat must be the same."""
+    make: Callable[[World, Revision], Socket] = request.param
+    return make
+
+
+class TestRevision4:
+    @pytest.fixture
+    def socket(self, world: World, makeSocket: Callable[[World, Revision], Socket]) -> Socket:
+        socket = makeSocket(world, 4)
+        # Opening took a little of the interval.
+        world.clock.advance(INTERVAL - world.clock.seconds())
+        assert socket.take() == ["2"]
+        return socket
+
+    def test_theServerPingsOneIntervalAfterTheHandshake(self, world: World) -> None:
+        poller = world.poller(4)
+        answer = poller.poll()
+        world.clock.advance(INTERVAL - NEARLY)
+        assert not answer.given
+        world.clock.advance(NEARLY)
+        assert answer.packets == ["2"]
+
+    def test_andOneIntervalAfterEachPong(self, world: World, socket: Socket) -> None:
+        for _ in range(3):
+            world.clock.advance(TIMEOUT / 2)
+            socket.send("3")
+            world.clock.advance(INTERVAL - NEARLY)
+            assert socket.take() == []
+            world.clock.advance(NEARLY)
+            assert socket.take() == ["2"]
+        assert socket.connected
+
+    def test_withoutAPongInTimeTheSessionEnds(self, world: World, socket: Socket) -> None:
+        application = socket.application
+        world.clock.advance(TIMEOUT - NEARLY)
+        assert application.closed == []
+        world.clock.advance(NEARLY)
+        assert application.closed == [CloseReason.PING_TIMEOUT]
+        assert not socket.connected
+        assert world.sids == []
+
+    def test_pongsThatNobodyAskedForChangeNothing(self, world: World, socket: Socket) -> None:
+        socket.send("3", "3", "3")
+        world.clock.advance(INTERVAL / 2)
+        socket.send("3")
+        world.clock.advance(INTERVAL / 2 - NEARLY)
+        assert socket.take() == []
+        world.clock.advance(NEARLY)
+        assert socket.take() == ["2"]
+        assert len(world.engine.deadlines) == 1
+
+    def test_aMessageWhileAPongIsDuePutsTheEndOff(self, world: World, socket: Socket) -> None:
+        application = socket.application
+        world.clock.advance(TIMEOUT / 2)
+        socket.send("4a large upload holds up the pong")
+        world.clock.advance(TIMEOUT / 2)
+        assert application.closed == []
+        world.clock.advance(TIMEOUT / 2)
+        socket.send("3")
+        world.clock.advance(INTERVAL)
+        assert socket.take() == ["2"]
+
+    def test_butSilenceAfterwardsIsTheEnd(self, world: World, socket: Socket) -> None:
+        application = socket.application
+        socket.send("4one")
+        world.clock.advance(TIMEOUT)
+        assert application.closed == []
+        world.clock.advance(TIMEOUT)
+        assert application.closed == [CloseReason.PING_TIMEOUT]
+
+    def test_aMessageBeforeThePingCountsForNothing(self, world: World, socket: Socket) -> None:
+        socket.send("3", "4message")
+        application = socket.application
+        world.clock.advance(INTERVAL)
+        world.clock.advance(TIMEOUT)
+        assert application.closed == [CloseReason.PING_TIMEOUT]
+
+    @pytest.mark.parametrize("ping", ["2", "2probe", "2x"])
+    def test_aPingFromTheClientEndsTheSession(self, socket: Socket, ping: str) -> None:
+        application = socket.application
+        socket.send(ping)
+        assert application.closed == [CloseReason.PARSE_ERROR]
+
+    def test_aPollerMayAnswerByAPost(self, world: World) -> None:
+        poller = world.poller(4)
+        answer = poller.poll()
+        world.clock.advance(INTERVAL)
+        assert answer.packets == ["2"]
+        assert poller.post("3").status == 200
+        answer = poller.poll()
+        world.clock.advance(INTERVAL)
+        assert answer.packets == ["2"]
+
+    def test_aPollerThatDoesNotAnswerIsToldThatItIsOver(self, world: World) -> None:
+        poller = world.poller(4)
+        poller.poll()
+        world.clock.advance(INTERVAL)
+        waiting = poller.poll()
+        world.clock.advance(TIMEOUT)
+        assert waiting.packets == ["1"]
+        assert poller.application.closed == [CloseReason.PING_TIMEOUT]
+        assert poller.poll().error == (400, 1)
+
+
+class TestRevision3:
+    @pytest.fixture
+    def socket(self, world: World, makeSocket: Callable[[World, Revision], Socket]) -> Socket:
+        socket = makeSocket(world, 3)
+        socket.send("2")
+        assert socket.take() == ["3"]
+        return socket
+
+    def test_theServerAnswersPingsWithTheirData(self, socket: Socket) -> None:
+        socket.send("2", "2probe", "2€")
+        assert socket.take() == ["3", "3probe", "3€"]
+
+    def test_aPollersPingIsAnsweredByThePoll(self, world: World) -> None:
+        poller = world.poller(3)
+        assert poller.post("2").status == 200
+        assert poller.poll().packets == ["3"]
+
+    def test_theServerNeverPings(self, world: World, socket: Socket) -> None:
+        for _ in range(5):
+            world.clock.advance(INTERVAL)
+            assert socket.take() == []
+            socket.send("2")
+            assert socket.take() == ["3"]
+
+    def test_withoutAPingInIntervalAndTimeoutTheSessionEnds(self, world: World, socket: Socket) -> None:
+        application = socket.application
+        world.clock.advance(INTERVAL + TIMEOUT - NEARLY)
+        assert application.closed == []
+        world.clock.advance(NEARLY)
+        assert application.closed == [CloseReason.PING_TIMEOUT]
+        assert not socket.connected
+
+    def test_theWatchBeginsWithTheHandshake(self, world: World) -> None:
+        poller = world.poller(3)
+        waiting = poller.poll()
+        world.clock.advance(INTERVAL + TIMEOUT)
+        assert waiting.packets == ["1"]
+        assert poller.application.closed == [CloseReason.PING_TIMEOUT]
+
+    def test_aMessageInBetweenPutsTheEndOff(self, world: World, socket: Socket) -> None:
+        application = socket.application
+        socket.send("4message")
+        world.clock.advance(INTERVAL + TIMEOUT)
+        assert application.closed == []
+        world.clock.advance(INTERVAL + TIMEOUT)
+        assert application.closed == [CloseReason.PING_TIMEOUT]
+
+    def test_aPongFromTheClientEndsTheSession(self, socket: Socket) -> None:
+        application = socket.application
+        socket.send("3")
+        assert application.closed == [CloseReason.PARSE_ERROR]
+
+
+def test_aSessionHasOneDeadlineHoweverMuchItSends(world: World, revision: Revision) -> None:
+    socket = world.socket(revision)
+    for _ in range(20):
+        socket.send("4one", *(["2"] if revision == 3 else ["3", "3"]))
+        world.clock.advance(INTERVAL / 4)
+        if revision == 4:
+            socket.send("3")
+        assert len(world.engine.deadlines) == 1
+
+
+def test_theEndOfASessionEndsItsHeartbeat(world: World, revision: Revision) -> None:
+    poller, socket = world.poller(revision), world.socket(revision)
+    poller.session.lost(CloseReason.TRANSPORT_CLOSE)
+    socket.session.close()
+    assert len(world.engine.deadlines) == 0
+
+
+def test_aSessionThatIsClosingIsNotPinged(world: World) -> None:
+    poller = world.poller(4)
+    poller.session.close()
+    world.clock.advance(INTERVAL)
+    assert poller.poll().packets == ["1"]
+
+
+def test_whoeverAsksFindsDeadSessionsGone(makeWorld: WorldFactory, revision: Revision) -> None:
+    """Deadlines of seconds may come a little late; a request must not notice."""
+    world = makeWorld(pingInterval=25, pingTimeout=20)
+    poller = world.poller(revision)
+    if revision == 4:
+        world.clock.advance(25)
+        world.engine.deadlines.catchUp()
+        world.clock.advance(20)
+    else:
+        world.clock.advance(45)
+    assert poller.poll().error == (400, 1)
+    assert poller.application.closed == [CloseReason.PING_TIMEOUT]

@@ -1,0 +1,97 @@
+"""Long polling by script elements (JSONP), as old browsers do it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from rtcsignal.engineio.frames import Message
+from rtcsignal.engineio.packet import Revision
+from rtcsignal.engineio.session import CloseReason
+from tests.engineio.world import Answer, Poller, World
+from tests.wire import payloads
+
+
+class TestJsonp:
+    @pytest.fixture
+    def poller(self, world: World, revision: Revision) -> Poller:
+        return world.poller(revision, j="7")
+
+    @staticmethod
+    def scripted(answer: Answer, callback: str = "7") -> str:
+        """The text with which an answer calls the client's function."""
+        script = answer.response.body.decode("ascii")
+        before, after = f"___eio[{callback}](", ");"
+        assert script.startswith(before)
+        assert script.endswith(after)
+        text: str = json.loads(script.removeprefix(before).removesuffix(after))
+        return text
+
+    def test_theHandshakeIsAScriptThatNobodySniffs(self, poller: Poller) -> None:
+        assert poller.opening.headers["Content-Type"] == "text/javascript; charset=UTF-8"
+        assert poller.opening.headers["X-Content-Type-Options"] == "nosniff"
+        assert poller.opening.headers["Cache-Control"] == "no-store"
+        text = self.scripted(poller.opening)
+        assert poller.sid in text
+
+    def test_soIsEveryPoll(self, poller: Poller) -> None:
+        text = "\u2028\u2029</script>\"'\\\N{GRINNING FACE}"
+        poller.send(text)
+        answer = poller.poll()
+        assert payloads.decode(poller.revision, self.scripted(answer).encode()) == ["4" + text]
+        assert b"</" not in answer.response.body
+        assert answer.response.body.isascii()
+
+    def test_binaryIsBase64InIt(self, poller: Poller) -> None:
+        poller.session.send(Message("a", (b"\x01",)))
+        assert payloads.decode(poller.revision, self.scripted(poller.poll()).encode()) == ["4a", b"\x01"]
+
+    @pytest.mark.parametrize(
+        ("index", "callback"), [("alert(1)//", "1"), ("", ""), ("x", ""), ("\u0663", ""), ("0042", "0042")]
+    )
+    def test_onlyDigitsOfTheIndexCount(self, world: World, revision: Revision, index: str, callback: str) -> None:
+        self.scripted(world.poller(revision, j=index).opening, callback)
+
+    def test_theHandshakesIndexCounts(self, poller: Poller) -> None:
+        poller.query["j"] = "99"
+        poller.send("a")
+        self.scripted(poller.poll(), "7")
+
+    def post(self, poller: Poller, form: str) -> Answer:
+        return poller.postBody(form.encode(), "application/x-www-form-urlencoded")
+
+    def test_aPostIsAForm(self, poller: Poller) -> None:
+        payload = payloads.encode(poller.revision, "4\N{GRINNING FACE} +&=", b"\x01\xff").decode()
+        escaped = "".join(f"%{byte:02X}" for byte in payload.encode())
+        assert self.post(poller, f"d={escaped}").status == 200
+        assert poller.application.received == ["\N{GRINNING FACE} +&=", b"\x01\xff"]
+
+    @pytest.mark.parametrize(
+        ("sent", "meant"),
+        [
+            (r"a\nb", "a\nb"),
+            (r"a\\nb", r"a\nb"),
+            (r"\n\n", "\n\n"),
+            (r"\\n\n", "\\n\n"),
+            (r"a\tb\\b", r"a\tb\\b"),
+        ],
+    )
+    def test_lineFeedsAreEscapedInIt(self, world: World, sent: str, meant: str) -> None:
+        poller = world.poller(3, j="0")
+        payload = f"{len(meant) + 1}:4{sent}"
+        assert self.post(poller, "d=" + "".join(f"%{ord(each):02x}" for each in payload)).status == 200
+        assert poller.application.received == [meant]
+
+    @pytest.mark.parametrize("form", ["", "x=1", "d=", "d=x", "d=\xff", "&" * 200 + "d=4a"])
+    def test_aFormWithoutAPayloadEndsTheSession(self, poller: Poller, form: str) -> None:
+        assert self.post(poller, form).error == (400, 3)
+        assert poller.application.closed == [CloseReason.PARSE_ERROR]
+
+    def test_aFormOfAnybodyElseIsNoPayload(self, world: World) -> None:
+        poller = world.poller(4)
+        assert self.post(poller, "d=4a").error == (400, 3)
+
+    def test_itMayPostTextAsWell(self, poller: Poller) -> None:
+        assert poller.post("4a").status == 200
+        assert poller.application.received == ["a"]

@@ -1,0 +1,94 @@
+"""The rule on the Origin header."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rtcsignal.engineio.origin import OriginRule
+
+
+@pytest.mark.parametrize(
+    ("origin", "host"),
+    [
+        ("http://example.org", "example.org"),
+        ("http://example.org:80", "example.org"),
+        ("http://example.org", "example.org:80"),
+        ("https://example.org", "example.org:443"),
+        ("https://example.org", "example.org"),
+        ("http://example.org:8080", "example.org:8080"),
+        ("HTTP://Example.ORG", "eXample.org"),
+        ("http://192.0.2.1:8080", "192.0.2.1:8080"),
+        ("http://[2001:db8::1]:8080", "[2001:DB8::1]:8080"),
+        ("http://[::1]", "[::1]"),
+    ],
+)
+def test_theServersOwnHostIsAllowed(origin: str, host: str) -> None:
+    assert OriginRule().allows(origin, host)
+
+
+@pytest.mark.parametrize(
+    ("origin", "host"),
+    [
+        ("http://example.org.evil.test", "example.org"),
+        ("http://evil.test", "example.org"),
+        ("http://evilexample.org", "example.org"),
+        ("http://sub.example.org", "example.org"),
+        ("http://example.org:8081", "example.org:8080"),
+        ("http://example.org:8080", "example.org"),
+        ("https://example.org", "example.org:80"),
+        ("http://example.org", "example.org:443"),
+        ("ftp://example.org", "example.org"),
+        ("http://example.org/", "example.org"),
+        ("http://example.org/path", "example.org"),
+        ("http://user@example.org", "example.org"),
+        ("http://example.org@evil.test", "example.org"),
+        ("http://example.org#evil.test", "example.org"),
+        ("http:///example.org", "example.org"),
+        ("http://example.org:", "example.org"),
+        ("http://example.org:080", "example.org"),
+        ("http://example.org:٨٠", "example.org"),
+        ("http:// example.org", "example.org"),
+        ("http://example.org ", "example.org"),
+        ("http://example.org\n", "example.org"),
+        ("null", "example.org"),
+        ("null", "null"),
+        ("", ""),
+        ("", "example.org"),
+        ("http://", ""),
+        ("http://example.org", ""),
+        ("http://a, http://example.org", "example.org"),
+        ("http://example.org", "example.org, evil.test"),
+        ("http://example.org", "user@example.org"),
+    ],
+)
+def test_everybodyElseIsNot(origin: str, host: str) -> None:
+    assert not OriginRule().allows(origin, host)
+
+
+def test_theListAllowsExactlyItsOriginsButForCase() -> None:
+    rule = OriginRule(["https://Example.org", "null"])
+    assert rule.allows("https://example.org", "server.test")
+    assert rule.allows("HTTPS://EXAMPLE.ORG", "server.test")
+    assert rule.allows("null", "server.test")
+    assert not rule.allows("http://example.org", "server.test")
+    assert not rule.allows("https://example.org:443", "server.test")
+    assert not rule.allows("https://example.org.evil.test", "server.test")
+    assert not rule.allows("https://www.example.org", "server.test")
+
+
+def test_theServersOwnHostIsAllowedBesideTheList() -> None:
+    assert OriginRule(["https://example.org"]).allows("http://server.test", "server.test")
+
+
+@given(st.text(), st.text())
+def test_aStarAllowsAnything(origin: str, host: str) -> None:
+    assert OriginRule(["*"]).allows(origin, host)
+
+
+@given(st.text(), st.text())
+def test_anythingIsJudgedAndOnlyItselfIsAllowed(origin: str, host: str) -> None:
+    if OriginRule().allows(origin, host):
+        name = origin.lower().partition("://")[2]
+        assert name.partition(":")[0] == host.lower().partition(":")[0]

@@ -1,0 +1,118 @@
+"""Plugins in a real ``twistd rtcsignal``: at start, on SIGHUP, at the end, and on the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.policy.sources import MEMBERS_ONLY, policy
+from tests.support.processes import Process, checkoutEnvironment, twistdCommand
+
+Folder = Callable[..., Path]
+Server = Callable[..., Process]
+
+LIVING = policy("living").replace(
+    "    def mayJoin",
+    "    def start(self, services): services.log.info('it starts')\n"
+    "    def stop(self): print('it stops')\n"
+    "    def mayJoin",
+)
+
+
+def using(*names: Any) -> dict[str, Any]:
+    return {"plugins": {"folders": ["plugins"], "use": list(names)}}
+
+
+def run(tmp_path: Path, config: dict[str, Any], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A command that ends by itself."""
+    path = tmp_path / "server.conf"
+    path.write_text(json.dumps(config))
+    return subprocess.run(
+        twistdCommand("--config", str(path), "--listen", "tcp:0:interface=127.0.0.1", *arguments),
+        cwd=tmp_path,
+        env=checkoutEnvironment(),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+class TestStart:
+    def test_the_log_says_the_order_in_which_plugins_are_asked(self, server: Server, folder: Folder) -> None:
+        folder(a=policy("first"), b=policy("second"))
+        process = server(using("second", "first"))
+        assert "plugins: room policies: second, first" in process.output()
+
+    def test_all_mistakes_are_reported_with_file_and_line_and_nothing_starts(
+        self, folder: Folder, tmp_path: Path
+    ) -> None:
+        path = folder(a="x = (", b=policy("first", arguments="self"))
+        ended = run(tmp_path, using("missing", {"first": {"timeout": 0}}))
+        assert ended.returncode == 1
+        assert "Traceback" not in ended.stderr + ended.stdout
+        for line in (
+            f"{path}/a.py:1: SyntaxError: '(' was never closed",
+            f"{path}/b.py:8: mayJoin of Policy takes (), but must be mayJoin(peer, room)",
+            "plugins.use.0: there is no plugin missing",
+            "plugins.use.1.first.timeout: must be a number from 0.001 to 3600, not 0",
+        ):
+            assert line in ended.stderr
+
+    def test_a_plugin_that_does_not_start_ends_the_server(self, folder: Folder, tmp_path: Path) -> None:
+        folder(a=LIVING.replace("services.log.info('it starts')", "1 / 0"))
+        ended = run(tmp_path, using("living"))
+        assert ended.returncode == 1
+        assert "plugin living: start failed: ZeroDivisionError: division by zero" in ended.stdout + ended.stderr
+
+    def test_it_is_stopped_at_the_end(self, server: Server, folder: Folder) -> None:
+        folder(a=LIVING)
+        process = server(using("living"))
+        assert "[plugin.living#info] it starts" in process.output()
+        process.signal(signal.SIGTERM)
+        assert process.waitExit() == 0
+        assert "it stops" in process.output()
+
+
+class TestReload:
+    def test_a_changed_file_is_taken_over_even_if_it_looks_older(self, server: Server, folder: Folder) -> None:
+        path = folder(a=policy("first"))
+        process = server(using("first"))
+        (path / "a.py").write_text(LIVING.replace('"living"', '"first"'))
+        os.utime(path / "a.py", (1, 1))
+        process.signal(signal.SIGHUP)
+        process.waitOutput("reloaded, plugins: room policies: first")
+        assert "it starts" in process.output()
+
+    def test_a_broken_one_is_reported_and_the_old_one_stays(self, server: Server, folder: Folder) -> None:
+        path = folder(a=policy("first"))
+        process = server(using("first"))
+        (path / "a.py").write_text("x = (")
+        process.signal(signal.SIGHUP)
+        process.waitOutput(f"not reloaded: {path}/a.py:1: SyntaxError")
+        process.waitOutput("the plugins stay as they were")
+        (path / "a.py").write_text(policy("first"))
+        process.signal(signal.SIGHUP)
+        process.waitOutput("reloaded, plugins: room policies: first")
+
+
+class TestCommandLine:
+    def test_plugins_are_listed(self, folder: Folder, tmp_path: Path) -> None:
+        path = folder(a=MEMBERS_ONLY)
+        ended = run(tmp_path, using("members-only"), "--plugins")
+        assert ended.returncode == 0
+        assert ended.stdout.startswith(f"members-only (used, number 1)\n  IRoomPolicy; from {path}/a.py\n")
+
+    @pytest.mark.parametrize("option", ["--plugins", "--check"])
+    def test_broken_ones_are_reported(self, folder: Folder, tmp_path: Path, option: str) -> None:
+        path = folder(a="x = (")
+        ended = run(tmp_path, using(), option)
+        assert ended.returncode == 1
+        assert f"{path}/a.py:1: SyntaxError" in ended.stdout + ended.stderr

@@ -1,0 +1,332 @@
+"""Plugins that fail: every gate stays closed, the log names the plugin once, and the breaker spares it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred, fail, succeed
+
+from rtcsignal.api import Handshake, Identity, Message, Refused
+from rtcsignal.policy.chain import Chain
+from rtcsignal.testing import FakePeer, FakeRoom, makeMessage
+from tests.policy.bench import Authenticator, Bench, Filter, Policy, failureOf, resultOf
+from tests.policy.conftest import LogLines
+
+HANDSHAKE = Handshake("/")
+
+
+def divide(*arguments: Any) -> Any:
+    return 1 / 0
+
+
+def join(chain: Chain) -> str:
+    """The code of the refusal of a join, which must be refused at once."""
+    with pytest.raises(Refused) as refused:
+        chain.mayJoin(FakePeer(), FakeRoom())
+    return refused.value.code
+
+
+class TestExceptions:
+    def test_they_refuse_without_telling_why(self, bench: Bench) -> None:
+        with pytest.raises(Refused) as refused:
+            bench.chain(Policy(divide)).mayJoin(FakePeer(), FakeRoom())
+        assert refused.value.reply() == {"code": "internal", "message": ""}
+        assert bench.counters["policy"].errors == 1
+
+    def test_the_log_says_which_plugin_where_and_what_in_one_line(self, bench: Bench, log: LogLines) -> None:
+        join(bench.chain(Policy(divide, "my-policy")))
+        (line,) = log.about("my-policy")
+        assert "mayJoin failed: ZeroDivisionError: division by zero at" in line
+        assert f"{__file__}:{divide.__code__.co_firstlineno + 1} in divide" in line
+        assert "\n" not in line
+
+    def test_late_ones_are_the_same(self, bench: Bench, log: LogLines) -> None:
+        source: Deferred[None] = Deferred()
+
+        async def mayJoin(peer: Any, room: Any) -> None:
+            await source
+            divide()
+
+        answer = bench.chain(Policy(mayJoin)).mayJoin(FakePeer(), FakeRoom())
+        source.callback(None)
+        assert failureOf(answer).args[0] == "internal"
+        assert log.about("ZeroDivisionError", "in divide", "called from", "in mayJoin")
+        assert not log.about("defer.py")
+
+    def test_the_same_failure_is_logged_once_a_minute(self, bench: Bench, log: LogLines) -> None:
+        chain = bench.chain(Policy(divide))
+        for _ in range(5):
+            join(chain)
+        assert len(log.about("ZeroDivisionError")) == 1
+        bench.clock.advance(61)
+        join(chain)
+        assert len(log.about("ZeroDivisionError", "and 4 times more")) == 1
+
+    def test_a_plugin_that_fails_in_a_thousand_ways_cannot_flood_the_log(self, bench: Bench, log: LogLines) -> None:
+        kinds = iter([type(f"Error{number}", (Exception,), {}) for number in range(1000)])
+
+        def mayJoin(peer: Any, room: Any) -> None:
+            raise next(kinds)
+
+        for _ in range(1000):
+            with pytest.raises(Refused):
+                bench.chain(Policy(mayJoin)).mayJoin(FakePeer(), FakeRoom())
+        single = bench.chain(Policy(mayJoin))
+        assert single.judgesJoins
+        assert len(log.about("policy", "Error")) == 1000  # each of those chains was a new one
+
+        kinds = iter([type(f"Fault{number}", (Exception,), {}) for number in range(1000)])
+        for _ in range(100):
+            for _ in range(9):
+                with pytest.raises(Refused):
+                    single.mayJoin(FakePeer(), FakeRoom())
+            bench.clock.advance(31)
+        assert len(log.about("Fault")) <= 160
+
+    @pytest.mark.parametrize("error", [SystemExit(3), GeneratorExit(), RecursionError()])
+    def test_not_even_the_exceptions_that_end_programs_get_out(self, bench: Bench, error: BaseException) -> None:
+        def mayJoin(peer: Any, room: Any) -> None:
+            raise error
+
+        assert join(bench.chain(Policy(mayJoin))) == "internal"
+
+    def test_but_ctrl_c_does(self, bench: Bench) -> None:
+        def mayJoin(peer: Any, room: Any) -> None:
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            bench.chain(Policy(mayJoin)).mayJoin(FakePeer(), FakeRoom())
+
+    @pytest.mark.parametrize(
+        "text", ["v=0\r\no=- 1 2 IN IP4 127.0.0.1", "bad candidate:1 1 udp 2122", "m=audio 9 UDP", "in a=fingerprint"]
+    )
+    def test_texts_of_exceptions_that_may_hold_an_sdp_are_left_out(
+        self, bench: Bench, log: LogLines, text: str
+    ) -> None:
+        def mayJoin(peer: Any, room: Any) -> None:
+            raise ValueError(text)
+
+        join(bench.chain(Policy(mayJoin)))
+        (line,) = log.about("ValueError")
+        assert text.split()[-1] not in line
+        assert "left out" in line
+
+    def test_texts_of_exceptions_cannot_break_the_line(self, bench: Bench, log: LogLines) -> None:
+        def mayJoin(peer: Any, room: Any) -> None:
+            raise ValueError("one\ntwo")
+
+        join(bench.chain(Policy(mayJoin)))
+        assert log.about("ValueError: one\\x0atwo")
+
+
+class Strange:
+    """Cannot even be shown."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError
+
+
+class TestWrongAnswers:
+    @pytest.mark.parametrize("answer", [True, False, "no", 0, Strange(), object()])
+    def test_of_a_policy_count_as_failures_and_refuse(self, bench: Bench, log: LogLines, answer: Any) -> None:
+        assert join(bench.chain(Policy(lambda peer, room: answer))) == "internal"
+        assert bench.counters["policy"].errors == 1
+        assert log.about("policy", "mayJoin returned", "to say no, raise Refused")
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            "no",
+            True,
+            {"msgType": 1},
+            makeMessage().replace(targetUserId=7),
+            makeMessage().replace(body=object()),
+        ],
+    )
+    def test_of_a_filter_too(self, bench: Bench, answer: Any) -> None:
+        chain = bench.chain(Filter(lambda peer, room, message: answer))
+        with pytest.raises(Refused, match="internal"):
+            chain.filterMessage(FakePeer(), FakeRoom(), makeMessage())
+        assert bench.counters["filter"].errors == 1
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            "ann",
+            True,
+            Identity(userId=7),  # type: ignore[arg-type]
+            Identity(userId=""),
+            Identity(userId="a\nb"),
+            Identity(roles="member"),  # type: ignore[arg-type]
+            Identity(roles=[1]),  # type: ignore[arg-type]
+            Identity(claims=["a"]),  # type: ignore[arg-type]
+            Identity(expiresAt="tomorrow"),  # type: ignore[arg-type]
+        ],
+    )
+    def test_of_an_authenticator_too(self, bench: Bench, answer: Any) -> None:
+        with pytest.raises(Refused, match="internal"):
+            bench.chain(Authenticator(lambda handshake: answer)).authenticate(HANDSHAKE)
+        assert bench.counters["authenticator"].errors == 1
+
+    def test_late_ones_too(self, bench: Bench) -> None:
+        assert join(bench.chain(Policy(lambda peer, room: succeed("yes")))) == "internal"
+
+    @pytest.mark.parametrize(
+        "refused",
+        [
+            Refused("Not A Word"),
+            Refused(""),
+            Refused("a" * 65),
+            Refused(404),  # type: ignore[arg-type]
+            Refused("no", 7),  # type: ignore[arg-type]
+            Refused("no", "", {"when": object()}),
+        ],
+    )
+    def test_a_refusal_that_cannot_be_told_is_one_of_them(self, bench: Bench, refused: Refused) -> None:
+        def mayJoin(peer: Any, room: Any) -> None:
+            raise refused
+
+        assert join(bench.chain(Policy(mayJoin))) == "internal"
+        assert bench.counters["policy"].refusals == {}
+
+
+class TestTheBreaker:
+    def test_after_ten_failures_in_a_row_the_plugin_is_not_asked_for_thirty_seconds(
+        self, bench: Bench, log: LogLines
+    ) -> None:
+        chain = bench.chain(Policy(divide))
+        assert [join(chain) for _ in range(12)] == ["internal"] * 10 + ["unavailable"] * 2
+        counters = bench.counters["policy"]
+        assert (counters.calls, counters.errors, counters.unavailable) == (10, 10, 2)
+        assert log.about("failed too often in a row", "30 s")
+
+    def test_then_it_is_tried_again(self, bench: Bench, log: LogLines) -> None:
+        answers: list[Callable[[], Any]] = [divide] * 10
+        chain = bench.chain(Policy(lambda peer, room: answers.pop(0)() if answers else None))
+        for _ in range(10):
+            join(chain)
+        bench.clock.advance(30)
+        assert chain.mayJoin(FakePeer(), FakeRoom()) is None
+        assert log.about("works again")
+        assert chain.mayJoin(FakePeer(), FakeRoom()) is None
+
+    def test_refusals_are_no_failures(self, bench: Bench) -> None:
+        def mayJoin(peer: Any, room: Any) -> None:
+            raise Refused("full")
+
+        chain = bench.chain(Policy(mayJoin))
+        assert {join(chain) for _ in range(30)} == {"full"}
+
+    def test_answers_that_do_not_come_are_failures(self, bench: Bench) -> None:
+        chain = bench.chain(Policy(lambda peer, room: Deferred()))
+        answers = [chain.mayJoin(FakePeer(), FakeRoom()) for _ in range(10)]
+        bench.clock.advance(2.1)
+        assert {failureOf(answer).args[0] for answer in answers} == {"timeout"}
+        assert join(chain) == "unavailable"
+
+    def test_a_plugin_that_never_answers_costs_its_time_only_once_in_thirty_seconds(self, bench: Bench) -> None:
+        chain = bench.chain(Policy(lambda peer, room: Deferred()))
+        for _ in range(10):
+            answer = chain.mayJoin(FakePeer(), FakeRoom())
+            bench.clock.advance(2.1)
+            failureOf(answer)
+        bench.clock.advance(30.1)
+        tried = chain.mayJoin(FakePeer(), FakeRoom())
+        assert join(chain) == "unavailable"
+        bench.clock.advance(2.1)
+        assert failureOf(tried).args[0] == "timeout"
+        assert join(chain) == "unavailable"
+
+
+class TestFailOpen:
+    """``fail: open``: a plugin that fails counts as if it were not there."""
+
+    def test_a_join_is_allowed(self, bench: Bench) -> None:
+        chain = bench.chain(Policy(divide), failOpen=True)
+        assert [chain.mayJoin(FakePeer(), FakeRoom()) for _ in range(12)] == [None] * 12
+        assert bench.counters["policy"].unavailable == 2
+
+    def test_a_message_passes_as_it_is(self, bench: Bench) -> None:
+        message = makeMessage()
+        chain = bench.chain(Filter(divide), failOpen=True)
+        assert chain.filterMessage(FakePeer(), FakeRoom(), message) is message
+
+    def test_the_next_authenticator_is_asked(self, bench: Bench) -> None:
+        broken, known = Authenticator(divide, "a"), Authenticator(lambda handshake: Identity("ann"), "b")
+        chain = Chain([bench.link(broken, failOpen=True), bench.link(known)])
+        assert chain.authenticate(HANDSHAKE) == Identity("ann")
+
+    def test_if_it_was_the_only_authenticator_everybody_comes_in(self, bench: Bench) -> None:
+        assert bench.chain(Authenticator(divide), failOpen=True).authenticate(HANDSHAKE) == Identity()
+
+    def test_but_not_if_another_one_does_not_know_the_client(self, bench: Bench) -> None:
+        unknown = Authenticator(lambda handshake: None, "b")
+        chain = Chain([bench.link(Authenticator(divide, "a"), failOpen=True), bench.link(unknown)])
+        with pytest.raises(Refused, match="unauthorized"):
+            chain.authenticate(HANDSHAKE)
+
+    def test_an_answer_that_does_not_come_counts_as_a_failure(self, bench: Bench) -> None:
+        answer = bench.chain(Policy(lambda peer, room: Deferred()), failOpen=True).mayJoin(FakePeer(), FakeRoom())
+        bench.clock.advance(2.1)
+        assert resultOf(answer) is None
+
+    def test_its_refusals_count(self, bench: Bench) -> None:
+        assert join(bench.chain(Policy(lambda peer, room: fail(Refused("full"))), failOpen=True)) == "full"
+
+
+class TestBlocking:
+    def test_a_call_that_blocks_for_more_than_fifty_milliseconds_is_named(self, bench: Bench, log: LogLines) -> None:
+        def mayJoin(peer: Any, room: Any) -> None:
+            bench.watch += 0.075
+
+        assert bench.chain(Policy(mayJoin, "slow")).mayJoin(FakePeer(), FakeRoom()) is None
+        assert log.about("slow", "mayJoin blocked the server for 75 ms")
+        assert bench.counters["slow"].blocked == 1
+
+    def test_also_if_it_raises_or_waits_afterwards(self, bench: Bench) -> None:
+        def raising(peer: Any, room: Any) -> None:
+            bench.watch += 0.06
+            raise Refused("full")
+
+        async def waiting(peer: Any, room: Any) -> None:
+            bench.watch += 0.06
+
+        join(bench.chain(Policy(raising)))
+        resultOf(bench.chain(Policy(waiting)).mayJoin(FakePeer(), FakeRoom()))
+        assert bench.counters["policy"].blocked == 2
+
+    def test_this_is_logged_once_a_minute(self, bench: Bench, log: LogLines) -> None:
+        def filterMessage(peer: Any, room: Any, message: Message) -> Message:
+            bench.watch += 0.06
+            return message
+
+        chain = bench.chain(Filter(filterMessage))
+        for _ in range(100):
+            chain.filterMessage(FakePeer(), FakeRoom(), makeMessage())
+        assert len(log.about("blocked")) == 1
+
+    def test_quick_calls_are_not_named(self, bench: Bench, log: LogLines) -> None:
+        def mayJoin(peer: Any, room: Any) -> None:
+            bench.watch += 0.049
+
+        bench.chain(Policy(mayJoin)).mayJoin(FakePeer(), FakeRoom())
+        assert not log.about("blocked")
+
+
+def test_one_instance_of_a_refusal_can_be_raised_for_ever(bench: Bench) -> None:
+    full = Refused("full", "This room is full.")
+
+    def mayJoin(peer: Any, room: Any) -> None:
+        raise full
+
+    chain = bench.chain(Policy(mayJoin))
+    depths = []
+    for _ in range(100):
+        join(chain)
+        depth, traceback = 0, full.__traceback__
+        while traceback is not None:
+            depth, traceback = depth + 1, traceback.tb_next
+        depths.append(depth)
+    assert depths[0] == depths[-1]

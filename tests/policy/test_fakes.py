@@ -1,0 +1,276 @@
+"""The fakes for authors of plugins behave like the real things: the same tests are run on both."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from zope.interface import implementer
+from zope.interface.verify import verifyObject
+
+from rtcsignal.api import Handshake, Identity, IMessageFilter, IPeer, IRoom, IRoomPolicy, IServices, Message
+from rtcsignal.testing import FakePeer, FakeRoom, FakeServices, InMemoryServer, makeMessage
+
+
+@implementer(IRoomPolicy, IMessageFilter)
+class Spy:
+    """Keeps what it is given."""
+
+    name = "spy"
+    services: Any
+
+    def __init__(self) -> None:
+        self.seen: list[Any] = []
+
+    def start(self, services: Any) -> None:
+        self.services = services
+
+    def mayJoin(self, peer: Any, room: Any) -> None:
+        self.seen.append((peer, room))
+
+    def filterMessage(self, peer: Any, room: Any, message: Any) -> Any:
+        self.seen.append((peer, room, message))
+        return message
+
+
+class Things:
+    """What a plugin has of a room with ann and bob in it; ann has a role, a claim and a password.
+
+    Attributes:
+        heard: Gives the events that a member has heard since it was last asked.
+        advance: Lets time go by.
+        stop: Stops the plugin.
+    """
+
+    def __init__(
+        self,
+        peers: tuple[Any, Any],
+        room: Any,
+        services: Any,
+        heard: Callable[[str], list[Any]],
+        advance: Callable[[float], None],
+        stop: Callable[[], None],
+    ) -> None:
+        self.ann, self.bob = peers
+        self.room = room
+        self.services = services
+        self.heard = heard
+        self.advance = advance
+        self.stop = stop
+
+
+def real() -> Things:
+    spy = Spy()
+    server = InMemoryServer(spy)
+    server.__enter__()
+    ann = server.connect(Identity(None, frozenset({"host"}), {"team": "blue"}))
+    bob = server.connect()
+    ann.join("kitchen", "ann", password="sesame")
+    bob.join("kitchen", "bob")
+    room = spy.services.room("kitchen")
+    clients = {"ann": ann, "bob": bob}
+    for client in clients.values():
+        client.take()
+    return Things(
+        room.peers(),
+        room,
+        spy.services,
+        lambda name: clients[name].take(),
+        server.advance,
+        lambda: server.__exit__(None, None, None),
+    )
+
+
+def fake() -> Things:
+    ann = FakePeer("ann", ["host"], {"team": "blue"}, {"roomName": "kitchen", "password": "sesame"})
+    bob = FakePeer("bob", joinRequest={"roomName": "kitchen"})
+    room = FakeRoom("kitchen", [ann, bob])
+    services = FakeServices("spy", [room])
+    peers = {"ann": ann, "bob": bob}
+
+    def heard(name: str) -> list[Any]:
+        sent, peers[name].sent = peers[name].sent, []
+        return sent
+
+    return Things((ann, bob), room, services, heard, services.clock.advance, services.close)
+
+
+@pytest.fixture(params=[real, fake], ids=["real", "fake"])
+def things(request: pytest.FixtureRequest) -> Iterator[Things]:
+    things: Things = request.param()
+    yield things
+    things.stop()
+
+
+class TestTheInterfaces:
+    def test_are_provided(self, things: Things) -> None:
+        assert verifyObject(IPeer, things.ann)
+        assert verifyObject(IRoom, things.room)
+        assert verifyObject(IServices, things.services)
+
+
+class TestPeers:
+    def test_say_who_they_are(self, things: Things) -> None:
+        ann = things.ann
+        assert (ann.userId, ann.roles, dict(ann.claims)) == ("ann", frozenset({"host"}), {"team": "blue"})
+        assert (ann.namespace, ann.transport, ann.address) == ("/", "websocket", "127.0.0.1")
+        assert ann.rooms == frozenset({"kitchen"})
+        assert things.bob.roles == frozenset()
+
+    def test_have_an_id_of_their_own(self, things: Things) -> None:
+        assert isinstance(things.ann.sid, str)
+        assert things.ann.sid != things.bob.sid
+
+    def test_say_since_when(self, things: Things) -> None:
+        assert math.isclose(things.ann.connectedAt, things.room.createdAt, abs_tol=1)
+
+    def test_have_what_they_sent_to_join(self, things: Things) -> None:
+        request = {"userId": "ann", "roomName": "kitchen", "password": "sesame"}
+        assert dict(things.ann.joinRequest) == request
+
+    @pytest.mark.parametrize("name", ["claims", "joinRequest"])
+    def test_cannot_be_changed(self, things: Things, name: str) -> None:
+        with pytest.raises(TypeError):
+            getattr(things.ann, name)["more"] = 1
+
+    def test_keep_data_for_plugins(self, things: Things) -> None:
+        things.ann.data["seen"] = 7
+        assert things.room.peers()[0].data == {"seen": 7}
+        assert things.bob.data == {}
+
+    def test_can_be_sent_events(self, things: Things) -> None:
+        things.ann.emit("news", {"n": 1}, b"\0")
+        assert things.heard("ann") == [("news", {"n": 1}, b"\0")]
+        assert things.heard("bob") == []
+
+    def test_cannot_be_sent_what_is_neither_json_nor_bytes(self, things: Things) -> None:
+        with pytest.raises(TypeError):
+            things.ann.emit("news", object())
+        with pytest.raises(TypeError):
+            things.room.emit("news", object())
+
+    def test_who_is_put_out_hears_nothing_more(self, things: Things) -> None:
+        things.ann.disconnect("too-loud")
+        things.heard("ann")
+        things.ann.emit("news")
+        things.ann.disconnect()
+        assert things.heard("ann") == []
+
+
+class TestRooms:
+    def test_say_who_is_in_them(self, things: Things) -> None:
+        assert (things.room.name, things.room.size) == ("kitchen", 2)
+        assert [peer.userId for peer in things.room.peers()] == ["ann", "bob"]
+        assert isinstance(things.room.peers(), tuple)
+
+    def test_keep_data_for_plugins(self, things: Things) -> None:
+        things.room.data["locked"] = True
+        assert things.services.room("kitchen").data == {"locked": True}
+
+    def test_send_events_to_everybody(self, things: Things) -> None:
+        things.room.emit("news", 1)
+        assert [things.heard("ann"), things.heard("bob")] == [[("news", 1)], [("news", 1)]]
+
+
+class TestServices:
+    def test_know_the_rooms(self, things: Things) -> None:
+        assert [room.name for room in things.services.rooms()] == ["kitchen"]
+        assert things.services.room("cellar") is None
+        assert things.services.name == "spy"
+
+    def test_send_events_to_rooms(self, things: Things) -> None:
+        things.services.emit("kitchen", "news")
+        things.services.emit("cellar", "news")
+        assert things.heard("bob") == [("news",)]
+
+    def test_put_members_out(self, things: Things) -> None:
+        things.services.kick(things.bob, "too-loud")
+        gone = [("user-left", "bob", {"roomName": "kitchen", "reason": "too-loud"})]
+        assert [things.heard("ann"), things.heard("bob")] == [gone, gone]
+        assert [peer.userId for peer in things.room.peers()] == ["ann"]
+        assert things.bob.rooms == frozenset()
+        things.services.kick(things.bob)
+        assert things.heard("ann") == []
+
+    def test_forget_rooms_in_which_nobody_is(self, things: Things) -> None:
+        for peer in things.room.peers():
+            things.services.kick(peer)
+        assert things.services.rooms() == ()
+        assert things.services.room("kitchen") is None
+
+    def test_call_later(self, things: Things) -> None:
+        calls: list[Any] = []
+
+        async def coroutine(number: int) -> None:
+            calls.append(number)
+
+        before = things.services.clock.seconds()
+        things.services.callLater(5, calls.append, 1)
+        things.services.callLater(6, coroutine, number=2)
+        things.services.callLater(7, calls.append, 3).cancel()
+        things.advance(8)
+        assert calls == [1, 2]
+        assert things.services.clock.seconds() - before == pytest.approx(8)
+
+    def test_call_nothing_when_the_plugin_has_been_stopped(self, things: Things) -> None:
+        calls: list[Any] = []
+        things.services.callLater(5, calls.append, 1)
+        things.stop()
+        things.advance(8)
+        assert calls == []
+        with pytest.raises(RuntimeError):
+            things.services.callLater(1, calls.append, 2)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"msgType": 1, "sdp": "ä"},
+        {"msgType": 2, "targetUserId": "bob"},
+        {"msgType": 3},
+        {"msgType": 4},
+        {"msgType": 5},
+        {},
+        [1, {"a": None}],
+        "text",
+        7,
+        b"\0\1",
+        {"data": b"\0\1"},
+    ],
+)
+def test_messages_are_made_as_the_server_makes_them(body: Any) -> None:
+    spy = Spy()
+    with InMemoryServer(spy) as server:
+        client = server.connect()
+        client.join("kitchen", "ann")
+        client.broadcast(body)
+        got: Message = spy.seen[-1][2]
+    assert makeMessage(body) == got
+
+
+def test_handshakes_are_as_the_server_makes_them() -> None:
+    """There is no fake of them: a `Handshake` is a plain value."""
+    seen: list[Handshake] = []
+
+    class Auth(Spy):
+        name = "auth"
+
+        def authenticate(self, handshake: Handshake) -> Identity:
+            seen.append(handshake)
+            return Identity()
+
+    from zope.interface import alsoProvides
+
+    from rtcsignal.api import IAuthenticator
+
+    plugin = Auth()
+    alsoProvides(plugin, IAuthenticator)
+    with InMemoryServer(plugin) as server:
+        server.connect(
+            auth={"token": "t"}, query={"q": "1"}, headers={"cookie": "a=b"}, address="10.0.0.1", namespace="/socket.io"
+        )
+    (got,) = seen
+    assert got == Handshake("/socket.io", {"token": "t"}, {"q": "1"}, {"cookie": "a=b"}, "10.0.0.1", 4, False)
+    assert got.cookies == {"a": "b"}

@@ -1,0 +1,89 @@
+"""Observers: they hear of everything, nobody waits for them, and what they do changes nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred
+
+from rtcsignal.api import Refused
+from rtcsignal.testing import FakePeer, FakeRoom
+from tests.policy.bench import Bench, Observer
+from tests.policy.conftest import LogLines
+
+
+def test_all_are_told_in_their_order(bench: Bench) -> None:
+    heard: list[tuple[Any, ...]] = []
+    peer, room = FakePeer(), FakeRoom()
+    chain = bench.chain(
+        Observer(lambda *given: heard.append(("a", *given)), name="a"),
+        Observer(lambda *given: heard.append(("b", *given)), name="b"),
+    )
+    chain.joined(peer, room)
+    chain.left(peer, room, "timeout")
+    assert heard == [
+        ("a", peer, room),
+        ("b", peer, room),
+        ("a", peer, room, "timeout"),
+        ("b", peer, room, "timeout"),
+    ]
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError(), Refused("no"), SystemExit()])
+def test_what_one_raises_is_logged_and_the_others_are_told(bench: Bench, log: LogLines, error: BaseException) -> None:
+    heard: list[Any] = []
+
+    def joined(peer: Any, room: Any) -> None:
+        raise error
+
+    chain = bench.chain(Observer(joined, name="a"), Observer(lambda *given: heard.append(given), name="b"))
+    chain.joined(FakePeer(), FakeRoom())
+    assert len(heard) == 1
+    assert log.about("plugin a: joined failed", type(error).__name__)
+    assert bench.counters["a"].errors == 1
+
+
+@pytest.mark.parametrize("answer", [None, False, "text", object()])
+def test_what_one_returns_means_nothing(bench: Bench, log: LogLines, answer: Any) -> None:
+    bench.chain(Observer(lambda peer, room: answer)).joined(FakePeer(), FakeRoom())
+    assert bench.counters["observer"].errors == 0
+    assert log.lines == []
+
+
+def test_it_hears_of_everything_however_often_it_fails(bench: Bench) -> None:
+    """No breaker: whoever counts members must hear of each."""
+    chain = bench.chain(Observer(lambda peer, room: 1 / 0))
+    for _ in range(50):
+        chain.joined(FakePeer(), FakeRoom())
+    counters = bench.counters["observer"]
+    assert (counters.calls, counters.errors, counters.unavailable) == (50, 50, 0)
+
+
+def test_nobody_waits_for_it_but_it_has_a_time_limit(bench: Bench, log: LogLines) -> None:
+    ended: list[str] = []
+
+    async def joined(peer: Any, room: Any) -> None:
+        try:
+            await Deferred()
+        finally:
+            ended.append(peer.userId)
+
+    bench.chain(Observer(joined)).joined(FakePeer("ann"), FakeRoom())
+    assert ended == []
+    bench.clock.advance(2.1)
+    assert ended == ["ann"]
+    assert log.about("observer", "did not answer within 2 s")
+
+
+def test_a_late_exception_is_logged(bench: Bench, log: LogLines) -> None:
+    source: Deferred[None] = Deferred()
+    bench.chain(Observer(lambda peer, room: source)).joined(FakePeer(), FakeRoom())
+    source.errback(ZeroDivisionError())
+    assert log.about("joined failed: ZeroDivisionError")
+
+
+def test_a_shadow_observer_is_told_as_well(bench: Bench) -> None:
+    heard: list[Any] = []
+    bench.chain(Observer(lambda *given: heard.append(given)), shadow=True).joined(FakePeer(), FakeRoom())
+    assert len(heard) == 1

@@ -1,0 +1,218 @@
+"""Options of plugins: how they are declared, checked, and become attributes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+
+from rtcsignal.api import REQUIRED, ConfigError, Configurable, IConfigurable, Option
+from rtcsignal.options import inWords, keyOf
+
+
+class Plugin(Configurable):
+    name = "plugin"
+    most = Option(int, 8, "Most members of a room.", least=1, most=100)
+    perSecond = Option(float, 2, "Messages per second.")
+    rooms = Option(list[str], ["*"], "Which rooms.")
+    mode = Option(str, "hard", "How.", choices=("hard", "soft"))
+    key = Option(str, None, "The key.", secret=True)
+    keyFile = Option(Path, None, "A file.")
+
+
+class Needy(Configurable):
+    name = "needy"
+    url = Option(str, REQUIRED, "Where to.", least=1)
+    prepared = 0
+
+    def prepare(self) -> None:
+        self.prepared += 1
+        if self.url == "wrong":
+            raise ConfigError("url: must not be wrong")
+
+
+def configure(plugin: Any, **options: Any) -> Any:
+    return plugin.configured(options)
+
+
+def problems(plugin: Any, **options: Any) -> tuple[str, ...]:
+    with pytest.raises(ConfigError) as error:
+        plugin.configured(options)
+    return error.value.problems
+
+
+class TestValues:
+    def test_without_options_the_defaults_hold(self) -> None:
+        plugin = Plugin()
+        assert (plugin.most, plugin.perSecond, plugin.rooms, plugin.mode) == (8, 2, ["*"], "hard")
+        assert (plugin.key, plugin.keyFile) == (None, None)
+
+    def test_each_object_has_its_own_lists(self) -> None:
+        Plugin().rooms.append("more")
+        assert Plugin().rooms == ["*"]
+        assert Plugin.options["rooms"].default == ["*"]
+
+    def test_the_key_of_an_option_is_its_attribute_in_snake_case(self) -> None:
+        assert configure(Plugin(), per_second=7.5).perSecond == 7.5
+        assert keyOf("retryAfterSeconds") == "retry_after_seconds"
+
+    def test_a_new_plugin_is_made_and_the_old_one_stays(self) -> None:
+        old = Plugin()
+        new = configure(old, most=2)
+        assert (type(new), new.most, old.most) == (Plugin, 2, 8)
+
+    def test_in_python_they_are_arguments(self) -> None:
+        assert Plugin(most=3).most == 3
+        with pytest.raises(TypeError, match="Plugin has no option least"):
+            Plugin(least=3)
+
+    def test_a_whole_number_will_do_for_a_number(self) -> None:
+        value = configure(Plugin(), per_second=3).perSecond
+        assert (value, type(value)) == (3.0, float)
+
+    def test_options_are_inherited(self) -> None:
+        class More(Plugin):
+            extra = Option(bool, False, "More.")
+
+        assert set(More.options) == {*Plugin.options, "extra"}
+        assert "extra" not in Plugin.options
+        assert configure(More(), most=2, extra=True).extra is True
+
+    def test_the_class_says_what_its_options_are(self) -> None:
+        assert Plugin.most is Plugin.options["most"]
+        assert Plugin.most.what == "Most members of a room."
+        assert IConfigurable.implementedBy(Plugin)
+
+    def test_null_is_a_value_only_where_it_is_the_default(self) -> None:
+        assert configure(Plugin(), key=None).key is None
+        assert problems(Plugin(), mode=None) == ("mode: must be hard or soft, not null",)
+
+    def test_a_path_is_a_path(self) -> None:
+        assert configure(Plugin(), key_file="/a/b").keyFile == Path("/a/b")
+
+    def test_the_defaults_are_there_from_the_beginning(self) -> None:
+        class Early(Plugin):
+            def __init__(self, **options: Any) -> None:
+                self.early = self.most
+                super().__init__(**options)
+
+        assert Early(most=3).early == 8
+
+
+class TestPreparation:
+    def test_happens_once_when_all_options_have_their_values(self) -> None:
+        assert configure(Needy(), url="http://x").prepared == 1
+        assert Needy(url="http://x").prepared == 1
+
+    def test_waits_for_what_is_required(self) -> None:
+        needy = Needy()
+        assert needy.prepared == 0
+        with pytest.raises(AttributeError):
+            needy.url  # noqa: B018
+
+    def test_may_find_mistakes_of_its_own(self) -> None:
+        assert problems(Needy(), url="wrong") == ("url: must not be wrong",)
+
+
+class TestMistakes:
+    def test_all_are_found_at_once(self) -> None:
+        assert problems(Plugin(), most="many", mode="sort", romos=[]) == (
+            "most: must be a whole number from 1 to 100, not 'many'",
+            "mode: must be hard or soft, not 'sort'",
+            "romos: unknown option; did you mean rooms?",
+        )
+
+    def test_what_is_required_must_be_there(self) -> None:
+        assert problems(Needy()) == ("url: is required: Where to.",)
+
+    @pytest.mark.parametrize(
+        ("options", "problem"),
+        [
+            ({"most": 0}, "most: must be a whole number from 1 to 100, not 0"),
+            ({"most": 101}, "most: must be a whole number from 1 to 100, not 101"),
+            ({"most": True}, "most: must be a whole number from 1 to 100, not true"),
+            ({"most": 1.5}, "most: must be a whole number from 1 to 100, not 1.5"),
+            ({"rooms": "all"}, "rooms: must be a list of texts, not 'all'"),
+            ({"rooms": [1]}, "rooms: must be a list of texts, not [1]"),
+            ({"per_second": "x" * 100}, f"per_second: must be a number, not '{'x' * 79}..."),
+            ({"key_file": 7}, "key_file: must be the path of a file, not 7"),
+        ],
+    )
+    def test_each_says_what_it_must_be(self, options: dict[str, Any], problem: str) -> None:
+        assert problems(Plugin(), **options) == (problem,)
+
+    def test_lengths_of_texts_are_checked_as_well(self) -> None:
+        assert problems(Needy(), url="") == ("url: must be text of at least 1 character, not ''",)
+
+
+class Secretive(Configurable):
+    name = "secretive"
+    secret = Option(str, REQUIRED, "The secret.", secret=True)
+
+
+class TestSecrets:
+    def test_may_stand_in_a_file(self, tmp_path: Path) -> None:
+        file = tmp_path / "secret"
+        file.write_text("abc\n")
+        assert configure(Secretive(), secret_file=str(file)).secret == "abc"
+
+    def test_are_not_shown_when_they_are_wrong(self) -> None:
+        assert problems(Secretive(), secret=["s3cret"]) == ("secret: must be text, not what it is",)
+
+    def test_cannot_be_given_twice(self, tmp_path: Path) -> None:
+        file = tmp_path / "secret"
+        file.write_text("abc\n")
+        assert problems(Secretive(), secret="abc", secret_file=str(file)) == (
+            "secret_file: give only one of secret and secret_file",
+        )
+
+    @pytest.mark.parametrize(
+        ("path", "problem"),
+        [
+            ("/nowhere/at/all", "secret_file: /nowhere/at/all cannot be read: No such file or directory"),
+            (7, "secret_file: must be the path of a file"),
+        ],
+    )
+    def test_must_be_readable(self, path: Any, problem: str) -> None:
+        assert problems(Secretive(), secret_file=path) == (problem,)
+
+    def test_must_be_text(self, tmp_path: Path) -> None:
+        file = tmp_path / "secret"
+        file.write_bytes(b"\xff")
+        assert problems(Secretive(), secret_file=str(file)) == (f"secret_file: {file} cannot be read: is not UTF-8",)
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        (Option(int, 1, "", least=1), "a whole number of at least 1"),
+        (Option(float, 1, "", most=0.5), "a number of at most 0.5"),
+        (Option(str, "", "", most=1), "text of at most 1 character"),
+        (Option(str, "", "", least=2, most=8), "text of 2 to 8 characters"),
+        (Option(list[str], [], "", least=1), "a list of texts with at least 1 item"),
+        (Option(list[int], [], "", least=0, most=3), "a list of whole numbers with 0 to 3 items"),
+    ],
+)
+def test_what_an_option_must_be_is_said_in_words(option: Option[Any], words: str) -> None:
+    assert option.inWords() == words
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (bool, "true or false"),
+        (list[int], "a list of whole numbers"),
+        (dict[str, float], "a mapping of texts to numbers"),
+        (Literal["a", "b"], "a or b"),
+        (str | None, "text or null"),
+        (list[bool], "a list of true or false"),
+        (set, "set"),
+    ],
+)
+def test_types_are_named_in_words(kind: Any, words: str) -> None:
+    assert inWords(kind) == words
+
+
+def test_required_shows_itself() -> None:
+    assert repr(REQUIRED) == "REQUIRED"

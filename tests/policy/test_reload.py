@@ -1,0 +1,447 @@
+"""The plugins of a running server: started, replaced without anybody noticing, and stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import Clock
+from zope.interface import implementer
+
+from rtcsignal.api import ConfigError, Handshake, IAuthenticator, Identity, IMessageFilter, IRoomPolicy, Refused
+from rtcsignal.policy.guard import Treatment
+from rtcsignal.policy.host import PluginHost
+from rtcsignal.policy.loader import Entry, PluginSet
+from rtcsignal.policy.running import START_SECONDS, STOP_SECONDS
+from rtcsignal.signaling.gates import OpenGates
+from rtcsignal.signaling.hub import Hub, SignalingOptions
+from rtcsignal.testing import FakePeer, FakeRoom, InMemoryServer
+from tests.policy.bench import failureOf, resultOf
+from tests.policy.conftest import LogLines
+from tests.policy.sources import policy
+
+Folder = Callable[..., Path]
+
+
+@implementer(IRoomPolicy)
+class Living:
+    """A policy that keeps a diary."""
+
+    def __init__(self, name: str, diary: list[str], answer: Any = None) -> None:
+        self.name = name
+        self.answer = answer
+        self._diary = diary
+
+    def start(self, services: Any) -> Any:
+        self.services = services
+        self._diary.append(f"{self.name} starts")
+
+    def stop(self) -> Any:
+        self._diary.append(f"{self.name} stops")
+
+    def mayJoin(self, peer: Any, room: Any) -> Any:
+        self._diary.append(f"{self.name} is asked")
+        return self.answer
+
+
+class World:
+    """A hub and a host."""
+
+    def __init__(self, *plugins: Any) -> None:
+        self.clock = Clock()
+        self.hub = Hub(SignalingOptions(), OpenGates(), self.clock)
+        self.host = PluginHost(setOf(*plugins), self.hub, self.clock)
+
+    def reload(self, *plugins: Any) -> bool:
+        return bool(resultOf(self.host.reload(lambda: setOf(*plugins))))
+
+    def ask(self) -> Any:
+        return self.hub.gates.mayJoin(FakePeer(), FakeRoom())
+
+    def turn(self) -> None:
+        """What is to be done in the next turn of the reactor."""
+        self.clock.advance(0)
+
+
+def setOf(*plugins: Any) -> PluginSet:
+    return PluginSet([Entry(plugin, Treatment()) for plugin in plugins])
+
+
+@pytest.fixture
+def diary() -> list[str]:
+    return []
+
+
+class TestStart:
+    def test_plugins_are_started_in_their_order_and_stopped_in_the_opposite_one(self, diary: list[str]) -> None:
+        world = World(Living("a", diary), Living("b", diary))
+        resultOf(world.host.start())
+        resultOf(world.host.stop())
+        assert diary == ["a starts", "b starts", "b stops", "a stops"]
+
+    def test_the_log_says_the_order_in_which_they_are_asked(self, diary: list[str], log: LogLines) -> None:
+        @implementer(IAuthenticator, IMessageFilter)
+        class Two:
+            name = "two"
+
+            def authenticate(self, handshake: Any) -> None: ...
+
+            def filterMessage(self, peer: Any, room: Any, message: Any) -> Any: ...
+
+        resultOf(World(Living("b", diary), Two(), Living("a", diary)).host.start())
+        assert log.about("plugins: authenticators: two; room policies: b, a; message filters: two")
+
+    def test_without_plugins_it_says_so(self, log: LogLines) -> None:
+        resultOf(World().host.start())
+        assert log.about("plugins: none")
+
+    def test_start_and_stop_may_take_time(self, diary: list[str]) -> None:
+        class Slow(Living):
+            async def start(self, services: Any) -> None:
+                await Deferred.fromCoroutine(wait(services))
+                super().start(services)
+
+            def stop(self) -> Any:
+                super().stop()
+                return stopped
+
+        async def wait(services: Any) -> None:
+            done: Deferred[None] = Deferred()
+            services.clock.callLater(1, done.callback, None)
+            await done
+
+        stopped: Deferred[None] = Deferred()
+        world = World(Slow("a", diary), Living("b", diary))
+        starting = world.host.start()
+        assert diary == []
+        world.clock.advance(1)
+        assert diary == ["a starts", "b starts"]
+        resultOf(starting)
+        stopping = world.host.stop()
+        assert diary[2:] == ["b stops", "a stops"]
+        assert not stopping.called
+        stopped.callback(None)
+        resultOf(stopping)
+
+    def test_a_method_that_is_missing_is_not_missed(self) -> None:
+        @implementer(IRoomPolicy)
+        class Plain:
+            name = "plain"
+
+            def mayJoin(self, peer: Any, room: Any) -> None: ...
+
+        world = World(Plain())
+        resultOf(world.host.start())
+        resultOf(world.host.stop())
+
+    def test_if_some_do_not_start_all_are_named_and_none_runs(self, diary: list[str]) -> None:
+        class Broken(Living):
+            def start(self, services: Any) -> Any:
+                raise ValueError("no database")
+
+        world = World(Living("a", diary), Broken("b", diary), Broken("c", diary))
+        error: Any = failureOf(world.host.start())
+        assert isinstance(error, ConfigError)
+        assert [problem.partition(" at ")[0] for problem in error.problems] == [
+            "plugin b: start failed: ValueError: no database",
+            "plugin c: start failed: ValueError: no database",
+        ]
+        assert diary == ["a starts", "a stops"]
+
+    def test_one_may_say_itself_why_it_does_not_start(self, diary: list[str]) -> None:
+        class Particular(Living):
+            def start(self, services: Any) -> Any:
+                raise ConfigError(["the file is empty", "so is the other one"])
+
+        error: Any = failureOf(World(Particular("a", diary)).host.start())
+        assert error.problems == ("plugin a: the file is empty", "plugin a: so is the other one")
+
+    def test_one_that_does_not_come_to_an_end_is_given_up(self, diary: list[str]) -> None:
+        class Endless(Living):
+            async def start(self, services: Any) -> None:
+                while True:
+                    try:
+                        await Deferred()
+                    except CancelledError:
+                        diary.append("does not mind")
+
+        world = World(Endless("a", diary))
+        starting = world.host.start()
+        world.clock.advance(START_SECONDS)
+        error: Any = failureOf(starting)
+        assert error.problems == ("plugin a: start took longer than 10 s",)
+
+    def test_who_connects_meanwhile_waits(self, diary: list[str]) -> None:
+        class Slow(Living):
+            def start(self, services: Any) -> Any:
+                return started
+
+        started: Deferred[None] = Deferred()
+        world = World(Slow("a", diary))
+        starting = world.host.start()
+        patient: Any = world.hub.gates.authenticate(Handshake("/"))
+        gone: Any = world.hub.gates.authenticate(Handshake("/"))
+        gone.cancel()
+        failureOf(gone)
+        assert not patient.called
+        for ask in (world.ask, lambda: world.hub.gates.filterMessage(FakePeer(), FakeRoom(), object())):  # type: ignore[arg-type]
+            with pytest.raises(Refused, match="unavailable"):
+                ask()
+        started.callback(None)
+        resultOf(starting)
+        assert resultOf(patient) == Identity()
+        assert world.ask() is None
+
+    def test_a_server_that_is_stopped_while_it_starts_stops_what_has_started(self, diary: list[str]) -> None:
+        class Slow(Living):
+            def start(self, services: Any) -> Any:
+                super().start(services)
+                return started
+
+        started: Deferred[None] = Deferred()
+        world = World(Slow("a", diary))
+        starting = world.host.start()
+        resultOf(world.host.stop())
+        started.callback(None)
+        resultOf(starting)
+        assert diary == ["a starts", "a stops"]
+
+
+class TestReload:
+    def test_the_new_ones_start_before_the_old_ones_stop(self, diary: list[str]) -> None:
+        world = World(Living("old", diary))
+        resultOf(world.host.start())
+        assert world.reload(Living("new", diary))
+        world.ask()
+        assert diary == ["old starts", "new starts", "old stops", "new is asked"]
+
+    def test_requests_under_way_end_with_the_plugins_with_which_they_began(self, diary: list[str]) -> None:
+        answer: Deferred[None] = Deferred()
+        world = World(Living("old", diary, answer))
+        resultOf(world.host.start())
+        pending = world.ask()
+        assert world.reload(Living("new", diary))
+        world.turn()
+        assert "old stops" not in diary
+        answer.callback(None)
+        assert resultOf(pending) is None
+        world.turn()
+        assert diary[-1] == "old stops"
+
+    def test_a_request_that_asks_an_old_plugin_twice_finds_it_running(self, diary: list[str]) -> None:
+        """As a message for two rooms does: the second question comes in the turn of the first answer."""
+        answers: list[Deferred[None]] = [Deferred(), Deferred()]
+        old = Living("old", diary, answers[0])
+        world = World(old)
+        resultOf(world.host.start())
+        gates = world.hub.gates
+
+        def again(_: None) -> Any:
+            old.answer = answers[1]
+            return gates.mayJoin(FakePeer(), FakeRoom())
+
+        pending: Any = world.ask()
+        pending.addCallback(again)
+        world.reload(Living("new", diary))
+        answers[0].callback(None)
+        world.turn()
+        assert "old stops" not in diary
+        answers[1].callback(None)
+        assert resultOf(pending) is None
+        world.turn()
+        assert diary[-1] == "old stops"
+
+    def test_so_does_one_that_asks_again_before_the_next_turn(self, diary: list[str]) -> None:
+        answers: list[Deferred[None]] = [Deferred(), Deferred()]
+        old = Living("old", diary, answers[0])
+        world = World(old)
+        resultOf(world.host.start())
+        gates = world.hub.gates
+        world.ask()
+        world.reload(Living("new", diary))
+        answers[0].callback(None)
+        old.answer = answers[1]
+        gates.mayJoin(FakePeer(), FakeRoom())
+        world.turn()
+        assert "old stops" not in diary
+        answers[1].callback(None)
+        world.turn()
+        assert diary[-1] == "old stops"
+
+    def test_a_plugin_that_never_answers_does_not_keep_its_set_for_ever(self, diary: list[str]) -> None:
+        world = World(Living("old", diary, Deferred()))
+        resultOf(world.host.start())
+        pending = world.ask()
+        world.reload(Living("new", diary))
+        world.clock.advance(2.1)
+        assert failureOf(pending).args[0] == "timeout"
+        world.turn()
+        assert diary[-1] == "old stops"
+
+    def test_mistakes_keep_the_old_ones_and_all_are_logged(self, diary: list[str], log: LogLines) -> None:
+        def broken() -> PluginSet:
+            raise ConfigError(["a.py:1: SyntaxError", "b.py:2: NameError"])
+
+        world = World(Living("old", diary))
+        resultOf(world.host.start())
+        assert resultOf(world.host.reload(broken)) is False
+        world.ask()
+        assert diary == ["old starts", "old is asked"]
+        assert log.about("not reloaded: a.py:1: SyntaxError")
+        assert log.about("not reloaded: b.py:2: NameError")
+        assert log.about("the plugins stay as they were")
+
+    def test_so_does_one_that_does_not_start(self, diary: list[str], log: LogLines) -> None:
+        class Broken(Living):
+            def start(self, services: Any) -> Any:
+                raise ValueError("no database")
+
+        world = World(Living("old", diary))
+        resultOf(world.host.start())
+        assert not world.reload(Living("new", diary), Broken("broken", diary))
+        assert diary == ["old starts", "new starts", "new stops"]
+        assert log.about("not reloaded: plugin broken: start failed: ValueError: no database")
+
+    def test_a_plugin_that_is_in_both_sets_goes_on(self, diary: list[str]) -> None:
+        shared = Living("shared", diary)
+        world = World(shared, Living("old", diary))
+        resultOf(world.host.start())
+        assert world.reload(Living("new", diary), shared)
+        assert diary == ["shared starts", "old starts", "new starts", "old stops"]
+        shared.services.callLater(1, diary.append, "later")
+        world.clock.advance(1)
+        resultOf(world.host.stop())
+        assert diary[4:] == ["later", "shared stops", "new stops"]
+
+    def test_also_when_the_new_set_cannot_be_used(self, diary: list[str]) -> None:
+        class Broken(Living):
+            def start(self, services: Any) -> Any:
+                raise ValueError
+
+        shared = Living("shared", diary)
+        world = World(shared)
+        resultOf(world.host.start())
+        assert not world.reload(shared, Broken("broken", diary))
+        assert diary == ["shared starts"]
+        resultOf(world.host.stop())
+        assert diary == ["shared starts", "shared stops"]
+
+    def test_the_log_names_plugins_whose_code_is_not_read_again(self, diary: list[str], log: LogLines) -> None:
+        world = World()
+        resultOf(world.host.start())
+        entry = Entry(Living("installed", diary), Treatment(), "rtc-third 1.2", fresh=False)
+        resultOf(world.host.reload(lambda: PluginSet([entry])))
+        assert log.about("the code of installed is not read again without a restart")
+
+    def test_counters_go_on(self, diary: list[str]) -> None:
+        world = World(Living("a", diary))
+        resultOf(world.host.start())
+        world.ask()
+        world.reload(Living("a", diary))
+        world.ask()
+        assert world.host.counters["a"].calls == 2
+
+    def test_two_at_once_are_done_one_after_the_other(self, diary: list[str]) -> None:
+        class Slow(Living):
+            def start(self, services: Any) -> Any:
+                super().start(services)
+                return started
+
+        started: Deferred[None] = Deferred()
+        world = World()
+        resultOf(world.host.start())
+        first = world.host.reload(lambda: setOf(Slow("slow", diary)))
+        second = world.host.reload(lambda: setOf(Living("last", diary)))
+        assert diary == ["slow starts"]
+        started.callback(None)
+        assert (resultOf(first), resultOf(second)) == (True, True)
+        world.turn()
+        assert diary == ["slow starts", "last starts", "slow stops"]
+
+    def test_before_the_start_and_after_the_end_nothing_is_replaced(self, diary: list[str]) -> None:
+        world = World()
+        assert not world.reload(Living("a", diary))
+        resultOf(world.host.start())
+        resultOf(world.host.stop())
+        assert not world.reload(Living("a", diary))
+        assert diary == []
+
+    def test_if_the_server_stops_meanwhile_the_new_ones_stop_too(self, diary: list[str]) -> None:
+        class Slow(Living):
+            def start(self, services: Any) -> Any:
+                super().start(services)
+                return started
+
+        started: Deferred[None] = Deferred()
+        world = World()
+        resultOf(world.host.start())
+        reloading = world.host.reload(lambda: setOf(Slow("slow", diary)))
+        resultOf(world.host.stop())
+        started.callback(None)
+        assert resultOf(reloading) is False
+        assert diary == ["slow starts", "slow stops"]
+
+
+class TestStop:
+    def test_sets_that_still_answer_are_stopped_as_well(self, diary: list[str]) -> None:
+        world = World(Living("old", diary, Deferred()))
+        resultOf(world.host.start())
+        world.ask()
+        world.reload(Living("new", diary))
+        resultOf(world.host.stop())
+        assert diary[-2:] == ["old stops", "new stops"]
+
+    def test_one_that_fails_or_takes_too_long_is_logged_and_the_others_stop(
+        self, diary: list[str], log: LogLines
+    ) -> None:
+        class Failing(Living):
+            def stop(self) -> Any:
+                raise ValueError("cannot")
+
+        class Slow(Living):
+            def stop(self) -> Any:
+                return Deferred()
+
+        world = World(Living("a", diary), Failing("failing", diary), Slow("slow", diary))
+        resultOf(world.host.start())
+        stopping = world.host.stop()
+        world.clock.advance(STOP_SECONDS)
+        resultOf(stopping)
+        assert diary[-1] == "a stops"
+        assert log.about("failing: stop failed: ValueError: cannot")
+        assert log.about("slow: stop took longer than 3 s")
+        assert world.clock.getDelayedCalls() == []
+
+
+class TestWithMembers:
+    def test_nobody_is_disconnected_and_no_message_is_lost_or_reordered(self, folder: Folder) -> None:
+        path = folder(a=policy("first"))
+        with InMemoryServer(use=["first"], folders=[str(path)]) as server:
+            clients = [server.connect() for _ in range(200)]
+            for number, client in enumerate(clients):
+                client.join(f"room-{number // 10}", f"user-{number}")
+            for round_ in range(20):
+                for client in clients:
+                    client.emit("broadcast", round_)
+                (path / "a.py").write_text(policy("first", body=f"self.number = {round_}"))
+                assert server.reload()
+            assert all(client.connected for client in clients)
+            for client in clients:
+                numbers = [each[1] for each in client.take("broadcast")]
+                assert numbers == sorted(numbers)
+                assert len(numbers) == 200
+
+    def test_the_new_rules_hold_for_the_next_join(self, folder: Folder) -> None:
+        path = folder(a=policy("first"))
+        with InMemoryServer(use=["first"], folders=[str(path)]) as server:
+            assert server.connect().join("room", "ann").ok
+            (path / "a.py").write_text(policy("first", body="raise Refused('closed')"))
+            assert server.reload()
+            assert server.connect().join("room", "bob").code == "closed"
+            (path / "a.py").write_text("x = (")
+            assert not server.reload()
+            assert server.connect().join("room", "bob").code == "closed"
+            assert server.members("room") == ["ann"]

@@ -1,0 +1,212 @@
+"""What a plugin is given when it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
+from zope.interface import implementer
+from zope.interface.verify import verifyObject
+
+from rtcsignal.api import IRoomObserver, IServices
+from rtcsignal.policy.logs import PluginLogger
+from rtcsignal.testing import InMemoryServer
+from tests.policy.conftest import LogLines
+
+
+@implementer(IRoomObserver)
+class Plugin:
+    """Keeps its services and whom it has seen."""
+
+    name = "my-plugin"
+    services: Any
+
+    def __init__(self) -> None:
+        self.peers: dict[str, Any] = {}
+
+    def start(self, services: Any) -> None:
+        self.services = services
+
+    def joined(self, peer: Any, room: Any) -> None:
+        self.peers[peer.userId] = peer
+
+    def left(self, peer: Any, room: Any, reason: str) -> None:
+        del self.peers[peer.userId]
+
+
+@pytest.fixture
+def plugin() -> Plugin:
+    return Plugin()
+
+
+class TestTheInterface:
+    def test_is_provided(self, plugin: Plugin) -> None:
+        with InMemoryServer(plugin) as server:
+            assert verifyObject(IServices, plugin.services)
+            assert plugin.services.clock is server.clock
+            assert plugin.services.name == "my-plugin"
+
+
+class TestCallLater:
+    def test_calls_with_all_arguments(self, plugin: Plugin) -> None:
+        calls: list[Any] = []
+        with InMemoryServer(plugin) as server:
+            plugin.services.callLater(5, lambda *given, **named: calls.append((given, named)), 1, 2, three=3)
+            server.advance(5.1)
+            assert calls == [((1, 2), {"three": 3})]
+
+    def test_can_be_cancelled(self, plugin: Plugin) -> None:
+        calls: list[Any] = []
+        with InMemoryServer(plugin) as server:
+            plugin.services.callLater(5, calls.append, 1).cancel()
+            server.advance(6)
+            assert calls == []
+
+    def test_is_cancelled_when_the_plugin_is_stopped(self, plugin: Plugin) -> None:
+        calls: list[Any] = []
+        with InMemoryServer(plugin) as server:
+            plugin.services.callLater(5, calls.append, 1)
+            plugin.services.callLater(7, calls.append, 2).cancel()
+        server.advance(6)
+        assert calls == []
+        with pytest.raises(RuntimeError, match="my-plugin has been stopped"):
+            plugin.services.callLater(1, calls.append, 1)
+
+    def test_coroutines_that_run_are_cancelled_too(self, plugin: Plugin, log: LogLines) -> None:
+        ended: list[str] = []
+
+        async def endless() -> None:
+            try:
+                await Deferred()
+            finally:
+                ended.append("ended")
+
+        with InMemoryServer(plugin) as server:
+            plugin.services.callLater(0, endless)
+            server.advance(1)
+            assert ended == []
+        assert ended == ["ended"]
+        assert not log.about("failed")
+
+    @pytest.mark.parametrize("late", [False, True])
+    def test_what_a_call_raises_is_logged_with_the_plugins_name(
+        self, plugin: Plugin, log: LogLines, late: bool
+    ) -> None:
+        source: Deferred[None] = Deferred()
+
+        async def coroutine() -> None:
+            await source
+            raise ValueError("later")
+
+        def function() -> None:
+            raise ValueError("later")
+
+        with InMemoryServer(plugin) as server:
+            plugin.services.callLater(0, coroutine if late else function)
+            server.advance(0.1)
+            source.callback(None)
+            assert log.about("my-plugin", "callLater failed: ValueError: later")
+            assert server.counters("my-plugin").errors == 1
+
+
+class TestRooms:
+    def test_all_or_one_of_them_can_be_seen(self, plugin: Plugin) -> None:
+        with InMemoryServer(plugin) as server:
+            server.connect().join("a", "ann")
+            server.connect().join("b", "bob")
+            assert [room.name for room in plugin.services.rooms()] == ["a", "b"]
+            assert [peer.userId for peer in plugin.services.room("b").peers()] == ["bob"]
+            assert plugin.services.room("c") is None
+
+    def test_an_event_can_be_sent_to_one(self, plugin: Plugin) -> None:
+        with InMemoryServer(plugin) as server:
+            client = server.connect()
+            client.join("a", "ann")
+            plugin.services.emit("a", "news", {"text": "hello"})
+            plugin.services.emit("nobody-here", "news")
+            assert client.take("news") == [("news", {"text": "hello"})]
+
+
+class TestKick:
+    def test_puts_a_member_out_of_its_room_and_tells_everybody(self, plugin: Plugin) -> None:
+        with InMemoryServer(plugin) as server:
+            ann, bob = server.connect(), server.connect()
+            for client, name in ((ann, "ann"), (bob, "bob")):
+                client.join("a", name)
+            bob.join("b", "bob")
+            peer = next(peer for peer in plugin.services.room("a").peers() if peer.userId == "bob")
+            plugin.services.kick(peer, "too-loud")
+            gone = ("user-left", "bob", {"roomName": "a", "reason": "too-loud"})
+            assert ann.take("user-left") == [gone]
+            assert bob.take("user-left") == [gone]
+            assert bob.connected
+            assert (server.members("a"), server.members("b")) == (["ann"], ["bob"])
+            plugin.services.kick(peer)
+            assert ann.take("user-left") == []
+
+    def test_the_one_put_out_may_come_again(self, plugin: Plugin) -> None:
+        with InMemoryServer(plugin) as server:
+            ann = server.connect()
+            ann.join("a", "ann")
+            plugin.services.kick(plugin.peers["ann"])
+            assert ann.take("user-left")[0][2]["reason"] == "kicked"
+            assert ann.join("a", "ann").ok
+
+
+@implementer(ILogObserver)
+class Events:
+    def __init__(self) -> None:
+        self.events: list[LogEvent] = []
+
+    def __call__(self, event: LogEvent) -> None:
+        self.events.append(event)
+
+
+@pytest.fixture
+def events() -> Any:
+    observer = Events()
+    globalLogPublisher.addObserver(observer)
+    yield observer.events
+    globalLogPublisher.removeObserver(observer)
+
+
+class TestTheLogger:
+    @pytest.fixture
+    def now(self) -> list[float]:
+        return [0.0]
+
+    @pytest.fixture
+    def logger(self, now: list[float]) -> PluginLogger:
+        return PluginLogger("my-plugin", lambda: now[0])
+
+    def test_its_lines_carry_the_plugins_name(self, plugin: Plugin, events: list[LogEvent]) -> None:
+        with InMemoryServer(plugin):
+            plugin.services.log.warn("look at {this}", this=7)
+        (event,) = [event for event in events if event.get("this") == 7]
+        assert event["log_namespace"] == "plugin.my-plugin"
+
+    def test_a_flood_is_cut_short_and_the_rest_is_counted(
+        self, logger: PluginLogger, now: list[float], log: LogLines
+    ) -> None:
+        for number in range(10_000):
+            logger.info("line {number}", number=number)
+        assert len(log.lines) == 100
+        now[0] = 1.0
+        for _ in range(50):
+            logger.info("more")
+        assert len(log.about("more")) == 10
+        assert log.about("9900 lines about plugin my-plugin were left out")
+
+    @pytest.mark.parametrize("write", [lambda log: log.info("{x}", x="a\nb"), lambda log: log.info("a\nb")])
+    def test_texts_cannot_break_out_of_their_line(
+        self, logger: PluginLogger, log: LogLines, write: Callable[[Any], None]
+    ) -> None:
+        write(logger)
+        assert log.lines == ["info: a\\x0ab"]
+
+    def test_an_event_without_a_text_is_an_event(self, logger: PluginLogger, events: list[LogEvent]) -> None:
+        logger.info(number=7)
+        assert events[-1]["number"] == 7

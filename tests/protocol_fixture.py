@@ -1,0 +1,144 @@
+"""Serves what the protocol test suites expect, with the engineio and socketio layers alone: no signalling, no config.
+
+    python tests/protocol_fixture.py --port 3000
+
+- ``/engine.io/``: every message is sent back, binary as binary.
+- ``/socket.io/``: on connection to ``/`` and ``/custom`` the event ``auth`` with the auth object; ``message`` is
+  answered by ``message-back``; ``message-with-ack`` is acknowledged with its arguments; ``server-ack`` asks for an
+  acknowledgement of ``question`` and tells it in ``answer``; ``kick`` disconnects; ``burst`` emits ``b`` n times.
+  ``/denied`` refuses everybody.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ServerEndpoint
+from twisted.internet.task import react
+from twisted.python import log
+from twisted.web.resource import Resource
+
+from rtcsignal.engineio.frames import Message
+from rtcsignal.engineio.http import EngineResource, HttpLimits
+from rtcsignal.engineio.options import EngineOptions
+from rtcsignal.engineio.origin import OriginRule
+from rtcsignal.engineio.port import PortFactory
+from rtcsignal.engineio.server import EngineServer
+from rtcsignal.engineio.session import CloseReason, Session
+from rtcsignal.errors import ConnectRefused
+from rtcsignal.socketio.namespace import EventNamespace, Namespace
+from rtcsignal.socketio.peer import Peer
+from rtcsignal.socketio.server import SocketOptions, SocketServer
+from rtcsignal.values import Handshake
+
+
+class Echo:
+    """Sends every message back."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def textReceived(self, text: str) -> None:
+        self._session.send(Message(text))
+
+    def binaryReceived(self, data: bytes) -> None:
+        self._session.send(Message(None, (data,)))
+
+    def sessionClosed(self, reason: CloseReason) -> None:
+        pass
+
+
+def application() -> EventNamespace:
+    """The events of the Socket.IO suites."""
+    namespace = EventNamespace()
+
+    @namespace.on("connecting")
+    def connecting(handshake: Handshake) -> dict[str, Any]:
+        return dict(handshake.auth)
+
+    @namespace.on("connect")
+    def connect(peer: Peer) -> None:
+        peer.emit("auth", peer.identity)
+
+    @namespace.on("message")
+    def message(peer: Peer, *arguments: Any) -> None:
+        peer.emit("message-back", *arguments)
+
+    @namespace.on("message-with-ack")
+    def messageWithAck(peer: Peer, *arguments: Any) -> tuple[Any, ...]:
+        return arguments
+
+    @namespace.on("server-ack")
+    async def serverAck(peer: Peer, *arguments: Any) -> None:
+        peer.emit("answer", *await peer.request("question", *arguments))
+
+    @namespace.on("kick")
+    def kick(peer: Peer, close: Any = False) -> None:
+        peer.disconnect(close=bool(close))
+
+    @namespace.on("burst")
+    def burst(peer: Peer, count: int) -> None:
+        for number in range(count):
+            peer.emit("b", number)
+
+    return namespace
+
+
+def denied() -> EventNamespace:
+    """A namespace that lets nobody in."""
+    namespace = EventNamespace()
+
+    @namespace.on("connecting")
+    def connecting(handshake: Handshake) -> None:
+        raise ConnectRefused("Not authorized", {"code": 42})
+
+    return namespace
+
+
+def build(clock: Any) -> PortFactory:
+    """The port with both servers."""
+
+    def options(path: str) -> EngineOptions:
+        return EngineOptions(
+            path=path,
+            pingInterval=0.3,
+            pingTimeout=0.2,
+            upgradeTimeout=1,
+            origins=OriginRule(["*"]),
+            sessionsPerAddress=0,
+        )
+
+    namespaces: dict[str, Namespace] = {"/": application(), "/custom": application(), "/denied": denied()}
+    sockets = SocketServer(namespaces, clock, SocketOptions(connectTimeout=1, eventsPerSecond=0))
+    engines = [
+        EngineServer(options("/engine.io/"), clock, Echo),
+        EngineServer(options("/socket.io/"), clock, sockets.connect),
+    ]
+    root = Resource()
+    for engine in engines:
+        root.putChild(engine.options.path.strip("/").encode(), EngineResource(engine))
+    return PortFactory(engines, root, HttpLimits(), clock)
+
+
+def main() -> None:
+    """Listen until killed."""
+    parser = argparse.ArgumentParser(description="Fixture for the Engine.IO and Socket.IO protocol suites")
+    parser.add_argument("--port", type=int, default=3000)
+    parser.add_argument("--interface", default="127.0.0.1")
+    options = parser.parse_args()
+    log.startLogging(sys.stderr, setStdout=False)
+    react(serve, [options.port, options.interface])
+
+
+async def serve(clock: Any, port: int, interface: str) -> None:
+    """Listen, say where, and stay."""
+    listening = await TCP4ServerEndpoint(clock, port, interface=interface).listen(build(clock))
+    print(f"listening on {interface}:{listening.getHost().port}", flush=True)
+    await Deferred()
+
+
+if __name__ == "__main__":
+    main()

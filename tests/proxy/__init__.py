@@ -1,0 +1,1 @@
+"""Real clients through a real nginx, with the configuration that docs/ has."""

@@ -1,0 +1,139 @@
+"""Runs nginx with docs/nginx.conf: as it stands, but for addresses, ports and the certificate."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import re
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from tests.support.processes import ROOT, Process, startProcess
+
+__all__ = ["CONFIG", "Certificate", "Proxy", "makeCertificate", "runNginx"]
+
+CONFIG = ROOT / "docs" / "nginx.conf"
+
+_MAIN = """\
+worker_processes 1;
+pid {folder}/nginx.pid;
+error_log stderr notice;
+events {{ worker_connections 512; }}
+http {{
+    access_log {folder}/access.log;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    scgi_temp_path {folder}/scgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    include {folder}/site.conf;
+}}
+"""
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A certificate for localhost that nobody has signed but itself, as files in PEM."""
+
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """A running nginx.
+
+    Attributes:
+        url: Where it does TLS.
+        plain: Where it does not.
+        folder: With its files; `access.log` among them.
+        process: The process.
+    """
+
+    url: str
+    plain: str
+    folder: Path
+    process: Process
+
+
+def makeCertificate(folder: Path) -> Certificate:
+    """Make a certificate that is valid from now on for an hour."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(minutes=5))
+        .not_valid_after(now + datetime.timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    files = Certificate(folder / "fullchain.pem", folder / "privkey.pem")
+    files.certificate.write_bytes(certificate.public_bytes(pem))
+    files.key.write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+    return files
+
+
+@contextmanager
+def runNginx(folder: Path, backend: int, certificate: Certificate) -> Iterator[Proxy]:
+    """Run nginx before a server.
+
+    Args:
+        folder: For its files.
+        backend: The server's port on 127.0.0.1.
+        certificate: What it shows.
+    """
+    with _listening() as plain, _listening() as secure:
+        ports = plain.getsockname()[1], secure.getsockname()[1]
+        (folder / "site.conf").write_text(_site(backend, *ports, certificate), encoding="utf-8")
+        (folder / "nginx.conf").write_text(_MAIN.format(folder=folder), encoding="utf-8")
+        handles = (plain.fileno(), secure.fileno())
+        # nginx cannot choose a free port itself, but takes open ones from a predecessor: we are that.
+        environment = {**os.environ, "NGINX": "".join(f"{handle};" for handle in handles)}
+        command = [_program(), "-p", str(folder), "-c", str(folder / "nginx.conf"), "-g", "daemon off;"]
+        with startProcess(command, env=environment, until=r"start worker process \d+", inherit=handles) as process:
+            yield Proxy(f"https://localhost:{ports[1]}", f"http://127.0.0.1:{ports[0]}", folder, process)
+
+
+def _listening() -> socket.socket:
+    return socket.create_server(("127.0.0.1", 0), backlog=128)
+
+
+def _program() -> str:
+    found = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+    if found is None:
+        raise LookupError("nginx is not installed")
+    return found
+
+
+def _site(backend: int, plain: int, secure: int, certificate: Certificate) -> str:
+    """The site of docs/nginx.conf on ports of this machine. Each change must find what it changes."""
+    text = CONFIG.read_text(encoding="utf-8")
+    for old, new in (
+        (r"listen \[::\]:80;", ""),
+        (r"listen \[::\]:443 ssl;", ""),
+        (r"listen 80;", f"listen 127.0.0.1:{plain};"),
+        (r"listen 443 ssl;", f"listen 127.0.0.1:{secure} ssl;"),
+        (r"server 127\.0\.0\.1:8080;", f"server 127.0.0.1:{backend};"),
+        (r"ssl_certificate +\S+;", f"ssl_certificate {certificate.certificate};"),
+        (r"ssl_certificate_key +\S+;", f"ssl_certificate_key {certificate.key};"),
+    ):
+        text, count = re.subn(old, new, text)
+        if count != 1:
+            raise AssertionError(f"{CONFIG.name} has {old!r} {count} times")
+    return text

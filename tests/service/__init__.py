@@ -1,0 +1,1 @@
+"""Tests of the service layer: the configuration, the daemon and its signals."""

@@ -1,0 +1,192 @@
+"""Joining a room."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from rtcsignal.engineio.packet import Revision
+from rtcsignal.signaling.hub import SignalingOptions
+from tests.signaling.conftest import WorldFactory
+from tests.signaling.words import acked, joined, room, userIds
+from tests.signaling.world import World
+
+
+@pytest.mark.parametrize("namespace", ["/", "/socket.io"])
+def test_aJoinIsAcknowledgedWithRoomUserAndMembers(world: World, namespace: str, revision: Revision) -> None:
+    client = world.client(namespace, revision)
+    answer = client.ask("join-room", room("ann", "kitchen"))
+    assert answer.value == {
+        "ok": True,
+        "roomName": "kitchen",
+        "userId": "ann",
+        "members": [{"userId": "ann"}],
+    }
+
+
+def test_membersAreEveryUserAfterTheJoinInTheOrderInWhichTheyCame(world: World) -> None:
+    for userId in ("zoe", "ann", "max"):
+        world.member("kitchen", userId)
+    world.member("garden", "eve")
+    answer = world.client().join("kitchen", "ben")
+    assert userIds(answer.value["members"]) == ["zoe", "ann", "max", "ben"]
+
+
+def test_aUserWithTwoConnectionsIsOneMember(world: World) -> None:
+    world.member("kitchen", "ann")
+    world.member("kitchen", "ann")
+    answer = world.client().join("kitchen", "ben")
+    assert userIds(answer.value["members"]) == ["ann", "ben"]
+
+
+def test_aUserIsAMemberUntilItsLastConnectionIsGone(world: World) -> None:
+    first, second = world.members("kitchen", "ann", "ann")
+    first.leave("kitchen", "ann")
+    assert userIds(world.client().join("kitchen", "ben").value["members"]) == ["ann", "ben"]
+    second.leave("kitchen", "ann")
+    assert userIds(world.client().join("kitchen", "cas").value["members"]) == ["ben", "cas"]
+
+
+def test_theRoomIsToldAndTheJoinerToo(world: World) -> None:
+    ann, ben = world.members("kitchen", "ann", "ben")
+    cas = world.client()
+    cas.emit("join-room", room("cas", "kitchen"))
+    assert ann.take() == ben.take() == cas.take() == [joined("cas", "kitchen")]
+
+
+def test_nobodyElseIsTold(world: World) -> None:
+    outside = world.client()
+    (elsewhere,) = world.members("garden", "eve")
+    world.member("kitchen", "ann")
+    assert outside.take() == elsewhere.take() == []
+
+
+def test_theJoinerIsAcknowledgedBeforeTheRoomIsTold(world: World) -> None:
+    ann = world.client()
+    ann.ask("join-room", room("ann", "kitchen"))
+    members = [{"userId": "ann"}]
+    assert ann.take() == [
+        acked(roomName="kitchen", userId="ann", members=members),
+        joined("ann", "kitchen"),
+    ]
+
+
+def test_theArgumentMayBeAJsonText(world: World) -> None:
+    (ann,) = world.members("kitchen", "ann")
+    answer = world.client().ask("join-room", json.dumps(room("ben", "kitchen")))
+    assert answer.value["userId"] == "ben"
+    assert userIds(answer.value["members"]) == ["ann", "ben"]
+    assert ann.take() == [joined("ben", "kitchen")]
+
+
+def test_theJoinThatComesBehindAnotherArgumentIsNotLookedAt(world: World) -> None:
+    world.client().ask("join-room", room("ann", "kitchen"), room("ben", "garden"))
+    assert world.rosters() == {"kitchen": ["ann"]}
+
+
+def test_furtherKeysChangeNothing(world: World) -> None:
+    answer = world.client().join("kitchen", "ann", password="1234", token={"deep": [1, 2.5, None]})
+    assert answer.value.keys() == {"ok", "roomName", "userId", "members"}
+    assert world.rosters() == {"kitchen": ["ann"]}
+
+
+def test_aJoinOfARoomAlreadyJoinedAnnouncesNothing(world: World) -> None:
+    ann, ben = world.members("kitchen", "ann", "ben")
+    ben.emit("join-room", room("ben", "kitchen"))
+    assert ann.take() == ben.take() == []
+
+
+def test_aJoinOfARoomAlreadyJoinedIsAcknowledgedAsTheFirst(world: World) -> None:
+    ann, ben = world.members("kitchen", "ann", "ben")
+    answer = ann.ask("join-room", room("ann", "kitchen"))
+    assert answer.value["roomName"] == "kitchen"
+    assert answer.value["userId"] == "ann"
+    assert userIds(answer.value["members"]) == ["ann", "ben"]
+    assert ben.take() == []
+    assert world.rosters() == {"kitchen": ["ann", "ben"]}
+
+
+def test_whoJoinsTwiceLeavesOnce(world: World) -> None:
+    ann, ben = world.members("kitchen", "ann", "ben")
+    ann.join("kitchen", "ann")
+    ann.leave("kitchen", "ann")
+    assert [heard[0] for heard in ben.take()] == ["user-left"]
+    assert world.rosters() == {"kitchen": ["ben"]}
+
+
+def test_aRoomAlreadyJoinedCannotBeJoinedAsSomebodyElse(world: World) -> None:
+    ann, ben = world.members("kitchen", "ann", "ben")
+    assert ann.ask("join-room", room("eve", "kitchen")).code == "not-your-user-id"
+    assert world.rosters() == {"kitchen": ["ann", "ben"]}
+    assert ben.take() == []
+
+
+def test_onePeerMayBeInSeveralRoomsUnderSeveralNames(world: World) -> None:
+    ann = world.member("kitchen", "ann")
+    ann.join("garden", "anna")
+    assert world.rosters() == {"kitchen": ["ann"], "garden": ["anna"]}
+
+
+def test_aJoinIsToldOnlyToTheRoomThatIsJoined(world: World) -> None:
+    ann = world.member("kitchen", "ann")
+    (ben,) = world.members("kitchen", "ben")
+    (cas,) = world.members("garden", "cas")
+    ann.take()
+    ann.emit("join-room", room("anna", "garden"))
+    assert ann.take() == cas.take() == [joined("anna", "garden")]
+    assert ben.take() == []
+
+
+def test_aPeerCanComeBackToARoomItLeft(world: World) -> None:
+    ann, ben = world.members("kitchen", "ann", "ben")
+    ann.leave("kitchen", "ann")
+    ben.take()
+    ann.join("kitchen", "anna")
+    assert ben.take() == [joined("anna", "kitchen")]
+    assert world.rosters() == {"kitchen": ["ben", "anna"]}
+
+
+def test_moreRoomsThanAllowedAreRefused(makeWorld: WorldFactory) -> None:
+    world = makeWorld(SignalingOptions(roomsPerPeer=2))
+    ann = world.member("one", "ann")
+    ann.join("two", "ann")
+    assert ann.ask("join-room", room("ann", "three")).code == "too-many-rooms"
+    assert world.rosters() == {"one": ["ann"], "two": ["ann"]}
+
+
+def test_aRoomAlreadyJoinedIsNotOneTooMany(makeWorld: WorldFactory) -> None:
+    world = makeWorld(SignalingOptions(roomsPerPeer=1))
+    ann = world.member("one", "ann")
+    ann.join("one", "ann")
+
+
+def test_leavingMakesPlaceForAnotherRoom(makeWorld: WorldFactory) -> None:
+    world = makeWorld(SignalingOptions(roomsPerPeer=1))
+    ann = world.member("one", "ann")
+    ann.leave("one", "ann")
+    ann.join("two", "ann")
+    assert world.rosters() == {"two": ["ann"]}
+
+
+def test_eachPeerHasItsOwnLimitOfRooms(makeWorld: WorldFactory) -> None:
+    world = makeWorld(SignalingOptions(roomsPerPeer=1))
+    world.member("one", "ann")
+    world.member("two", "ann")
+    assert world.rosters() == {"one": ["ann"], "two": ["ann"]}
+
+
+def test_byDefaultAPeerMayBeIn32Rooms(world: World) -> None:
+    ann = world.client()
+    for number in range(32):
+        ann.join(f"room {number}", "ann")
+    assert ann.ask("join-room", room("ann", "one more")).code == "too-many-rooms"
+    assert len(world.hub.rooms) == 32
+
+
+def test_withoutALimitAPeerMayBeInAnyNumberOfRooms(makeWorld: WorldFactory) -> None:
+    world = makeWorld(SignalingOptions(roomsPerPeer=0))
+    ann = world.client()
+    for number in range(100):
+        ann.join(f"room {number}", "ann")
+    assert len(world.hub.rooms) == 100

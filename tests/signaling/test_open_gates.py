@@ -1,0 +1,39 @@
+"""Without any plugin everybody may do everything."""
+
+from __future__ import annotations
+
+from rtcsignal.signaling.gates import Gates, OpenGates
+from rtcsignal.values import Handshake, Identity, Message
+from tests.signaling.plugins import Plugins
+from tests.signaling.words import room
+from tests.signaling.world import World
+
+
+def test_everybodyIsLetIn() -> None:
+    assert OpenGates().authenticate(Handshake("/")) == Identity()
+
+
+def test_thereIsNobodyToAskAboutJoinsAndMessages() -> None:
+    gates: Gates = OpenGates()
+    assert not gates.judgesJoins
+    assert not gates.judgesMessages
+    assert not gates.events
+
+
+def test_whoAsksAllTheSameIsToldYes(world: World) -> None:
+    plugins = Plugins()
+    world.hub.gates = plugins
+    world.member("kitchen", "ann")
+    peer, place = plugins.peers["ann"], plugins.rooms["kitchen"]
+    message = Message("offer", "ann", None, {}, 2)
+    gates: Gates = OpenGates()
+    gates.mayJoin(peer, place)
+    assert gates.filterMessage(peer, place, message) is message
+    assert gates.handleEvent(peer, place, "knock", {}) is None
+
+
+def test_itIsWhatAServerHasByDefault(world: World) -> None:
+    ann = world.client()
+    assert ann.ask("join-room", room("ann", "kitchen")).ok
+    assert ann.ask("broadcast", {}).ok
+    assert ann.ask("leave-room", room("ann", "kitchen")).ok

@@ -1,0 +1,242 @@
+"""The rules of the source tree, read from the sources: who may import whom, how large things may be, what is avoided.
+
+Imports go down only: service, web, policy and backplane, signaling, socketio, engineio, the pure codecs, the ground.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import twisted
+from tests.support.processes import ROOT
+
+RANKS = {
+    "rtcsignal.engineio": 2,
+    "rtcsignal.socketio": 3,
+    "rtcsignal.signaling": 4,
+    "rtcsignal.policy": 5,
+    "rtcsignal.backplane": 5,
+    "rtcsignal.web": 6,
+    "rtcsignal.service": 7,
+    "rtcsignal.testing": 7,
+    "rtcsignal.__main__": 7,
+}
+"""Everything that is not named here is ground, rank 0; the pure codecs are rank 1."""
+
+CODECS = {
+    "rtcsignal.engineio.packet",
+    "rtcsignal.engineio.payload",
+    "rtcsignal.engineio.frames",
+    "rtcsignal.socketio.packet",
+    "rtcsignal.socketio.jsontext",
+    "rtcsignal.signaling.events",
+}
+
+IMPURE = {"asyncio", "autobahn", "logging", "os", "random", "socket", "threading", "time", "twisted"}
+"""What a codec has no use for: it knows neither time nor the network."""
+
+ONLY_IN = {
+    "yaml": {"rtcsignal.service.config"},
+    "twisted.internet.reactor": {"rtcsignal.service.tap"},
+    "redis": {"rtcsignal.backplane.redis"},
+}
+
+MOST_LINES = 400
+MOST_FUNCTION_LINES = 50
+LOG_METHODS = {"debug", "info", "warn", "error", "critical", "failure"}
+
+
+def packageOf(module: str) -> str:
+    """``rtcsignal.engineio`` for any module in it; the module itself for one at the top."""
+    return ".".join(module.split(".")[:2])
+
+
+def imports(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    """Every imported name, also those of names in modules, and its line."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = "." * node.level + (node.module or "")
+            yield from ((f"{base}.{alias.name}", node.lineno) for alias in node.names)
+
+
+class _WithoutTypeImports(ast.NodeTransformer):
+    def visit_If(self, node: ast.If) -> ast.AST | None:
+        return None if ast.unparse(node.test) == "TYPE_CHECKING" else self.generic_visit(node)
+
+
+def isIn(name: str, module: str) -> bool:
+    """Whether an imported name is a module or something of it."""
+    return name == module or name.startswith(module + ".")
+
+
+def layerBreaches(module: str, source: str) -> list[str]:
+    """The imports of a module that go up, or to where they must not."""
+    breaches = []
+    rank, codec = RANKS.get(packageOf(module), 0), module in CODECS
+    for name, line in imports(ast.parse(source)):
+        if name.startswith("."):
+            breaches.append(f"{module}:{line}: imports relatively: {name}")
+        elif isIn(name, "rtcsignal"):
+            theirs = RANKS.get(packageOf(name), 0)
+            sibling = theirs == rank == 5 and packageOf(name) != packageOf(module)
+            impure = codec and theirs and not any(isIn(name, each) for each in CODECS)
+            if theirs > rank or sibling or impure:
+                breaches.append(f"{module}:{line}: must not import {name}")
+        elif codec and name.split(".")[0] in IMPURE:
+            breaches.append(f"{module}:{line}: a codec must not import {name}")
+        for thing, places in ONLY_IN.items():
+            if isIn(name, thing) and module not in places:
+                breaches.append(f"{module}:{line}: {thing} is imported only in {', '.join(places)}")
+    return breaches
+
+
+def styleBreaches(module: str, source: str) -> list[str]:
+    """What is against the rules of the code in a module."""
+    tree = ast.parse(source)
+    breaches = []
+    if len(source.splitlines()) > MOST_LINES:
+        breaches.append(f"{module}: more than {MOST_LINES} lines")
+    if len(tree.body) > 1 and "from __future__ import annotations" not in source:
+        breaches.append(f"{module}: does not import annotations from __future__")
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assert):
+            breaches.append(f"{module}:{node.lineno}: asserts, which Python may leave out")
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            lines = (node.end_lineno or node.lineno) - node.lineno + 1
+            if lines > MOST_FUNCTION_LINES:
+                breaches.append(f"{module}:{node.lineno}: {node.name} has {lines} lines")
+        if isinstance(node, ast.Call) and _isLogCall(node) and isinstance(node.args[0], ast.JoinedStr):
+            breaches.append(f"{module}:{node.lineno}: logs an f-string instead of a format and fields")
+    return breaches
+
+
+def _isLogCall(node: ast.Call) -> bool:
+    return isinstance(node.func, ast.Attribute) and node.func.attr in LOG_METHODS and bool(node.args)
+
+
+def cycles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """Modules that import each other, as paths that end where they begin."""
+    found: list[list[str]] = []
+    done: set[str] = set()
+
+    def visit(module: str, path: list[str]) -> None:
+        if module in path:
+            found.append([*path[path.index(module) :], module])
+        elif module not in done:
+            for other in sorted(graph[module]):
+                visit(other, [*path, module])
+            done.add(module)
+
+    for module in sorted(graph):
+        visit(module, [])
+    return found
+
+
+def moduleName(path: Path) -> str:
+    """The dotted name of a file of the checkout."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+SOURCES = {moduleName(path): path.read_text(encoding="utf-8") for path in sorted((ROOT / "rtcsignal").rglob("*.py"))}
+
+
+class TestTheSources:
+    @pytest.mark.parametrize("module", SOURCES)
+    def test_importOnlyWhatIsBelow(self, module: str) -> None:
+        assert layerBreaches(module, SOURCES[module]) == []
+
+    @pytest.mark.parametrize("module", SOURCES)
+    def test_keepToTheRulesOfTheCode(self, module: str) -> None:
+        assert styleBreaches(module, SOURCES[module]) == []
+
+    def test_haveNoModulesThatImportEachOtherButForTypes(self) -> None:
+        graph: dict[str, set[str]] = {}
+        for module, source in SOURCES.items():
+            names = [name for name, _ in imports(_WithoutTypeImports().visit(ast.parse(source)))]
+            graph[module] = {other for other in SOURCES if other != module and any(_means(n, other) for n in names)}
+        assert cycles(graph) == []
+
+    def test_useAutobahnInTwoModulesAtMost(self) -> None:
+        users = [module for module, source in SOURCES.items() if _uses(source, "autobahn")]
+        assert len(users) <= 2
+        assert all(packageOf(module) == "rtcsignal.engineio" for module in users)
+
+    def test_bringPluginsThatSeeOnlyTheApi(self) -> None:
+        files = [*(ROOT / "plugins").glob("*.py"), *(ROOT / "rtcsignal" / "policy").glob("builtin/*.py")]
+        ours = {name for path in files for name, _ in imports(ast.parse(path.read_text())) if isIn(name, "rtcsignal")}
+        assert {name for name in ours if not isIn(name, "rtcsignal.api")} == set()
+
+    def test_doNotHideTwisted(self) -> None:
+        assert not (ROOT / "twisted" / "__init__.py").exists()
+        assert not (ROOT / "twisted" / "plugins" / "__init__.py").exists()
+        assert not Path(twisted.__file__).is_relative_to(ROOT / "twisted")
+
+
+class TestTheRules:
+    """Each rule finds what it is there for."""
+
+    @pytest.mark.parametrize(
+        ("module", "source"),
+        [
+            ("rtcsignal.engineio.session", "from rtcsignal.socketio.peer import Peer"),
+            ("rtcsignal.socketio.peer", "import rtcsignal.signaling.hub"),
+            ("rtcsignal.values", "from rtcsignal.engineio import session"),
+            ("rtcsignal.policy.loader", "from rtcsignal.backplane.local import Local"),
+            ("rtcsignal.web.site", "from rtcsignal.service.config import loadConfig"),
+            ("rtcsignal.engineio.packet", "import time"),
+            ("rtcsignal.engineio.packet", "from twisted.internet import defer"),
+            ("rtcsignal.socketio.packet", "from rtcsignal.engineio.session import Session"),
+            ("rtcsignal.socketio.peer", "from ..engineio import session"),
+            ("rtcsignal.web.site", "import yaml"),
+            ("rtcsignal.service.app", "from twisted.internet import reactor"),
+            ("rtcsignal.service.app", "def f():\n    import twisted.internet.reactor"),
+        ],
+    )
+    def test_anImportThatGoesUpIsFound(self, module: str, source: str) -> None:
+        assert len(layerBreaches(module, source)) == 1
+
+    @pytest.mark.parametrize(
+        ("module", "source"),
+        [
+            ("rtcsignal.service.wiring", "from rtcsignal.web.site import makeRoot"),
+            ("rtcsignal.signaling.events", "from rtcsignal.socketio import jsontext"),
+            ("rtcsignal.socketio.packet", "from rtcsignal.errors import ProtocolError"),
+            ("rtcsignal.service.tap", "from twisted.internet import reactor"),
+            ("rtcsignal.service.config", "import yaml"),
+        ],
+    )
+    def test_anImportThatGoesDownIsFine(self, module: str, source: str) -> None:
+        assert layerBreaches(module, source) == []
+
+    @pytest.mark.parametrize(
+        "source",
+        [
+            "x = 1\ny = 2\n",
+            "from __future__ import annotations\n" + "\n" * 400,
+            "from __future__ import annotations\ndef f():\n" + "    x = 1\n" * 50,
+            "from __future__ import annotations\ndef f(x):\n    assert x\n",
+            'from __future__ import annotations\nlog.info(f"{x}")\n',
+        ],
+    )
+    def test_aBreachOfTheStyleIsFound(self, source: str) -> None:
+        assert len(styleBreaches("rtcsignal.some", source)) == 1
+
+    def test_aCycleIsFound(self) -> None:
+        assert cycles({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == [["b", "c", "b"]]
+        assert cycles({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
+
+
+def _means(name: str, module: str) -> bool:
+    """Whether an imported name is this module, or something in it that is no module of its own."""
+    return name == module or (name.rpartition(".")[0] == module and name not in SOURCES)
+
+
+def _uses(source: str, package: str) -> bool:
+    return any(isIn(name, package) for name, _ in imports(ast.parse(source)))

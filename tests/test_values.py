@@ -1,0 +1,145 @@
+"""Values and errors that cross layers."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from rtcsignal.errors import ConfigError, ConnectRefused, ProtocolError, Refused
+from rtcsignal.values import EMPTY, Handshake, Identity, Message, isName
+
+
+class TestNames:
+    @pytest.mark.parametrize(
+        "name", ["a", " ", "room 1", "../x", "__proto__", "\N{GRINNING FACE}", "\u2028", "a" * 256]
+    )
+    def test_anyTextMayBeOne(self, name: str) -> None:
+        assert isName(name, 256)
+
+    @pytest.mark.parametrize("name", ["", "\0", "a\nb", "\x1b[0m", "a\x7f", "\x85", "\x9f"])
+    def test_butNotNothingNorControlCharacters(self, name: str) -> None:
+        assert not isName(name, 256)
+
+    def test_theirLengthIsCountedInCharacters(self) -> None:
+        assert isName("\N{GRINNING FACE}" * 3, 3)
+        assert not isName("a" * 4, 3)
+        assert isName("a" * 100_000, 0)
+
+    @given(st.text(), st.integers(0, 10))
+    def test_theRuleIsThis(self, name: str, most: int) -> None:
+        control = any(ord(each) < 32 or 127 <= ord(each) < 160 for each in name)
+        assert isName(name, most) == (0 < len(name) <= (most or len(name)) and not control)
+
+
+class TestHandshakes:
+    def test_theOriginIsAHeader(self) -> None:
+        assert Handshake("/").origin is None
+        assert Handshake("/", headers={"origin": "https://a.test"}).origin == "https://a.test"
+
+    @pytest.mark.parametrize(
+        ("header", "cookies"),
+        [
+            ("", {}),
+            ("a=b", {"a": "b"}),
+            ("a=b; c=d=e", {"a": "b", "c": "d=e"}),
+            ('a="b c"', {"a": "b c"}),
+            ("a=1; a=2", {"a": "1"}),
+            ("\x00", {}),
+        ],
+    )
+    def test_cookiesAreRead(self, header: str, cookies: dict[str, str]) -> None:
+        assert Handshake("/", headers={"cookie": header}).cookies == cookies
+
+    @given(st.text())
+    @example("a@b=1; c=2")
+    def test_anyCookieHeaderIsReadOrIgnored(self, header: str) -> None:
+        cookies = Handshake("/", headers={"cookie": header}).cookies
+        assert all(isinstance(value, str) for value in cookies.values())
+
+    def test_withoutAHeaderThereAreNone(self) -> None:
+        assert Handshake("/").cookies == {}
+
+    def test_whatIsNotGivenIsEmptyAndCannotBeFilled(self) -> None:
+        handshake = Handshake("/a")
+        assert (handshake.namespace, handshake.address, handshake.revision, handshake.secure) == ("/a", "", 4, False)
+        for mapping in (handshake.auth, handshake.query, handshake.headers, Identity().claims, EMPTY):
+            target: Any = mapping
+            assert dict(mapping) == {}
+            with pytest.raises(TypeError):
+                target["a"] = 1
+
+
+class TestMessages:
+    def test_aChangedOneIsAnother(self) -> None:
+        message = Message("offer", "ann", None, {"sdp": "x"}, 10)
+        changed = message.replace(body={"sdp": "y"}, targetUserId="ben")
+        assert changed == Message("offer", "ann", "ben", {"sdp": "y"}, 10)
+        assert message == Message("offer", "ann", None, {"sdp": "x"}, 10)
+
+    def test_whatItDoesNotHaveCannotBeChanged(self) -> None:
+        with pytest.raises(TypeError):
+            Message("offer", "ann", None, "x", 1).replace(nothing=1)
+
+
+@pytest.mark.parametrize("value", [Handshake("/"), Identity(), Message("other", "ann", None, "x", 1)], ids=repr)
+def test_valuesCannotBeChanged(value: Any) -> None:
+    for field in dataclasses.fields(value):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(value, field.name, None)
+
+
+def test_anIdentityIsOpenUntilItSaysMore() -> None:
+    identity = Identity()
+    assert (identity.userId, identity.roles, identity.expiresAt) == (None, frozenset(), None)
+
+
+class TestErrors:
+    def test_aRefusalsReplyHoldsCodeMessageAndData(self) -> None:
+        assert Refused("room-full").reply() == {"code": "room-full", "message": ""}
+        assert Refused("room-full", "No place.", {"most": 4}).reply() == {
+            "code": "room-full",
+            "message": "No place.",
+            "most": 4,
+        }
+
+    def test_dataCannotHideTheCode(self) -> None:
+        assert Refused("room-full", "No place.", {"code": "x", "message": "y"}).reply() == {
+            "code": "room-full",
+            "message": "No place.",
+        }
+
+    def test_aRefusalKeepsDataOfItsOwn(self) -> None:
+        data = {"most": 4}
+        refusal = Refused("room-full", data=data)
+        data["most"] = 5
+        assert refusal.data == {"most": 4}
+
+    @pytest.mark.parametrize(
+        ("refusal", "legacy"),
+        [
+            (ConnectRefused("No entry"), "No entry"),
+            (ConnectRefused("No entry", {"code": 1}), {"code": 1}),
+            (ConnectRefused("No entry", 0), 0),
+            (ConnectRefused("No entry", {"code": 1}, legacy="old"), "old"),
+            (ConnectRefused("No entry", legacy=False), False),
+        ],
+    )
+    def test_oldClientsGetWhatIsMeantForThemElseDataElseTheMessage(
+        self, refusal: ConnectRefused, legacy: object
+    ) -> None:
+        assert refusal.legacy == legacy
+        assert str(refusal) == "No entry"
+
+    def test_aProtocolErrorHasAReasonAndACloseCode(self) -> None:
+        assert (ProtocolError("bad").reason, ProtocolError("bad").closeCode) == ("bad", 1002)
+        assert ProtocolError("bad", 1007).closeCode == 1007
+
+    def test_aConfigErrorHasALineForEachMistake(self) -> None:
+        error = ConfigError(["one", "two"])
+        assert error.problems == ("one", "two")
+        assert str(error) == "one\ntwo"
+        assert ConfigError("one").problems == ("one",)

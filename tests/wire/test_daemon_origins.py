@@ -1,0 +1,124 @@
+"""Which pages may connect, on both transports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.support.processes import Process
+from tests.wire.rawhttp import Header, Response
+from tests.wire.rawws import WebSocket
+from tests.wire.wire import SOCKETIO_PATH, Wire
+
+HOST = "signal.example:8080"
+LISTED = "https://app.example"
+
+DEFAULT: dict[str, Any] = {}
+LIST: dict[str, Any] = {"origins": [LISTED, "http://localhost:3000"]}
+ANY: dict[str, Any] = {"origins": ["*"]}
+
+FOREIGN = [
+    "https://evil.example",
+    "null",
+    "https://app.example.evil.example",
+    "https://evilapp.example",
+    "https://evil.app.example",
+    "http://app.example",
+    "https://app.example:444",
+    "https://app.example@evil.example",
+    "https://app.exampl",
+    "https://",
+    "app.example",
+    "https://app.example, https://evil.example",
+    "http://localhost",
+    "http://localhost:30000",
+    "*",
+    "file://",
+    "http://signal.example.evil.example:8080",
+    "http://signal.example:80800",
+]
+
+
+class Pages:
+    """Requests from pages of any origin to one server."""
+
+    def __init__(self, wire: Wire, revision: int) -> None:
+        self._wire = wire
+        self._base = f"{SOCKETIO_PATH}?EIO={revision}&transport="
+
+    def poll(self, origin: str | None, method: str = "GET") -> Response:
+        """A handshake by polling."""
+        return self._wire.request(method, self._base + "polling", self._headers(origin))
+
+    def socket(self, origin: str | None) -> int:
+        """A handshake by WebSocket; the status of the answer."""
+        answer = self._wire.tryWebSocket(self._base + "websocket", self._headers(origin))
+        if isinstance(answer, WebSocket):
+            return answer.response.status
+        assert answer.endsConnection
+        assert b'"sid"' not in answer.body
+        return answer.status
+
+    def _headers(self, origin: str | None) -> list[Header]:
+        return [("Host", HOST), *([] if origin is None else [("Origin", origin)])]
+
+
+@pytest.fixture
+def pages(
+    daemons: Callable[[Any], Process], wireTo: Callable[[Process], Wire], revision: int
+) -> Callable[[Any], Pages]:
+    """`pages(config)`: requests to a server with this configuration."""
+    return lambda config: Pages(wireTo(daemons(config)), revision)
+
+
+def assertAllowed(pages: Pages, origin: str) -> None:
+    """Pages of this origin get in by both transports and are told so by name."""
+    answer = pages.poll(origin)
+    assert answer.status == 200
+    assert answer.header("access-control-allow-origin") == origin
+    assert answer.header("access-control-allow-credentials") == "true"
+    assert pages.socket(origin) == 101
+
+
+def assertForbidden(pages: Pages, origin: str) -> None:
+    """Pages of this origin get in by neither transport, and may not read that."""
+    answer = pages.poll(origin)
+    assert answer.status == 403
+    assert answer.json()["code"] == 4
+    assert answer.header("access-control-allow-origin") is None
+    assert "origin" in ",".join(answer.all("vary")).lower()
+    assert pages.socket(origin) in {400, 403}
+
+
+@pytest.mark.parametrize("config", [DEFAULT, LIST], ids=["no list", "a list"])
+def test_thePagesOfTheServersOwnHostMayConnect(pages: Callable[[Any], Pages], config: Any) -> None:
+    assertAllowed(pages(config), f"http://{HOST}")
+
+
+@pytest.mark.parametrize("config", [DEFAULT, LIST, ANY], ids=["no list", "a list", "any"])
+def test_whoIsNoPageMayConnect(pages: Callable[[Any], Pages], config: Any) -> None:
+    assert pages(config).poll(None).status == 200
+    assert pages(config).socket(None) == 101
+
+
+@pytest.mark.parametrize("origin", LIST["origins"])
+def test_thePagesOfAListedOriginMayConnect(pages: Callable[[Any], Pages], origin: str) -> None:
+    assertAllowed(pages(LIST), origin)
+
+
+@pytest.mark.parametrize("origin", FOREIGN)
+@pytest.mark.parametrize("config", [DEFAULT, LIST], ids=["no list", "a list"])
+def test_thePagesOfOtherOriginsMayNot(pages: Callable[[Any], Pages], config: Any, origin: str) -> None:
+    assertForbidden(pages(config), origin)
+
+
+def test_aPreflightAllowsOnlyWhomARequestAllows(pages: Callable[[Any], Pages]) -> None:
+    assert pages(LIST).poll(LISTED, "OPTIONS").header("access-control-allow-origin") == LISTED
+    assert pages(LIST).poll("https://evil.example", "OPTIONS").header("access-control-allow-origin") is None
+
+
+@pytest.mark.parametrize("origin", ["https://anywhere.example", "http://localhost:1"])
+def test_aStarAllowsEveryPageByItsName(pages: Callable[[Any], Pages], origin: str) -> None:
+    assertAllowed(pages(ANY), origin)
