@@ -1,0 +1,44 @@
+"""A chat: everybody reads what anybody says. Start it with: python chat.py [ENDPOINT]"""
+
+from __future__ import annotations
+
+import sys
+
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.task import react
+
+from rtcsignal.socketio.namespace import EventNamespace
+from rtcsignal.socketio.port import portFor
+
+chat = EventNamespace()
+
+
+@chat.on("connecting")
+def connecting(handshake):
+    return handshake.query.get("name") or "somebody"
+
+
+@chat.on("connect")
+def connect(peer):
+    chat.emit("news", f"{peer.identity} came")
+
+
+@chat.on("say")
+def say(peer, text):
+    chat.emit("said", peer.identity, text)
+
+
+@chat.on("disconnect")
+def disconnect(peer, reason):
+    chat.emit("news", f"{peer.identity} went")
+
+
+async def main(reactor, endpoint="tcp:8080"):
+    port = await serverFromString(reactor, endpoint).listen(portFor({"/": chat}, reactor))
+    print(f"listening on port {port.getHost().port}", flush=True)
+    await Deferred()
+
+
+if __name__ == "__main__":
+    react(main, sys.argv[1:])
