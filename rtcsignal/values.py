@@ -52,6 +52,26 @@ class Handshake:
         """The Origin header: which page the client is."""
         return self.headers.get("origin")
 
+    def token(self, key: str = "token", cookie: str = "") -> str | None:
+        """The token that the client presents, wherever its library lets it; None if there is none.
+
+        It is looked for in `auth`, in a header ``Authorization: Bearer ...``, in `query` and in a cookie, in this
+        order. Not everything is open to every client: those of generation 2 have no `auth` in the namespace ``/``,
+        and browsers send no header of theirs with a WebSocket.
+
+        Args:
+            key: Its key in `auth` and in `query`.
+            cookie: The name of its cookie; by default none is looked at.
+        """
+        kind, _, bearer = self.headers.get("authorization", "").partition(" ")
+        candidates = (
+            self.auth.get(key),
+            bearer.strip() if kind.lower() == "bearer" else None,
+            self.query.get(key),
+            self.cookies.get(cookie) if cookie else None,
+        )
+        return next((each for each in candidates if isinstance(each, str) and each), None)
+
     @property
     def cookies(self) -> Mapping[str, str]:
         """The cookies of the request that opened the connection; of a repeated name the first.
@@ -74,7 +94,8 @@ class Identity:
         userId: The only user id it may use; None lets it choose at each join.
         roles: Words that policies understand.
         claims: Whatever else is known.
-        expiresAt: Seconds since the epoch after which it is no longer so; None for never.
+        expiresAt: Seconds since the epoch at which it is no longer so, and the server puts the client out; None for
+            never.
     """
 
     userId: str | None = None

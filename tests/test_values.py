@@ -73,6 +73,35 @@ class TestHandshakes:
                 target["a"] = 1
 
 
+class TestTokens:
+    """Where a client's token may be."""
+
+    BEARER = {"authorization": "Bearer from-header"}
+
+    @pytest.mark.parametrize(
+        ("handshake", "token"),
+        [
+            (Handshake("/", auth={"token": "a"}, headers=BEARER, query={"token": "c"}), "a"),
+            (Handshake("/", headers=BEARER, query={"token": "c"}), "from-header"),
+            (Handshake("/", headers={"authorization": "bearer   x "}), "x"),
+            (Handshake("/", headers={"authorization": "Basic x"}, query={"token": "c"}), "c"),
+            (Handshake("/", headers={"authorization": "Bearer"}, query={"token": "c"}), "c"),
+            (Handshake("/", auth={"token": ""}, query={"token": "c"}), "c"),
+            (Handshake("/", auth={"token": ["a"]}, query={"ticket": "c"}), None),
+            (Handshake("/", headers={"cookie": "token=d"}), None),
+            (Handshake("/"), None),
+        ],
+    )
+    def test_theFirstPlaceThatHasOneCounts(self, handshake: Handshake, token: str | None) -> None:
+        assert handshake.token() == token
+
+    def test_itsNamesCanBeChosen(self) -> None:
+        handshake = Handshake("/", auth={"token": "a"}, query={"ticket": "q"}, headers={"cookie": "sid=c"})
+        assert handshake.token("ticket", "sid") == "q"
+        assert handshake.token("pass", "sid") == "c"
+        assert handshake.token("pass", "other") is None
+
+
 class TestMessages:
     def test_aChangedOneIsAnother(self) -> None:
         message = Message("offer", "ann", None, {"sdp": "x"}, 10)

@@ -105,10 +105,15 @@ def _identity(answer: Any, instead: Any) -> Any:
         raise WrongAnswer("an Identity whose roles are not a set of words")
     if not isinstance(answer.claims, Mapping):
         raise WrongAnswer("an Identity whose claims are not a mapping")
-    if answer.expiresAt is not None and not isinstance(answer.expiresAt, (int, float)):
+    if answer.expiresAt is not None and not _isTime(answer.expiresAt):
         raise WrongAnswer(f"an Identity with expiresAt {_shown(answer.expiresAt)}")
     # Other plugins rely on these being read-only.
     return replace(answer, roles=frozenset(roles), claims=MappingProxyType(dict(answer.claims)))
+
+
+def _isTime(value: Any) -> bool:
+    """Whether it is a number that can be compared with others."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and value == value
 
 
 def _nothing(answer: Any, instead: Any) -> Any:

@@ -1,7 +1,8 @@
 """The bodies of the signalling events: what clients send, read into values; what they are sent, written.
 
 ==================  =================================================================================
-``join-room``       JSON text or object: ``userId``, ``roomName``, further keys for plugins
+``join-room``       JSON text or object: ``userId``, ``roomName``, further keys for plugins; ``userId`` may be
+                    left out if an authenticator has found it
 ``leave-room``      the same
 ``broadcast``       any value; of an object ``userId``, ``msgType``, ``targetUserId`` and ``roomName``
                     mean something
@@ -75,12 +76,13 @@ class Envelope(NamedTuple):
 _PLAIN = Envelope()
 
 
-def readRoomRequest(arguments: Sequence[Any], mostCharacters: int) -> RoomRequest:
+def readRoomRequest(arguments: Sequence[Any], mostCharacters: int, known: str | None = None) -> RoomRequest:
     """Read the arguments of ``join-room`` or ``leave-room``.
 
     Args:
         arguments: The event's arguments; only the first one counts.
         mostCharacters: Longest name of a user or a room; 0 for no limit.
+        known: The user id that an authenticator has found; who has one need not say it.
 
     Raises:
         Refused: ``bad-arguments``.
@@ -93,6 +95,8 @@ def readRoomRequest(arguments: Sequence[Any], mostCharacters: int) -> RoomReques
             raise _bad("The argument is not JSON.") from None
     if not isinstance(body, dict):
         raise _bad("An object with userId and roomName is needed.")
+    if known is not None and body.get("userId") is None:
+        body = {**body, "userId": known}
     userId, roomName = body.get("userId"), body.get("roomName")
     if not isinstance(userId, str) or not isName(userId, mostCharacters):
         raise _bad(_nameRule("userId", mostCharacters))

@@ -27,6 +27,7 @@ from rtcsignal.signaling.events import (
     RoomRequest,
     readEnvelope,
 )
+from rtcsignal.signaling.expiry import Expiries
 from rtcsignal.signaling.gates import Gates
 from rtcsignal.signaling.participant import Participant
 from rtcsignal.signaling.room import Room, Seat
@@ -74,6 +75,7 @@ class Hub:
         rooms: Those that have members, by name. Not to be changed from outside.
         gates: May be replaced at any time; requests under way keep what they began with.
         ration: How much of all this may go to the log.
+        expiries: When the participants have to go.
     """
 
     def __init__(self, options: SignalingOptions, gates: Gates, clock: IReactorTime) -> None:
@@ -82,6 +84,7 @@ class Hub:
         self.clock = clock
         self.rooms: dict[str, Room] = {}
         self.ration = LogRation(clock.seconds)
+        self.expiries = Expiries(clock)
         self._admissions = Admissions()
         self._closing = False
 

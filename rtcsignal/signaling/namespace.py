@@ -17,6 +17,7 @@ from rtcsignal.signaling.events import (
     JOIN,
     LEAVE,
     REFUSED,
+    RoomRequest,
     readRoomRequest,
     refusal,
 )
@@ -57,14 +58,16 @@ class SignalingNamespace:
     def connecting(self, handshake: Handshake) -> Identity | Deferred[Identity]:
         try:
             identity = self._hub.gates.authenticate(handshake)
+            if not isinstance(identity, Deferred):
+                return self._hub.expiries.check(identity)
         except Refused as refused:
             raise self._connectRefused(handshake, refused) from None
-        if isinstance(identity, Deferred):
-            identity.addErrback(self._notIdentified, handshake)
-        return identity
+        identity.addCallback(self._hub.expiries.check)
+        return identity.addErrback(self._notIdentified, handshake)
 
     def connected(self, peer: Peer) -> None:
         peer.application = Participant(peer, peer.identity, self._hub.clock.seconds())
+        self._hub.expiries.watch(peer.application)
 
     def received(self, peer: Peer, event: Event) -> None:
         if event.name in self._handlers or event.name in self._hub.gates.events:
@@ -72,6 +75,7 @@ class SignalingNamespace:
 
     def disconnected(self, peer: Peer, reason: str) -> None:
         participant: Participant = peer.application
+        self._hub.expiries.forget(participant)
         self._hub.gone(participant, participant.farewell or _REASONS.get(reason, "disconnect"))
 
     def _handle(self, participant: Participant, event: Event) -> Deferred[None] | None:
@@ -86,7 +90,7 @@ class SignalingNamespace:
         return None if pending.called and not pending.paused else pending
 
     def _join(self, participant: Participant, event: Event) -> Deferred[None] | None:
-        request = readRoomRequest(event.arguments, self._hub.options.nameCharacters)
+        request = self._roomRequest(participant, event)
 
         def welcome(seat: Seat) -> None:
             members = [{"userId": userId} for userId in seat.room.users]
@@ -96,8 +100,11 @@ class SignalingNamespace:
         return self._hub.join(participant, request, welcome)
 
     def _leave(self, participant: Participant, event: Event) -> None:
-        request = readRoomRequest(event.arguments, self._hub.options.nameCharacters)
+        request = self._roomRequest(participant, event)
         self._hub.leave(participant, request, lambda: self._acknowledge(participant, event))
+
+    def _roomRequest(self, participant: Participant, event: Event) -> RoomRequest:
+        return readRoomRequest(event.arguments, self._hub.options.nameCharacters, participant.identity.userId)
 
     def _broadcast(self, participant: Participant, event: Event) -> Deferred[None] | None:
         delivered = self._hub.broadcast(participant, event)

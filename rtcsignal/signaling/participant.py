@@ -9,12 +9,15 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from rtcsignal.engineio.session import CloseReason
+from rtcsignal.errors import Refused
+from rtcsignal.signaling.events import REFUSED, refusal
 from rtcsignal.signaling.room import Seat
 from rtcsignal.socketio.peer import Event, Peer
 from rtcsignal.values import Identity
 
 __all__ = ["Participant"]
 
+_CONNECT = "connect"
 _MOST_WAITING = 1_000
 
 
@@ -84,12 +87,15 @@ class Participant:
                 pending.addCallback(lambda _: self._next(handle))
                 return
 
-    def expel(self, reason: str) -> None:
+    def expel(self, reason: str, refused: Refused | None = None) -> None:
         """Put it out of the server. Its client does not come back by itself.
 
         Args:
             reason: What its rooms are told.
+            refused: What its client is told before: that it may not be connected any more, and why.
         """
         if self.peer.connected:
             self.farewell = reason
+            if refused is not None:
+                self.peer.emit(REFUSED, refusal(_CONNECT, None, refused))
             self.peer.disconnect()

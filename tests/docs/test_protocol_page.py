@@ -14,6 +14,7 @@ from rtcsignal.engineio.exchange import RequestError
 from rtcsignal.signaling import events
 from rtcsignal.signaling import namespace as signalingNamespace
 from rtcsignal.signaling.events import BROADCAST, JOIN, LEAVE, REFUSED, USER_JOINED, USER_LEFT
+from rtcsignal.signaling.expiry import EXPIRED
 from tests.docs.pages import DOCS, Block, Page, blocks
 from tests.support.processes import ROOT, Process
 from tests.wire.rawhttp import Connection
@@ -74,7 +75,7 @@ def test_everyEventIsDocumented() -> None:
 
 
 def test_everyReasonOfUserLeftIsDocumented() -> None:
-    reasons = {*signalingNamespace._REASONS.values(), "left", "disconnect"}
+    reasons = {*signalingNamespace._REASONS.values(), "left", "disconnect", EXPIRED}
     shutdown = {"shutdown"}  # told to plugins alone, in a sentence below the table
     assert reasons - shutdown <= codes("user-left")
     assert "the reason `shutdown`" in PROTOCOL.text

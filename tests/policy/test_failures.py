@@ -163,6 +163,8 @@ class TestWrongAnswers:
             Identity(roles=[1]),  # type: ignore[arg-type]
             Identity(claims=["a"]),  # type: ignore[arg-type]
             Identity(expiresAt="tomorrow"),  # type: ignore[arg-type]
+            Identity(expiresAt=True),
+            Identity(expiresAt=float("nan")),
         ],
     )
     def test_of_an_authenticator_too(self, bench: Bench, answer: Any) -> None:
