@@ -111,6 +111,7 @@ class WebSocketLink(FastLane):
 
     def dataReceived(self, data: bytes) -> None:
         if not self._failed:
+            self._release()  # who sends has seen the 101
             super().dataReceived(data)
 
     def onMessageBegin(self, isBinary: bool) -> None:

@@ -58,6 +58,12 @@ class TestOpening:
         world.clock.advance(AFTER_HANDSHAKE)
         assert not socket.connected
 
+    def test_whoSendsHasSeenItAndIsNotKeptWaiting(self, world: World, revision: Revision) -> None:
+        socket = world.openSocket(f"EIO={revision}&transport=websocket")
+        socket.send("4early")
+        (opening,) = socket.take()
+        assert str(opening).startswith('0{"sid":"')
+
     def test_aClientThatSendsRightBehindItsRequestIsHeard(self, world: World) -> None:
         socket = world.openSocket("EIO=4&transport=websocket")
         socket.send("4early")
