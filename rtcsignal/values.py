@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 __all__ = ["EMPTY", "Handshake", "Identity", "Message", "isName"]
 
@@ -104,8 +104,7 @@ class Identity:
     expiresAt: float | None = None
 
 
-@dataclass(frozen=True)
-class Message:
+class Message(NamedTuple):
     """One message on its way through a room, as message filters see it.
 
     Attributes:
@@ -124,4 +123,4 @@ class Message:
 
     def replace(self, **changes: Any) -> Message:
         """The message with some attributes changed, ``body`` and ``targetUserId`` for instance."""
-        return replace(self, **changes)
+        return Message(**{**self._asdict(), **changes})

@@ -138,12 +138,11 @@ class Chain:
         Raises:
             Refused: One of them says no.
         """
-        gates = self._filters
-        for index in range(start, len(gates)):
-            answer = gates[index].ask(message, peer, room, message)
+        for index, gate in enumerate(self._filters[start:], start + 1):
+            answer = gate.ask(message, peer, room, message)
             if answer is not message:
                 if answer.__class__ is Deferred:
-                    return answer.addCallback(self._filtered, peer, room, index + 1)
+                    return answer.addCallback(self._filtered, peer, room, index)
                 if answer is None:
                     return None
                 message = answer

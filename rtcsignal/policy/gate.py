@@ -70,7 +70,7 @@ class Gate:
         began = self._stopwatch()
         try:
             answer = self._method(*arguments)
-            if answer.__class__ not in self._plain:
+            if answer is not instead and answer.__class__ not in self._plain:
                 answer = _started(answer)
         except BaseException as error:
             self._guard.called(self._answers.method, self._stopwatch() - began)

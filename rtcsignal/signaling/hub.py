@@ -256,7 +256,7 @@ class Hub:
 
     def _end(self, seat: Seat, reason: str) -> None:
         """End one membership; who loses it is told as well."""
-        if seat.participant.seats.get(seat.room.name) is seat:
+        if seat.isTaken:
             receivers = list(seat.room.seats)
             self._vacate(seat)
             self._announceEnd(seat, reason, receivers)
@@ -330,6 +330,8 @@ class Hub:
                 rest = [(other, _messageOf(event, envelope, other)) for other in seats[index + 1 :]]
                 late = self._filteredLate(gates, verdicts, (seat, message), result, rest)
                 return ensureDeferred(late).addCallback(lambda done: self._handOutFiltered(event, done))
+            if result is message and len(seats) == 1 and seat.isTaken:
+                return self._handOut(participant, seats, message.targetUserId, _relay(event))
             verdicts.append((seat, message, result))
         return self._handOutFiltered(event, verdicts)
 
@@ -351,7 +353,7 @@ class Hub:
         relayed = _relay(event)
         served: dict[Peer, None] = {}
         for seat, before, after in verdicts:
-            if after is None or seat.participant.seats.get(seat.room.name) is not seat:
+            if after is None or not seat.isTaken:
                 continue  # dropped; or the sender left, or was put out, while the filters thought
             unchanged = after.body is before.body
             outgoing = relayed if unchanged else OutgoingEvent.of(BROADCAST, _plain(after.body))
@@ -380,7 +382,10 @@ def _messageOf(event: Event, envelope: Envelope, seat: Seat) -> Message:
     body = event.arguments[0]
     if isinstance(body, dict):
         body = MappingProxyType(body)
-    size = len(event.text.encode()) + sum(map(len, event.attachments))
+    text = event.text
+    size = len(text) if text.isascii() else len(text.encode())
+    if event.attachments:
+        size += sum(map(len, event.attachments))
     return Message(envelope.kind, seat.userId, envelope.targetUserId, body, size)
 
 

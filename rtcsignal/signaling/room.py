@@ -42,6 +42,11 @@ class Seat:
         self._view: PeerView | None = None
 
     @property
+    def isTaken(self) -> bool:
+        """The membership has begun, and not ended."""
+        return self.participant.seats.get(self.room.name) is self
+
+    @property
     def joinRequest(self) -> Mapping[str, Any]:
         """What was sent to join, read-only."""
         if self._request is not None:
