@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from rtcsignal import sdp
-from rtcsignal.errors import ConfigError, Refused
+from rtcsignal.errors import ConfigError, Refused, Waiting
 from rtcsignal.interfaces import (
     IAuthenticator,
     IConfigurable,
+    IDoorObserver,
     IEventHandler,
     ILifecycle,
     IMessageFilter,
@@ -27,6 +28,7 @@ __all__ = [
     "Handshake",
     "IAuthenticator",
     "IConfigurable",
+    "IDoorObserver",
     "IEventHandler",
     "ILifecycle",
     "IMessageFilter",
@@ -39,6 +41,7 @@ __all__ = [
     "Message",
     "Option",
     "Refused",
+    "Waiting",
     "sdp",
 ]
 

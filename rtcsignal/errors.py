@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["ConfigError", "ConnectRefused", "ProtocolError", "Refused"]
+__all__ = ["ConfigError", "ConnectRefused", "ProtocolError", "Refused", "Waiting"]
 
 
 class ConfigError(Exception):
@@ -52,6 +52,21 @@ class Refused(Exception):
     def reply(self) -> dict[str, Any]:
         """The error as the members of a JSON object: ``code``, ``message`` and the members of ``data``."""
         return {**self.data, "code": self.code, "message": self.message}
+
+
+class Waiting(Refused):
+    """A room policy does not let somebody in yet.
+
+    The client is refused with the code ``waiting``, and remembered as one who waits for the room: until it joins,
+    sends ``leave-room``, goes, or is dismissed. When it may come in it has to be told, and to join again.
+
+    Attributes:
+        message: A sentence for people; may be empty.
+        data: Further JSON members of the reply.
+    """
+
+    def __init__(self, message: str = "", data: Mapping[str, Any] | None = None) -> None:
+        super().__init__("waiting", message, data)
 
 
 class ConnectRefused(Exception):

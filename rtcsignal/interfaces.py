@@ -1,8 +1,8 @@
 """What plugins provide, and what they are given. Version 1.
 
 A plugin is an object at the top of a module that provides one or more of `IAuthenticator`, `IRoomPolicy`,
-`IMessageFilter`, `IRoomObserver` and `IEventHandler`. Its `name` is what the configuration calls it. Methods may be
-plain functions, coroutine functions, or return a Deferred; plain is the fast way.
+`IMessageFilter`, `IRoomObserver`, `IDoorObserver` and `IEventHandler`. Its `name` is what the configuration calls it.
+Methods may be plain functions, coroutine functions, or return a Deferred; plain is the fast way.
 
 To say no, raise `Refused`. Any other exception is logged with the plugin's name and refuses with the code
 ``internal``; an answer that takes longer than the plugin's time limit refuses with ``timeout``: every gate fails
@@ -23,6 +23,7 @@ from rtcsignal.values import Handshake, Identity, Message
 __all__ = [
     "IAuthenticator",
     "IConfigurable",
+    "IDoorObserver",
     "IEventHandler",
     "ILifecycle",
     "IMessageFilter",
@@ -70,7 +71,7 @@ class IRoomPolicy(Interface):
             None: it may, if the other policies say so too.
 
         Raises:
-            Refused: It may not.
+            Refused: It may not; with `Waiting`, not yet.
         """
 
 
@@ -116,6 +117,32 @@ class IRoomObserver(Interface):
             peer: An `IPeer`.
             room: An `IRoom`, without the peer; its size is 0 if it was the last member.
             reason: ``left``, ``disconnect``, ``timeout``, ``kicked``, ``shutdown``...
+        """
+
+
+class IDoorObserver(Interface):
+    """Hears what happens at the door of rooms. What it returns or raises changes nothing, and nobody waits for it."""
+
+    name: str = Attribute("The name by which the configuration calls the plugin.")
+
+    def entering(peer: IPeer, room: IRoom) -> Awaitable[None] | None:
+        """All room policies have allowed a join, and the member is about to be added.
+
+        Whoever has to make room for it can be put out now: the room is told of that before it is told of the new
+        member. If the room is empty then, it is over, and the new member makes another one.
+
+        Args:
+            peer: An `IPeer`: who is about to join.
+            room: An `IRoom`, without the peer; its size is 0 if this join makes it.
+        """
+
+    def withdrew(peer: IPeer, room: IRoom, reason: str) -> Awaitable[None] | None:
+        """Somebody who was told to wait (`Waiting`) does not any more, and has not been let in or dismissed.
+
+        Args:
+            peer: An `IPeer`: who waited.
+            room: An `IRoom`: for which room; its size is 0 if there is no such room.
+            reason: ``left`` if it sent ``leave-room``, else why it is gone, as in `IRoomObserver.left`.
         """
 
 
@@ -189,6 +216,7 @@ class IServices(Interface):
     clock: IReactorTime = Attribute("The server's time: seconds() since the epoch. Wait with callLater.")
     log: Logger = Attribute("A twisted.logger.Logger named after the plugin. Floods are cut short.")
     http: Any = Attribute("An HTTP client as treq has it: get(url, ...), post(url, ...), request(method, url, ...).")
+    data: dict[str, Any] = Attribute("A dict for the plugin, kept as long as the server runs, also when it reloads.")
 
     def callLater(seconds: float, function: Callable[..., Any], *arguments: Any, **keywords: Any) -> IDelayedCall:
         """Call a function after a time, unless the plugin is stopped before.
@@ -217,6 +245,23 @@ class IServices(Interface):
 
         Returns:
             An `IRoom`, or None if it has no members.
+        """
+
+    def waiting(roomName: str) -> tuple[IPeer, ...]:
+        """Those who wait for a room, because a room policy has answered their join with `Waiting`.
+
+        Args:
+            roomName: The room; it need not be there.
+
+        Returns:
+            A tuple of `IPeer`, in the order in which they came.
+        """
+
+    def dismiss(peer: IPeer) -> None:
+        """Do not remember any more that somebody waits. It is not told. Does nothing if it does not wait.
+
+        Args:
+            peer: An `IPeer`, as `waiting` has it.
         """
 
     def kick(peer: IPeer, reason: str = "kicked") -> None:
@@ -283,11 +328,22 @@ class IRoom(Interface):
 
     name: str = Attribute("Its name.")
     size: int = Attribute("How many members it has.")
+    userCount: int = Attribute("As how many different users they have joined.")
     createdAt: float = Attribute("Seconds since the epoch at which its first member joined.")
     data: dict[str, Any] = Attribute("A dict for plugins, kept as long as the room has members.")
 
     def peers() -> tuple[IPeer, ...]:
         """Its members on this node, as a tuple of `IPeer`, in the order in which they joined."""
+
+    def peersOf(userId: str) -> tuple[IPeer, ...]:
+        """Those of its members who have joined as one user.
+
+        Args:
+            userId: The user.
+
+        Returns:
+            A tuple of `IPeer`, in the order in which they joined; empty if there is none.
+        """
 
     def emit(event: str, *arguments: Any) -> None:
         """Send an event to all members.

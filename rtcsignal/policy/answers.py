@@ -17,6 +17,7 @@ __all__ = [
     "AUTHENTICATE",
     "CHANGE",
     "DROP",
+    "ENTERING",
     "FILTER_MESSAGE",
     "HANDLE_EVENT",
     "JOINED",
@@ -24,6 +25,7 @@ __all__ = [
     "MAY_JOIN",
     "SKIPPED",
     "USED",
+    "WITHDREW",
     "Answers",
     "WrongAnswer",
     "checkRefusal",
@@ -178,5 +180,7 @@ AUTHENTICATE = Answers(
 MAY_JOIN = Answers("mayJoin", frozenset({_NONE}), _nothing)
 FILTER_MESSAGE = Answers("filterMessage", frozenset({Message, _NONE}), _message, _messageVerdict)
 HANDLE_EVENT = Answers("handleEvent", frozenset({dict, _NONE}), _acknowledgement)
+ENTERING = Answers("entering", frozenset({_NONE}), _anything, mayRefuse=False)
+WITHDREW = Answers("withdrew", frozenset({_NONE}), _anything, mayRefuse=False)
 JOINED = Answers("joined", frozenset({_NONE}), _anything, mayRefuse=False)
 LEFT = Answers("left", frozenset({_NONE}), _anything, mayRefuse=False)

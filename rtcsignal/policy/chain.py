@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from rtcsignal.errors import Refused
 from rtcsignal.interfaces import (
     IAuthenticator,
+    IDoorObserver,
     IEventHandler,
     IMessageFilter,
     IRoomObserver,
@@ -18,12 +19,14 @@ from rtcsignal.interfaces import (
 )
 from rtcsignal.policy.answers import (
     AUTHENTICATE,
+    ENTERING,
     FILTER_MESSAGE,
     HANDLE_EVENT,
     JOINED,
     LEFT,
     MAY_JOIN,
     SKIPPED,
+    WITHDREW,
     Answers,
 )
 from rtcsignal.policy.gate import Gate
@@ -65,6 +68,8 @@ class Chain:
         self._authenticators = _gates(links, IAuthenticator, "authenticate", AUTHENTICATE)
         self._policies = _gates(links, IRoomPolicy, "mayJoin", MAY_JOIN)
         self._filters = _gates(links, IMessageFilter, "filterMessage", FILTER_MESSAGE)
+        self._entering = _gates(links, IDoorObserver, "entering", ENTERING, enforced=False)
+        self._withdrew = _gates(links, IDoorObserver, "withdrew", WITHDREW, enforced=False)
         self._joined = _gates(links, IRoomObserver, "joined", JOINED, enforced=False)
         self._left = _gates(links, IRoomObserver, "left", LEFT, enforced=False)
         self._handlers = _handlers(links)
@@ -160,6 +165,16 @@ class Chain:
         if gate is None:
             raise Refused("unavailable", "The plugin for this is not used any more.")
         return gate.ask(None, peer, room, event, body)  # type: ignore[no-any-return]
+
+    def entering(self, peer: Any, room: Any) -> None:
+        """Tell the observers."""
+        for gate in self._entering:
+            gate.ask(None, peer, room)
+
+    def withdrew(self, peer: Any, room: Any, reason: str) -> None:
+        """Tell the observers."""
+        for gate in self._withdrew:
+            gate.ask(None, peer, room, reason)
 
     def joined(self, peer: Any, room: Any) -> None:
         """Tell the observers."""

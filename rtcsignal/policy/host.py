@@ -47,6 +47,7 @@ class PluginHost:
         self._rooms = rooms
         self._reactor = reactor
         self._counters: dict[str, Counters] = {}
+        self._data: dict[str, dict[str, Any]] = {}
         self._makeHttp = makeHttp
         self._running = self._prepare(plugins)
         self._retiring: set[RunningPlugins] = set()
@@ -118,7 +119,7 @@ class PluginHost:
         return True
 
     def _prepare(self, plugins: PluginSet) -> RunningPlugins:
-        return RunningPlugins(plugins, self._rooms, self._reactor, self._counters, self._makeHttp)
+        return RunningPlugins(plugins, self._rooms, self._reactor, self._counters, self._makeHttp, self._data)
 
     def _isRunning(self) -> bool:
         return self._state is _State.RUNNING

@@ -33,6 +33,7 @@ _TITLES = {
     "IRoomPolicy": "room policies",
     "IMessageFilter": "message filters",
     "IRoomObserver": "observers",
+    "IDoorObserver": "observers of doors",
     "IEventHandler": "event handlers",
 }
 
@@ -56,6 +57,7 @@ class RunningPlugins:
         reactor: The time and the network.
         counters: Where to count, by plugin; those missing are made.
         makeHttp: Makes the HTTP client of a plugin.
+        data: What plugins keep from one load to the next, by plugin; those missing are made.
 
     Attributes:
         chain: Asks the plugins.
@@ -70,11 +72,13 @@ class RunningPlugins:
         reactor: Any,
         counters: dict[str, Counters],
         makeHttp: Callable[[Any], Any],
+        data: dict[str, dict[str, Any]],
     ) -> None:
         self._plugins = plugins
         self._rooms = rooms
         self._reactor = reactor
         self._makeHttp = makeHttp
+        self._data = data
         self._deadlines = Deadlines(reactor)
         self._links: list[Link] = []
         for entry in plugins.entries:
@@ -160,7 +164,9 @@ class RunningPlugins:
         Returns:
             What went wrong.
         """
-        name, services = link.guard.name, Services(link.guard, self._rooms, self._reactor, self._makeHttp)
+        name = link.guard.name
+        data = self._data.setdefault(name, {})
+        services = Services(link.guard, self._rooms, self._reactor, self._makeHttp, data)
         try:
             await self._ended(getattr(link.plugin, "start", None), START_SECONDS, services)
         except _TooLong:

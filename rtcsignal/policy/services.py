@@ -16,6 +16,7 @@ from rtcsignal.policy.guard import Guard
 from rtcsignal.policy.http import HttpClient
 from rtcsignal.policy.logs import PluginLogger
 from rtcsignal.signaling.gates import Gates
+from rtcsignal.signaling.waiting import WaitingList
 
 __all__ = ["Rooms", "Services"]
 
@@ -38,6 +39,10 @@ class Rooms(Protocol):
     def rooms(self) -> Mapping[str, _Viewed]:
         """The rooms that have members, by name; the `view` of each is an `IRoom`."""
 
+    @property
+    def waiting(self) -> WaitingList:
+        """Who waits for which room."""
+
     def kick(self, peer: Any, reason: str) -> None:
         """End a membership, given as the `IPeer` that is its view. Does nothing if it has ended."""
 
@@ -51,9 +56,18 @@ class Services:
         rooms: The rooms.
         reactor: The time, and for the HTTP client the network.
         makeHttp: Makes the HTTP client of the reactor.
+        data: What the plugin keeps from one load to the next.
     """
 
-    def __init__(self, guard: Guard, rooms: Rooms, reactor: Any, makeHttp: Callable[[Any], Any] = HttpClient) -> None:
+    def __init__(
+        self,
+        guard: Guard,
+        rooms: Rooms,
+        reactor: Any,
+        makeHttp: Callable[[Any], Any] = HttpClient,
+        data: dict[str, Any] | None = None,
+    ) -> None:
+        self.data: dict[str, Any] = {} if data is None else data
         self.clock: IReactorTime = reactor
         self.log: Logger = PluginLogger(guard.name, reactor.seconds)
         self._guard = guard
@@ -92,6 +106,12 @@ class Services:
     def room(self, name: str) -> IRoom | None:
         room = self._rooms.rooms.get(name)
         return room.view if room is not None else None
+
+    def waiting(self, roomName: str) -> tuple[IPeer, ...]:
+        return self._rooms.waiting.views(roomName)
+
+    def dismiss(self, peer: IPeer) -> None:
+        self._rooms.waiting.dismiss(peer)
 
     def kick(self, peer: IPeer, reason: str = "kicked") -> None:
         self._rooms.kick(peer, reason)

@@ -16,6 +16,7 @@ from zope.interface.verify import verifyObject
 from rtcsignal.interfaces import (
     IAuthenticator,
     IConfigurable,
+    IDoorObserver,
     IEventHandler,
     ILifecycle,
     IMessageFilter,
@@ -31,6 +32,7 @@ INTERFACES: tuple[Any, ...] = (
     IRoomPolicy,
     IMessageFilter,
     IRoomObserver,
+    IDoorObserver,
     IEventHandler,
 )
 """An object that provides one of these is a plugin."""

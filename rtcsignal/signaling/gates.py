@@ -45,6 +45,12 @@ class Gates(Protocol):
     ) -> Mapping[str, Any] | Deferred[Mapping[str, Any] | None] | None:
         """Take one of `events` from a member; what is returned goes into the acknowledgement."""
 
+    def entering(self, peer: Any, room: Any) -> None:
+        """Tell the observers that this `IPeer` is about to join."""
+
+    def withdrew(self, peer: Any, room: Any, reason: str) -> None:
+        """Tell the observers that this `IPeer` does not wait any more."""
+
     def joined(self, peer: Any, room: Any) -> None:
         """Tell the observers."""
 
@@ -70,6 +76,12 @@ class OpenGates:
 
     def handleEvent(self, peer: Any, room: Any, event: str, body: Mapping[str, Any]) -> None:
         return None
+
+    def entering(self, peer: Any, room: Any) -> None:
+        pass
+
+    def withdrew(self, peer: Any, room: Any, reason: str) -> None:
+        pass
 
     def joined(self, peer: Any, room: Any) -> None:
         pass

@@ -14,8 +14,9 @@ from typing import Any, TypeAlias
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
-from rtcsignal.errors import Refused
+from rtcsignal.errors import Refused, Waiting
 from rtcsignal.lograte import LogRation
 from rtcsignal.logtext import safe
 from rtcsignal.signaling.admission import Admissions
@@ -29,10 +30,11 @@ from rtcsignal.signaling.events import (
 )
 from rtcsignal.signaling.expiry import Expiries
 from rtcsignal.signaling.gates import Gates
+from rtcsignal.signaling.messages import messageOf, plain, relay
 from rtcsignal.signaling.participant import Participant
 from rtcsignal.signaling.room import Room, Seat
 from rtcsignal.signaling.views import PeerView, seatOf
-from rtcsignal.socketio import jsontext
+from rtcsignal.signaling.waiting import WaitingList
 from rtcsignal.socketio.fanout import OutgoingEvent, deliver
 from rtcsignal.socketio.peer import Event, Peer
 from rtcsignal.values import Message
@@ -73,6 +75,7 @@ class Hub:
 
     Attributes:
         rooms: Those that have members, by name. Not to be changed from outside.
+        waiting: Who waits for which room; changed by the hub alone, but that plugins may dismiss.
         gates: May be replaced at any time; requests under way keep what they began with.
         ration: How much of all this may go to the log.
         expiries: When the participants have to go.
@@ -83,6 +86,7 @@ class Hub:
         self.gates = gates
         self.clock = clock
         self.rooms: dict[str, Room] = {}
+        self.waiting = WaitingList()
         self.ration = LogRation(clock.seconds)
         self.expiries = Expiries(clock)
         self._admissions = Admissions()
@@ -108,7 +112,7 @@ class Hub:
             welcome(seat)
             return None
         most = self.options.roomsPerPeer
-        if most and len(participant.seats) >= most:
+        if most and len({*participant.seats, *self.waiting.namesOf(participant)} - {request.roomName}) >= most:
             raise Refused("too-many-rooms", f"No more than {most} rooms at once.")
         if not self.gates.judgesJoins:
             self._enter(self._seatFor(participant, request), welcome)
@@ -131,10 +135,13 @@ class Hub:
         """
         seat = participant.seats.get(request.roomName)
         if seat is None:
+            seat = self.waiting.seatsOf(participant).get(request.roomName)
+        if seat is None:
             raise Refused("not-in-room", "You are not in this room.")
         self._checkUser(seat, request.userId)
         farewell()
         self._end(seat, "left")
+        self._withdraw(participant, request.roomName, "left")
 
     def gone(self, participant: Participant, reason: str) -> None:
         """A participant's connection is over: end all its memberships.
@@ -144,6 +151,8 @@ class Hub:
             reason: What the rooms are told.
         """
         seats = list(participant.seats.values())
+        for name in tuple(self.waiting.namesOf(participant)):
+            self._withdraw(participant, name, reason)
         for seat in seats:
             self._vacate(seat)
         for seat in seats:
@@ -180,7 +189,7 @@ class Hub:
         seats = self._speaking(participant, envelope)
         if self.gates.judgesMessages:
             return self._filtered(participant, event, envelope, seats)
-        return self._handOut(participant, seats, envelope.targetUserId, _relay(event))
+        return self._handOut(participant, seats, envelope.targetUserId, relay(event))
 
     def handleEvent(
         self, participant: Participant, event: Event
@@ -226,16 +235,35 @@ class Hub:
         if not participant.peer.connected:
             return None  # it went while others were judged
         seat = self._seatFor(participant, request)
-        verdict = self.gates.mayJoin(seat.view, seat.room.view)
+        try:
+            verdict = self.gates.mayJoin(seat.view, seat.room.view)
+        except Waiting:
+            self.waiting.add(seat)
+            raise
         if verdict is None:
             self._enter(seat, welcome)
             return None
-        return verdict.addCallback(lambda _: self._enter(seat, welcome))
+        return verdict.addCallbacks(lambda _: self._enter(seat, welcome), self._notAdmitted, errbackArgs=(seat,))
+
+    def _notAdmitted(self, failure: Failure, seat: Seat) -> Failure:
+        if failure.check(Waiting):
+            self.waiting.add(seat)
+        return failure
+
+    def _withdraw(self, participant: Participant, roomName: str, reason: str) -> None:
+        """Somebody who waited for a room does not any more."""
+        seat = self.waiting.seatsOf(participant).get(roomName)
+        if seat is not None:
+            self.waiting.remove(participant, roomName)
+            self.gates.withdrew(seat.view, self.rooms.get(roomName, seat.room).view, reason)
 
     def _enter(self, seat: Seat, welcome: Callable[[Seat], None]) -> None:
         participant = seat.participant
+        if participant.peer.connected:
+            self.waiting.remove(participant, seat.room.name)
+            self.gates.entering(seat.view, self.rooms.get(seat.room.name, seat.room).view)
         if not participant.peer.connected:
-            return  # it went, or was put out, while the policies thought
+            return  # it went, or was put out, while the policies thought or because of what the observers did
         room = seat.room = self._openRoom(seat.room)
         room.add(seat)
         participant.seats[room.name] = seat
@@ -324,14 +352,14 @@ class Hub:
         gates = self.gates
         verdicts: list[_Verdict] = []
         for index, seat in enumerate(seats):
-            message = _messageOf(event, envelope, seat)
+            message = messageOf(event, envelope, seat)
             result = gates.filterMessage(seat.view, seat.room.view, message)
             if isinstance(result, Deferred):
-                rest = [(other, _messageOf(event, envelope, other)) for other in seats[index + 1 :]]
+                rest = [(other, messageOf(event, envelope, other)) for other in seats[index + 1 :]]
                 late = self._filteredLate(gates, verdicts, (seat, message), result, rest)
                 return ensureDeferred(late).addCallback(lambda done: self._handOutFiltered(event, done))
             if result is message and len(seats) == 1 and seat.isTaken:
-                return self._handOut(participant, seats, message.targetUserId, _relay(event))
+                return self._handOut(participant, seats, message.targetUserId, relay(event))
             verdicts.append((seat, message, result))
         return self._handOutFiltered(event, verdicts)
 
@@ -350,13 +378,13 @@ class Hub:
         return verdicts
 
     def _handOutFiltered(self, event: Event, verdicts: list[_Verdict]) -> int:
-        relayed = _relay(event)
+        relayed = relay(event)
         served: dict[Peer, None] = {}
         for seat, before, after in verdicts:
             if after is None or not seat.isTaken:
                 continue  # dropped; or the sender left, or was put out, while the filters thought
             unchanged = after.body is before.body
-            outgoing = relayed if unchanged else OutgoingEvent.of(BROADCAST, _plain(after.body))
+            outgoing = relayed if unchanged else OutgoingEvent.of(BROADCAST, plain(after.body))
             receivers = [peer for peer in self._receivers(seat, after.targetUserId) if peer not in served]
             served.update(dict.fromkeys(receivers))
             deliver(outgoing, receivers)
@@ -367,27 +395,3 @@ class Hub:
         if target is not None and not self.options.exact:
             return [peer for peer in seat.room.peersOf(target) if peer is not sender]
         return [peer for peer in seat.room.seats if peer is not sender or self.options.echo]
-
-
-def _relay(event: Event) -> OutgoingEvent:
-    """The event as it goes to the others: the sender's own text, without arguments behind the first."""
-    if len(event.arguments) == 1:
-        return OutgoingEvent(event.text, event.attachments)
-    if event.attachments:
-        return OutgoingEvent.of(BROADCAST, event.arguments[0])
-    return OutgoingEvent(f'["{BROADCAST}",{jsontext.rawItems(event.text)[1]}]')
-
-
-def _messageOf(event: Event, envelope: Envelope, seat: Seat) -> Message:
-    body = event.arguments[0]
-    if isinstance(body, dict):
-        body = MappingProxyType(body)
-    text = event.text
-    size = len(text) if text.isascii() else len(text.encode())
-    if event.attachments:
-        size += sum(map(len, event.attachments))
-    return Message(envelope.kind, seat.userId, envelope.targetUserId, body, size)
-
-
-def _plain(body: Any) -> Any:
-    return dict(body) if isinstance(body, MappingProxyType) else body

@@ -102,6 +102,10 @@ class RoomView:
         return len(self._room.seats)
 
     @property
+    def userCount(self) -> int:
+        return len(self._room.users)
+
+    @property
     def createdAt(self) -> float:
         return self._room.createdAt
 
@@ -111,6 +115,10 @@ class RoomView:
 
     def peers(self) -> tuple[PeerView, ...]:
         return tuple(seat.view for seat in self._room)
+
+    def peersOf(self, userId: str) -> tuple[PeerView, ...]:
+        seats = self._room.seats
+        return tuple(seats[peer].view for peer in self._room.peersOf(userId))
 
     def emit(self, event: str, *arguments: Any) -> None:
         self._room.tell(OutgoingEvent.of(event, *arguments))

@@ -121,6 +121,10 @@ class FakeRoom:
     def size(self) -> int:
         return len(self._peers)
 
+    @property
+    def userCount(self) -> int:
+        return len({peer.userId for peer in self._peers})
+
     def add(self, peer: FakePeer) -> None:
         """Somebody has joined."""
         self._peers.append(peer)
@@ -133,6 +137,9 @@ class FakeRoom:
 
     def peers(self) -> tuple[FakePeer, ...]:
         return tuple(self._peers)
+
+    def peersOf(self, userId: str) -> tuple[FakePeer, ...]:
+        return tuple(peer for peer in self._peers if peer.userId == userId)
 
     def emit(self, event: str, *arguments: Any) -> None:
         encodeData((event, *arguments))
@@ -238,6 +245,7 @@ class FakeServices:
     Attributes:
         clock: A `twisted.internet.task.Clock`: the test turns it with ``advance(seconds)``.
         http: A `FakeHttp`.
+        data: A dict for the plugin.
         kicked: Who was put out of a room: the peer and the reason.
     """
 
@@ -246,7 +254,9 @@ class FakeServices:
         self.clock = Clock()
         self.log = PluginLogger(name, self.clock.seconds)
         self.http = FakeHttp()
+        self.data: dict[str, Any] = {}
         self.kicked: list[tuple[FakePeer, str]] = []
+        self._waiting: list[tuple[str, FakePeer]] = []
         self._rooms = {room.name: room for room in rooms}
         self._calls: list[IDelayedCall] = []
         self._stopped = False
@@ -270,6 +280,16 @@ class FakeServices:
     def room(self, name: str) -> FakeRoom | None:
         room = self._rooms.get(name)
         return room if room is not None and room.size else None
+
+    def wait(self, roomName: str, peer: FakePeer) -> None:
+        """Somebody waits for a room: a policy has answered with `Waiting`."""
+        self._waiting.append((roomName, peer))
+
+    def waiting(self, roomName: str) -> tuple[FakePeer, ...]:
+        return tuple(peer for name, peer in self._waiting if name == roomName)
+
+    def dismiss(self, peer: Any) -> None:
+        self._waiting = [each for each in self._waiting if each[1] is not peer]
 
     def kick(self, peer: Any, reason: str = "kicked") -> None:
         for room in self._rooms.values():

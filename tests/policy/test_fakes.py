@@ -10,7 +10,7 @@ import pytest
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from rtcsignal.api import Handshake, Identity, IMessageFilter, IPeer, IRoom, IRoomPolicy, IServices, Message
+from rtcsignal.api import Handshake, Identity, IMessageFilter, IPeer, IRoom, IRoomPolicy, IServices, Message, Waiting
 from rtcsignal.testing import FakePeer, FakeRoom, FakeServices, InMemoryServer, makeMessage
 
 
@@ -29,6 +29,8 @@ class Spy:
 
     def mayJoin(self, peer: Any, room: Any) -> None:
         self.seen.append((peer, room))
+        if room.name == "cellar":
+            raise Waiting
 
     def filterMessage(self, peer: Any, room: Any, message: Any) -> Any:
         self.seen.append((peer, room, message))
@@ -69,6 +71,7 @@ def real() -> Things:
     bob = server.connect()
     ann.join("kitchen", "ann", password="sesame")
     bob.join("kitchen", "bob")
+    server.connect().join("cellar", "eve")
     room = spy.services.room("kitchen")
     clients = {"ann": ann, "bob": bob}
     for client in clients.values():
@@ -88,6 +91,7 @@ def fake() -> Things:
     bob = FakePeer("bob", joinRequest={"roomName": "kitchen"})
     room = FakeRoom("kitchen", [ann, bob])
     services = FakeServices("spy", [room])
+    services.wait("cellar", FakePeer("eve"))
     peers = {"ann": ann, "bob": bob}
 
     def heard(name: str) -> list[Any]:
@@ -169,6 +173,11 @@ class TestRooms:
         things.room.data["locked"] = True
         assert things.services.room("kitchen").data == {"locked": True}
 
+    def test_know_who_is_one_user(self, things: Things) -> None:
+        assert things.room.userCount == 2
+        assert [peer.sid for peer in things.room.peersOf("bob")] == [things.bob.sid]
+        assert things.room.peersOf("eve") == ()
+
     def test_send_events_to_everybody(self, things: Things) -> None:
         things.room.emit("news", 1)
         assert [things.heard("ann"), things.heard("bob")] == [[("news", 1)], [("news", 1)]]
@@ -199,6 +208,20 @@ class TestServices:
             things.services.kick(peer)
         assert things.services.rooms() == ()
         assert things.services.room("kitchen") is None
+
+    def test_keep_data(self, things: Things) -> None:
+        things.services.data["seen"] = 7
+        assert things.services.data == {"seen": 7}
+
+    def test_know_who_waits(self, things: Things) -> None:
+        (eve,) = things.services.waiting("cellar")
+        assert (eve.userId, things.services.waiting("kitchen")) == ("eve", ())
+        eve.emit("news")
+        things.services.dismiss(things.bob)
+        assert things.services.waiting("cellar") == (eve,)
+        for _ in range(2):
+            things.services.dismiss(eve)
+        assert things.services.waiting("cellar") == ()
 
     def test_call_later(self, things: Things) -> None:
         calls: list[Any] = []

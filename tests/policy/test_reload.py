@@ -344,6 +344,15 @@ class TestReload:
         world.ask()
         assert world.host.counters["a"].calls == 2
 
+    def test_what_a_plugin_keeps_with_the_server_stays(self, diary: list[str]) -> None:
+        first, second, other = (Living(name, diary) for name in ("first", "first", "other"))
+        world = World(first)
+        resultOf(world.host.start())
+        first.services.data["seen"] = 7
+        assert world.reload(second, other)
+        assert second.services.data == {"seen": 7}
+        assert other.services.data == {}
+
     def test_two_at_once_are_done_one_after_the_other(self, diary: list[str]) -> None:
         class Slow(Living):
             def start(self, services: Any) -> Any:

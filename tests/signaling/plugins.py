@@ -25,6 +25,7 @@ class Plugins:
 
     Attributes:
         peers: Who has joined and has not left, as the observer was given them, by user id.
+        onEntering: Called with a peer that is about to join, and with the room; may be set.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Plugins:
         self._filterMessage = filterMessage
         self._handleEvent = handleEvent
         self.events = events
+        self.onEntering: Callable[[IPeer, IRoom], None] | None = None
         self._seen: list[Seen] = []
 
     def authenticate(self, handshake: Handshake) -> Identity | Deferred[Identity]:
@@ -57,6 +59,13 @@ class Plugins:
 
     def handleEvent(self, peer: IPeer, room: IRoom, event: str, body: Mapping[str, Any]) -> Any:
         return None if self._handleEvent is None else self._handleEvent(peer, room, event, body)
+
+    def entering(self, peer: IPeer, room: IRoom) -> None:
+        if self.onEntering is not None:
+            self.onEntering(peer, room)
+
+    def withdrew(self, peer: IPeer, room: IRoom, reason: str) -> None:
+        self._seen.append(("withdrew", peer.userId, room.name, room.size, reason))
 
     def joined(self, peer: IPeer, room: IRoom) -> None:
         self.peers[peer.userId] = peer

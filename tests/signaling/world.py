@@ -114,6 +114,7 @@ class World:
         for session in list(self.registry.sessions.values()):
             session.lost(CloseReason.TRANSPORT_CLOSE)
         assert self.rosters() == {}, "members without a connection"
+        assert len(self.hub.waiting) == 0, "somebody waits without a connection"
         assert len(self.deadlines) == len(self.sockets.deadlines) == 0, "deadlines of nobody"
         assert self.clock.getDelayedCalls() == [], "timers of nobody"
 

@@ -1,0 +1,47 @@
+"""Messages in the forms that they have on their way: the event that came, what filters see, the event that goes out."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Any
+
+from rtcsignal.signaling.events import BROADCAST, Envelope
+from rtcsignal.signaling.room import Seat
+from rtcsignal.socketio import jsontext
+from rtcsignal.socketio.fanout import OutgoingEvent
+from rtcsignal.socketio.peer import Event
+from rtcsignal.values import Message
+
+__all__ = ["messageOf", "plain", "relay"]
+
+
+def relay(event: Event) -> OutgoingEvent:
+    """The event as it goes to the others: the sender's own text, without arguments behind the first."""
+    if len(event.arguments) == 1:
+        return OutgoingEvent(event.text, event.attachments)
+    if event.attachments:
+        return OutgoingEvent.of(BROADCAST, event.arguments[0])
+    return OutgoingEvent(f'["{BROADCAST}",{jsontext.rawItems(event.text)[1]}]')
+
+
+def messageOf(event: Event, envelope: Envelope, seat: Seat) -> Message:
+    """The message as filters see it.
+
+    Args:
+        event: What the sender sent.
+        envelope: What was read of it.
+        seat: From which it is spoken.
+    """
+    body = event.arguments[0]
+    if isinstance(body, dict):
+        body = MappingProxyType(body)
+    text = event.text
+    size = len(text) if text.isascii() else len(text.encode())
+    if event.attachments:
+        size += sum(map(len, event.attachments))
+    return Message(envelope.kind, seat.userId, envelope.targetUserId, body, size)
+
+
+def plain(body: Any) -> Any:
+    """A body that can be sent: what filters get is read-only."""
+    return dict(body) if isinstance(body, MappingProxyType) else body

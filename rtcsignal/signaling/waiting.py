@@ -1,0 +1,65 @@
+"""Who waits: participants whom a room policy has not let in yet. They are no members, and no room exists for them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any
+
+from rtcsignal.signaling.views import PeerView, seatOf
+
+if TYPE_CHECKING:
+    from rtcsignal.signaling.participant import Participant
+    from rtcsignal.signaling.room import Seat
+
+__all__ = ["WaitingList"]
+
+_NONE: Mapping[str, Seat] = {}
+
+
+class WaitingList:
+    """Seats that have been asked for, by room and in the order in which they first were. Empty places cost nothing."""
+
+    def __init__(self) -> None:
+        self._rooms: dict[str, dict[Participant, Seat]] = {}
+        self._participants: dict[Participant, dict[str, Seat]] = {}
+
+    def __len__(self) -> int:
+        return sum(map(len, self._rooms.values()))
+
+    def add(self, seat: Seat) -> None:
+        """Somebody waits, unless it has gone meanwhile. Who does so already keeps the place in the order."""
+        participant, name = seat.participant, seat.room.name
+        if not participant.peer.connected:
+            return
+        self._rooms.setdefault(name, {})[participant] = seat
+        self._participants.setdefault(participant, {})[name] = seat
+
+    def remove(self, participant: Participant, roomName: str) -> None:
+        """Somebody does not wait for a room any more, or never did."""
+        rooms = self._participants.get(participant)
+        if rooms is None or rooms.pop(roomName, None) is None:
+            return
+        if not rooms:
+            del self._participants[participant]
+        seats = self._rooms[roomName]
+        del seats[participant]
+        if not seats:
+            del self._rooms[roomName]
+
+    def dismiss(self, peer: Any) -> None:
+        """As `remove`, given the `IPeer` that is the seat's view. Nothing happens if it has asked again since."""
+        seat = seatOf(peer)
+        if self.seatsOf(seat.participant).get(seat.room.name) is seat:
+            self.remove(seat.participant, seat.room.name)
+
+    def seatsOf(self, participant: Participant) -> Mapping[str, Seat]:
+        """For which rooms a participant waits."""
+        return self._participants.get(participant, _NONE)
+
+    def namesOf(self, participant: Participant) -> Collection[str]:
+        """The names of these rooms."""
+        return self.seatsOf(participant).keys()
+
+    def views(self, roomName: str) -> tuple[PeerView, ...]:
+        """Those who wait for a room, as plugins see them."""
+        return tuple(seat.view for seat in self._rooms.get(roomName, {}).values())
