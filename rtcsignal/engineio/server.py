@@ -76,6 +76,7 @@ class EngineServer:
         connect: Called with each new session; returns what its messages are for. It may send at once.
         admit: Called with each handshake; raises `RequestError` (see `forbidden`) to refuse it.
         makeSid: Makes session ids.
+        stopping: Called once, when the server begins to close.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class EngineServer:
         connect: Callable[[Session], Application],
         admit: Callable[[Request], None] | None = None,
         makeSid: Callable[[], str] = makeSid,
+        stopping: Callable[[], None] | None = None,
     ) -> None:
         self.options = options
         self.deadlines = Deadlines(clock)
@@ -93,6 +95,7 @@ class EngineServer:
         self._connect = connect
         self._admit = admit
         self._makeSid = makeSid
+        self._stopping = stopping
         self._polling: dict[str, PollingTransport] = {}
         self._links: set[WebSocketLink] = set()
         self._closed: Deferred[None] | None = None
@@ -168,6 +171,8 @@ class EngineServer:
         if self._closed is None:
             self._closed = Deferred()
             self._giveUp = self._clock.callLater(seconds, self._abandon)
+            if self._stopping is not None:
+                self._stopping()
             for session in list(self.registry.sessions.values()):
                 session.close(CloseReason.SHUTDOWN)
             self._checkClosed()

@@ -52,6 +52,7 @@ class CloseReason(enum.StrEnum):
 
     TRANSPORT_CLOSE = "transport close"
     TRANSPORT_ERROR = "transport error"
+    GOING_AWAY = "client going away"
     PING_TIMEOUT = "ping timeout"
     PARSE_ERROR = "parse error"
     SLOW_CONSUMER = "slow consumer"

@@ -25,6 +25,7 @@ __all__ = ["Admission", "Receiver", "WebSocketLink", "WebSocketTransport"]
 _OPEN: int = FastLane.STATE_OPEN
 _MOST_FRAGMENTS = 1_000
 _AFTER_HANDSHAKE_SECONDS = 0.01
+_GOING_AWAY = 1001  # what browsers say when a page is closed (RFC 6455 section 7.4.1)
 
 _CLOSE_CODES = {
     CloseReason.SHUTDOWN: 1001,
@@ -331,7 +332,8 @@ class WebSocketTransport:
             self._session.abort(CloseReason.PARSE_ERROR)
 
     def linkLost(self) -> None:
-        self._session.lost(CloseReason.TRANSPORT_CLOSE)
+        left = self._link.remoteCloseCode == _GOING_AWAY
+        self._session.lost(CloseReason.GOING_AWAY if left else CloseReason.TRANSPORT_CLOSE)
 
     def overflowed(self) -> None:
         self._session.close(CloseReason.SLOW_CONSUMER)

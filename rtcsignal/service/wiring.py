@@ -104,7 +104,7 @@ def build(config: Config, reactor: Any) -> Server:
         name: SignalingNamespace(hub) for name in config.signaling.namespaces
     }
     sockets = SocketServer(namespaces, reactor, _socketOptions(config))
-    engine = EngineServer(_engineOptions(config), reactor, sockets.connect)
+    engine = EngineServer(_engineOptions(config), reactor, sockets.connect, stopping=sockets.close)
     root = makeRoot(demo=config.web.demo)
     mount(root, config.socketio.path, EngineResource(engine))
     factory = PortFactory([engine], root, _httpLimits(config), reactor)

@@ -25,6 +25,7 @@ from rtcsignal.signaling.hub import Hub
 from rtcsignal.signaling.participant import Participant
 from rtcsignal.signaling.room import Seat
 from rtcsignal.socketio.peer import Event, Peer
+from rtcsignal.socketio.recovery import NOT_RECOVERED
 from rtcsignal.values import Handshake, Identity
 
 __all__ = ["SignalingNamespace"]
@@ -37,6 +38,7 @@ _REASONS = {
     CloseReason.SHUTDOWN.value: "shutdown",
     CloseReason.SLOW_CONSUMER.value: "slow-consumer",
     CloseReason.FLOOD.value: "flood",
+    NOT_RECOVERED: "timeout",
 }
 
 

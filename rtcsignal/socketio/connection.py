@@ -20,6 +20,7 @@ from rtcsignal.engineio.frames import Message
 from rtcsignal.engineio.session import CloseReason, Session
 from rtcsignal.errors import ConnectRefused, ProtocolError
 from rtcsignal.socketio import jsontext
+from rtcsignal.socketio.fanout import Channel
 from rtcsignal.socketio.packet import (
     ACK,
     CONNECT,
@@ -31,6 +32,7 @@ from rtcsignal.socketio.packet import (
     encode,
 )
 from rtcsignal.socketio.peer import Event, Peer
+from rtcsignal.socketio.recovery import Claim
 from rtcsignal.values import EMPTY, Handshake
 
 if TYPE_CHECKING:
@@ -53,13 +55,24 @@ class Connection:
         session: The session.
     """
 
-    __slots__ = ("_asked", "_bucket", "_deadline", "_decoder", "_peers", "_server", "_session", "_waiting")
+    __slots__ = (
+        "_asked",
+        "_bucket",
+        "_deadline",
+        "_decoder",
+        "_number",
+        "_peers",
+        "_server",
+        "_session",
+        "_waiting",
+    )
 
     def __init__(self, server: SocketServer, session: Session) -> None:
         self._server = server
         self._session = session
         self._decoder = Decoder(server.options.decoder)
         self._bucket = server.newBucket()
+        self._number = server.nextNumber()
         self._peers: dict[str, Peer] = {}
         self._asked: dict[str, Deferred[Any]] = {}
         self._deadline: Deadline | None = None
@@ -101,13 +114,21 @@ class Connection:
         for answer in asked.values():
             _safely(answer.cancel)
         for peer in list(self._peers.values()):
-            _safely(self.left, peer, reason.value)
+            _safely(self._lose, peer, reason)
 
     def left(self, peer: Peer, reason: str) -> None:
         """A peer is not in its namespace any more."""
         if self._peers.pop(peer.namespace, None) is peer:
-            peer.gone()
-            self._server.namespaces[peer.namespace].disconnected(peer, reason)
+            self._server.dismiss(peer, reason)
+
+    def surrender(self, peer: Peer) -> None:
+        """Somebody else keeps a peer from now on."""
+        del self._peers[peer.namespace]
+
+    def _lose(self, peer: Peer, reason: CloseReason) -> None:
+        recovery = self._server.recovery
+        if recovery is None or not recovery.hold(peer, reason):
+            self.left(peer, reason.value)
 
     def _handle(self, packet: Packet) -> None:
         kind = packet.kind
@@ -133,11 +154,14 @@ class Connection:
         if name in self._peers or name in self._asked:
             raise ProtocolError("second CONNECT for a namespace")
         auth: Mapping[str, Any] = packet.data or EMPTY
+        claim: Claim | None = None
         if self._session.revision == 3:
             auth = parseQuery(query)
-        self._connect(name, auth)
+        elif self._server.recovery is not None:
+            claim, auth = self._server.recovery.claimIn(auth)
+        self._connect(name, auth, claim)
 
-    def _connect(self, name: str, auth: Mapping[str, Any]) -> None:
+    def _connect(self, name: str, auth: Mapping[str, Any], claim: Claim | None = None) -> None:
         options = self._server.options
         namespace = self._server.namespaces.get(name)
         if namespace is None:
@@ -157,14 +181,14 @@ class Connection:
             return
         if isinstance(identity, Deferred):
             self._asked[name] = identity
-            identity.addCallbacks(self._judged, self._notJudged, callbackArgs=(name,), errbackArgs=(name,))
+            identity.addCallbacks(self._judged, self._notJudged, callbackArgs=(name, claim), errbackArgs=(name,))
         else:
-            self._accept(name, identity)
+            self._accept(name, identity, claim)
 
-    def _judged(self, identity: Any, name: str) -> None:
+    def _judged(self, identity: Any, name: str, claim: Claim | None) -> None:
         if self._asked.pop(name, None) is not None:
             try:
-                self._accept(name, identity)
+                self._accept(name, identity, claim)
             except Exception as error:
                 self._session.failed(error)
 
@@ -177,20 +201,47 @@ class Connection:
             _log.error("a client could not be judged: {error}", error=repr(failure.value))
             self._refuse(name, _INTERNAL)
 
-    def _accept(self, name: str, identity: Any) -> None:
+    def _accept(self, name: str, identity: Any, claim: Claim | None) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
-        session = self._session
+        if claim is not None and (self._resume(name, identity, claim) or not self._session.isOpen):
+            return  # others have heard of the loss meanwhile, and may have ended this connection
+        peer, answer = self._newPeer(name, identity)
+        self._session.send(Message(encode(CONNECT, name, answer)))
+        self._peers[name] = peer
+        self._server.namespaces[name].connected(peer)
+
+    def _newPeer(self, name: str, identity: Any) -> tuple[Peer, str]:
+        """A peer, and what its client is told of it."""
+        session, recovery = self._session, self._server.recovery
+        channel: Channel = self._server.channelFor(name)
         if session.revision == 3:
             sid = session.sid if name == "/" else f"{name}#{session.sid}"
-            text = ""
-        else:
-            sid = secrets.token_urlsafe(_SID_BYTES)
-            text = f'{{"sid":"{sid}"}}'
-        session.send(Message(encode(CONNECT, name, text)))
-        peer = self._peers[name] = Peer(self, session, name, sid, identity)
-        self._server.namespaces[name].connected(peer)
+            return Peer(self, session, channel, name, sid, identity), ""
+        sid = secrets.token_urlsafe(_SID_BYTES)
+        if recovery is None:
+            return Peer(self, session, channel, name, sid, identity), f'{{"sid":"{sid}"}}'
+        trail = recovery.newTrail(name)
+        peer = Peer(self, session, trail, name, sid, identity)
+        recovery.enrol(peer, trail, self._number)
+        return peer, _recoverable(sid, trail.pid)
+
+    def _resume(self, name: str, identity: Any, claim: Claim) -> bool:
+        """Let a peer in again that was here before, if its client may have it back."""
+        recovery, session = self._server.recovery, self._session
+        found = None if recovery is None else recovery.recover(claim, name, identity, self._number)
+        if found is None:
+            return False
+        peer, missed = found
+        session.send(Message(encode(CONNECT, name, _recoverable(peer.sid, claim.pid))))
+        self._peers[name] = peer
+        peer.attach(self, session)
+        for message in missed:
+            session.send(message)
+        if not session.isOpen:
+            self._lose(peer, CloseReason.TRANSPORT_CLOSE)
+        return True
 
     def _refuse(self, name: str, refusal: ConnectRefused) -> None:
         payload = refusal.legacy
@@ -214,6 +265,10 @@ class Connection:
     def _incomplete(self) -> None:
         self._waiting = None
         self._session.close(CloseReason.PARSE_ERROR)
+
+
+def _recoverable(sid: str, pid: str) -> str:
+    return f'{{"sid":"{sid}","pid":"{pid}"}}'
 
 
 def _safely(step: Callable[..., Any], *arguments: Any) -> None:

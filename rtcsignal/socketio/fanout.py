@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rtcsignal.engineio.frames import Message
 from rtcsignal.socketio.packet import EVENT, encode, encodeData
-from rtcsignal.socketio.peer import Peer
 
-__all__ = ["OutgoingEvent", "deliver"]
+if TYPE_CHECKING:
+    from rtcsignal.socketio.peer import Peer
+    from rtcsignal.socketio.trail import Stamp
+
+__all__ = ["Channel", "OutgoingEvent", "PlainChannel", "deliver"]
 
 
 class OutgoingEvent:
@@ -18,13 +21,17 @@ class OutgoingEvent:
     Args:
         text: The array of name and arguments as JSON text, strict and with placeholders for `attachments`.
         attachments: Its binary parts.
+
+    Attributes:
+        stamp: What it was last numbered with, if any of its receivers can recover; see `trail`.
     """
 
-    __slots__ = ("_attachments", "_messages", "_text")
+    __slots__ = ("_messages", "attachments", "stamp", "text")
 
     def __init__(self, text: str, attachments: tuple[bytes, ...] = ()) -> None:
-        self._text = text
-        self._attachments = attachments
+        self.text = text
+        self.attachments = attachments
+        self.stamp: Stamp | None = None
         self._messages: dict[str, Message] = {}
 
     @classmethod
@@ -40,9 +47,32 @@ class OutgoingEvent:
         """The message that carries it to peers of a namespace. The same for all of them, in both protocols."""
         message = self._messages.get(namespace)
         if message is None:
-            text = encode(EVENT, namespace, self._text, attachments=len(self._attachments))
-            message = self._messages[namespace] = Message(text, self._attachments)
+            text = encode(EVENT, namespace, self.text, attachments=len(self.attachments))
+            message = self._messages[namespace] = Message(text, self.attachments)
         return message
+
+
+class Channel(Protocol):
+    """How events reach a peer; ordinary peers of a namespace share one."""
+
+    def messageOf(self, event: OutgoingEvent) -> Message:
+        """The message that carries an event, which is about to be sent."""
+
+
+class PlainChannel:
+    """Events go out as they are, and are forgotten.
+
+    Args:
+        namespace: The namespace of its peers.
+    """
+
+    __slots__ = ("_namespace",)
+
+    def __init__(self, namespace: str) -> None:
+        self._namespace = namespace
+
+    def messageOf(self, event: OutgoingEvent) -> Message:
+        return event.messageFor(self._namespace)
 
 
 def deliver(event: OutgoingEvent, peers: Iterable[Peer]) -> int:
@@ -51,11 +81,11 @@ def deliver(event: OutgoingEvent, peers: Iterable[Peer]) -> int:
     Returns:
         To how many.
     """
-    count, namespace, message = 0, "", None
+    count, channel, message = 0, None, None
     for peer in peers:
-        if message is None or peer.namespace != namespace:
-            namespace = peer.namespace
-            message = event.messageFor(namespace)
+        if message is None or peer.channel is not channel:
+            channel = peer.channel
+            message = channel.messageOf(event)
         peer.session.send(message)
         count += 1
     return count

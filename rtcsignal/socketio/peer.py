@@ -5,18 +5,16 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from twisted.internet.defer import Deferred
 
 from rtcsignal.engineio.frames import Message
 from rtcsignal.engineio.session import CloseReason, Session
+from rtcsignal.socketio.fanout import Channel, OutgoingEvent
 from rtcsignal.socketio.packet import ACK, DISCONNECT, EVENT, encode, encodeData
 
-if TYPE_CHECKING:
-    from rtcsignal.socketio.connection import Connection
-
-__all__ = ["Event", "Gone", "Peer"]
+__all__ = ["Event", "Gone", "Keeper", "Peer"]
 
 
 _PUBLIC_ID_BYTES = 15
@@ -44,36 +42,54 @@ class Event(NamedTuple):
     attachments: tuple[bytes, ...]
 
 
+class Keeper(Protocol):
+    """Who keeps a peer: the connection that its client is on, or who waits for one."""
+
+    def left(self, peer: Peer, reason: str) -> None:
+        """The peer is not in its namespace any more."""
+
+    def surrender(self, peer: Peer) -> None:
+        """Somebody else keeps the peer from now on."""
+
+
 class Peer:
     """One client in one namespace.
 
     Attributes:
         sid: Its id, unique in the namespace, as its client knows it.
         namespace: The namespace's name.
-        session: The Engine.IO session that carries it.
+        session: The Engine.IO session that carries it; while it is away the last one, which is closed.
+        channel: How events reach it.
         identity: What the namespace's `connecting` found out about it.
         application: For the namespace's own use.
+        away: Its connection was lost and may be recovered: events are kept for it, as far as there is room.
     """
 
     __slots__ = (
         "__weakref__",
         "_acks",
-        "_connection",
+        "_keeper",
         "_nextAck",
         "application",
+        "away",
+        "channel",
         "identity",
         "namespace",
         "session",
         "sid",
     )
 
-    def __init__(self, connection: Connection, session: Session, namespace: str, sid: str, identity: Any) -> None:
+    def __init__(
+        self, keeper: Keeper, session: Session, channel: Channel, namespace: str, sid: str, identity: Any
+    ) -> None:
         self.session = session
+        self.channel = channel
         self.namespace = namespace
         self.sid = sid
         self.identity = identity
         self.application: Any = None
-        self._connection: Connection | None = connection
+        self.away = False
+        self._keeper: Keeper | None = keeper
         self._acks: dict[str, Deferred[list[Any]]] | None = None
         self._nextAck = 0
 
@@ -85,8 +101,8 @@ class Peer:
 
     @property
     def connected(self) -> bool:
-        """It is still there."""
-        return self._connection is not None
+        """It is in its namespace: it has not left, though its client may be away."""
+        return self._keeper is not None
 
     def emit(self, name: str, *arguments: Any) -> None:
         """Send an event. Dropped if the peer has gone.
@@ -94,16 +110,17 @@ class Peer:
         Raises:
             TypeError: An argument is of a type that cannot be sent.
         """
-        self._send(EVENT, (name, *arguments))
+        if self._keeper is not None:
+            self.session.send(self.channel.messageOf(OutgoingEvent.of(name, *arguments)))
 
     def request(self, name: str, *arguments: Any) -> Deferred[list[Any]]:
         """Send an event that asks for an acknowledgement.
 
         Returns:
-            Its arguments; fails with `Gone` if the peer leaves before.
+            Its arguments; fails with `Gone` if the peer leaves before, or its connection is lost.
         """
         answer: Deferred[list[Any]] = Deferred()
-        if not self.connected:
+        if self._keeper is None or self.away:
             answer.errback(Gone())
             return answer
         ackId = str(self._nextAck)
@@ -130,11 +147,11 @@ class Peer:
         Args:
             close: End the whole connection, with its other namespaces.
         """
-        connection = self._connection
-        if connection is None:
+        keeper = self._keeper
+        if keeper is None:
             return
         self.session.send(Message(encode(DISCONNECT, self.namespace)))
-        connection.left(self, "server namespace disconnect")
+        keeper.left(self, "server namespace disconnect")
         if close:
             self.session.close(CloseReason.FORCED)
 
@@ -144,15 +161,33 @@ class Peer:
         if answer is not None:
             answer.callback(arguments)
 
+    def detach(self, keeper: Keeper) -> None:
+        """Its connection is lost; somebody waits for its client."""
+        previous, self._keeper = self._keeper, keeper
+        if previous is not None:
+            previous.surrender(self)
+        self.away = True
+        self._giveUpAcks()
+
+    def attach(self, keeper: Keeper, session: Session) -> None:
+        """Its client is back on another connection."""
+        self._keeper = keeper
+        self.session = session
+        self.away = False
+
     def gone(self) -> None:
         """It is not there any more."""
-        self._connection = None
+        self._keeper = None
+        self.away = False
+        self._giveUpAcks()
+
+    def _giveUpAcks(self) -> None:
         acks, self._acks = self._acks, None
         for answer in (acks or {}).values():
             answer.errback(Gone())
 
     def _send(self, kind: str, arguments: Sequence[Any], ackId: str | None = None) -> None:
-        if self._connection is not None:
+        if self._keeper is not None:
             text, attachments = encodeData(arguments)
             self.session.send(
                 Message(encode(kind, self.namespace, text, ackId, len(attachments)), attachments)

@@ -37,7 +37,8 @@ def portFor(
     Returns:
         The factory; ``factory.engines[engine.path].close()`` ends all its sessions in order.
     """
-    server = EngineServer(engine, clock, SocketServer(namespaces, clock, sockets).connect)
+    application = SocketServer(namespaces, clock, sockets)
+    server = EngineServer(engine, clock, application.connect, stopping=application.close)
     root = Resource() if root is None else root
     mount(root, engine.path, EngineResource(server))
     return PortFactory([server], root, http, clock)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 
 from twisted.internet.interfaces import IReactorTime
@@ -10,8 +11,11 @@ from rtcsignal.engineio.deadlines import Deadlines
 from rtcsignal.engineio.session import Session
 from rtcsignal.socketio.bucket import TokenBucket
 from rtcsignal.socketio.connection import Connection
+from rtcsignal.socketio.fanout import PlainChannel
 from rtcsignal.socketio.namespace import Namespace
 from rtcsignal.socketio.packet import DecoderLimits
+from rtcsignal.socketio.peer import Peer
+from rtcsignal.socketio.recovery import Recovery, RecoveryOptions
 
 __all__ = ["SocketOptions", "SocketServer"]
 
@@ -28,6 +32,7 @@ class SocketOptions:
         eventsBurst: Text packets that it may send at once. Beyond, it is not read for a while; one that owes more
             than this number is closed.
         decoder: What one packet may cost.
+        recovery: Whether, and how far, clients can recover lost connections.
     """
 
     connectTimeout: float = 15.0
@@ -36,6 +41,7 @@ class SocketOptions:
     eventsPerSecond: float = 100.0
     eventsBurst: float = 500.0
     decoder: DecoderLimits = field(default_factory=DecoderLimits)
+    recovery: RecoveryOptions = field(default_factory=RecoveryOptions)
 
     @property
     def mostWait(self) -> float:
@@ -50,6 +56,9 @@ class SocketServer:
         namespaces: By name, beginning with a slash; names not in it are refused.
         clock: The time.
         options: Settings and limits.
+
+    Attributes:
+        recovery: The peers that can be recovered; None if none can.
     """
 
     def __init__(
@@ -62,6 +71,12 @@ class SocketServer:
         self.options = options
         self.deadlines = Deadlines(clock)
         self.clock = clock
+        self.recovery: Recovery | None = None
+        if options.recovery.window:
+            windows = self.deadlines.after(options.recovery.window)
+            self.recovery = Recovery(options.recovery, windows, self.dismiss)
+        self._channels: dict[str, PlainChannel] = {}
+        self._numbers = itertools.count(1)
 
     def connect(self, session: Session) -> Connection:
         """Let a new session in."""
@@ -76,3 +91,26 @@ class SocketServer:
         if not options.eventsPerSecond:
             return None
         return TokenBucket(options.eventsPerSecond, options.eventsBurst, self.clock.seconds())
+
+    def nextNumber(self) -> int:
+        """The number of a new connection, in the order in which they are opened."""
+        return next(self._numbers)
+
+    def channelFor(self, namespace: str) -> PlainChannel:
+        """How events reach the peers of a namespace that cannot be recovered."""
+        channel = self._channels.get(namespace)
+        if channel is None:
+            channel = self._channels[namespace] = PlainChannel(namespace)
+        return channel
+
+    def dismiss(self, peer: Peer, reason: str) -> None:
+        """A peer is not in its namespace any more."""
+        if self.recovery is not None:
+            self.recovery.forget(peer)
+        peer.gone()
+        self.namespaces[peer.namespace].disconnected(peer, reason)
+
+    def close(self) -> None:
+        """The server stops: peers whose clients are away are gone, and no further ones are kept."""
+        if self.recovery is not None:
+            self.recovery.close()

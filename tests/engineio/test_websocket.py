@@ -286,12 +286,18 @@ class TestClosing:
             connected.append(socket.connected)
         assert connected == [True, False]
 
-    def test_aClientsCloseFrameIsAnsweredAndEndsTheSession(self, socket: Socket) -> None:
+    @pytest.mark.parametrize(
+        ("code", "reason"), [(1000, CloseReason.TRANSPORT_CLOSE), (1001, CloseReason.GOING_AWAY)]
+    )
+    def test_aClientsCloseFrameIsAnsweredAndEndsTheSession(
+        self, socket: Socket, code: int, reason: CloseReason
+    ) -> None:
+        """Browsers say 1001 when a page is closed: it does not come back."""
         application = socket.application
-        socket.sendFrame(CLOSE, b"\x03\xe9bye")
-        assert [each.code for each in socket.frames()] == [1001]
+        socket.sendFrame(CLOSE, code.to_bytes(2, "big") + b"bye")
+        assert [each.code for each in socket.frames()] == [code]
         assert not socket.connected
-        assert application.closed == [CloseReason.TRANSPORT_CLOSE]
+        assert application.closed == [reason]
 
     def test_whatComesBehindAClientsCloseFrameIsIgnored(self, socket: Socket) -> None:
         application = socket.application

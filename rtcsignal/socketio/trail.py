@@ -1,0 +1,154 @@
+"""Trails: what a peer was sent last, numbered, so that it can be sent again to a client that comes back.
+
+The number is the last argument of every event, as text (``"<epoch>.<number>"``, an *offset*): clients keep the last one
+that they saw and name it when they return. All receivers of one fan-out share a number, and so the encoded message.
+Source: Socket.IO, connection state recovery.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections import deque
+from typing import Any
+
+from rtcsignal.engineio.frames import Message
+from rtcsignal.socketio.fanout import OutgoingEvent
+from rtcsignal.socketio.packet import EVENT, encode
+
+__all__ = ["Numbers", "Stamp", "Trail"]
+
+_EPOCH_BYTES = 4
+_OFFSET = re.compile(r"(?P<epoch>[0-9a-f]{8})\.(?P<number>[0-9]{1,18})", re.ASCII)
+
+
+class Numbers:
+    """The numbers of a server's events, rising, and not to be mixed up with those of another server or another life.
+
+    Attributes:
+        last: The last one given.
+    """
+
+    def __init__(self) -> None:
+        self.last = 0
+        self._epoch = secrets.token_hex(_EPOCH_BYTES)
+
+    def next(self) -> int:
+        """A number that was not given yet."""
+        self.last += 1
+        return self.last
+
+    def write(self, number: int) -> str:
+        """The offset of a number."""
+        return f"{self._epoch}.{number}"
+
+    def read(self, offset: Any) -> int | None:
+        """The number of an offset, 0 for one of another epoch; None for what is no offset, or was never given."""
+        match = _OFFSET.fullmatch(offset) if isinstance(offset, str) else None
+        if match is None:
+            return None
+        if match["epoch"] != self._epoch:
+            return 0
+        number = int(match["number"])
+        return number if number <= self.last else None
+
+
+class Stamp:
+    """An event with a number: its messages, encoded once for each namespace.
+
+    Args:
+        numbers: Where the number is from.
+    """
+
+    __slots__ = ("_messages", "number", "numbers")
+
+    def __init__(self, numbers: Numbers) -> None:
+        self.numbers = numbers
+        self.number = numbers.next()
+        self._messages: dict[str, Message] = {}
+
+    def messageFor(self, event: OutgoingEvent, namespace: str) -> Message:
+        """The message that carries the event with its offset."""
+        message = self._messages.get(namespace)
+        if message is None:
+            # The text is an array, perhaps with the white space behind it that its sender put there.
+            text = f'{event.text.rstrip()[:-1]},"{self.numbers.write(self.number)}"]'
+            attachments = event.attachments
+            text = encode(EVENT, namespace, text, attachments=len(attachments))
+            message = self._messages[namespace] = Message(text, attachments)
+        return message
+
+
+class Trail:
+    """The channel of a peer that may come back: keeps the last events that it was sent.
+
+    Args:
+        pid: The key with which the peer is recovered; a secret of its client.
+        namespace: The peer's namespace.
+        numbers: The server's.
+        packets: Most events kept; at least 1.
+        size: Most bytes of them together; 0 for no limit.
+    """
+
+    __slots__ = (
+        "_first",
+        "_forgotten",
+        "_kept",
+        "_last",
+        "_most",
+        "_mostSize",
+        "_namespace",
+        "_numbers",
+        "_size",
+        "pid",
+    )
+
+    def __init__(self, pid: str, namespace: str, numbers: Numbers, packets: int, size: int) -> None:
+        self.pid = pid
+        self._namespace = namespace
+        self._numbers = numbers
+        self._most = packets
+        self._mostSize = size
+        self._first = self._last = self._forgotten = numbers.last
+        self._kept: deque[tuple[int, int, Message]] = deque()
+        self._size = 0
+
+    def messageOf(self, event: OutgoingEvent) -> Message:
+        """The numbered message of an event, kept from now on."""
+        stamp = event.stamp
+        if stamp is None or stamp.number <= self._last or stamp.numbers is not self._numbers:
+            # The first receiver of this fan-out: an event object may have been sent before.
+            stamp = event.stamp = Stamp(self._numbers)
+        self._last = stamp.number
+        message = stamp.messageFor(event, self._namespace)
+        size = _sizeOf(message)
+        self._kept.append((stamp.number, size, message))
+        self._size += size
+        while len(self._kept) > self._most or (self._mostSize and self._size > self._mostSize):
+            self._forgotten, size, _ = self._kept.popleft()
+            self._size -= size
+        return message
+
+    def missed(self, offset: Any) -> list[Message] | None:
+        """What a client has not seen yet.
+
+        Args:
+            offset: The last one that it saw, None if it saw none. One from before this trail began counts as none:
+                clients keep theirs when they begin anew.
+
+        Returns:
+            The messages, in order; None if some of them are not kept any more, or the offset is none of ours.
+        """
+        number = 0 if offset is None else self._numbers.read(offset)
+        if number is None:
+            return None
+        seen = max(number, self._first)
+        if seen < self._forgotten:
+            return None
+        return [message for number, _, message in self._kept if number > seen]
+
+
+def _sizeOf(message: Message) -> int:
+    if message.frame is not None:
+        return len(message.frame)
+    return len((message.text or "").encode()) + sum(map(len, message.attachments))
