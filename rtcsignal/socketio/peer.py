@@ -162,10 +162,11 @@ class Peer:
             answer.callback(arguments)
 
     def detach(self, keeper: Keeper) -> None:
-        """Its connection is lost; somebody waits for its client."""
-        previous, self._keeper = self._keeper, keeper
-        if previous is not None:
-            previous.surrender(self)
+        """Its connection is lost, and somebody waits for its client. Does nothing if it has gone."""
+        if self._keeper is None:
+            return
+        self._keeper.surrender(self)
+        self._keeper = keeper
         self.away = True
         self._giveUpAcks()
 

@@ -106,11 +106,13 @@ class World:
     def shutDown(self) -> None:
         """What the service does when the process is told to stop."""
         self.hub.close()
+        self.sockets.close()
         for session in list(self.registry.sessions.values()):
             session.close(CloseReason.SHUTDOWN)
 
     def finish(self) -> None:
         """Everybody goes: nothing may be left of anybody."""
+        self.sockets.close()
         for session in list(self.registry.sessions.values()):
             session.lost(CloseReason.TRANSPORT_CLOSE)
         assert self.rosters() == {}, "members without a connection"

@@ -126,8 +126,11 @@ class World:
 
     def finish(self) -> None:
         """Everybody goes: nothing may be left of anybody."""
+        self.sockets.close()
         self.engine.finish()
         assert len(self.sockets.deadlines) == 0, "deadlines of nobody"
+        recovery = self.sockets.recovery
+        assert recovery is None or (recovery.live, recovery.away) == (0, 0), "peers of nobody"
         for lobby in self.lobbies.values():
             gone = [peer for peer, _ in lobby.gone]
             assert sorted(map(id, gone)) == sorted(map(id, lobby.peers)), "everybody who came goes, once"
