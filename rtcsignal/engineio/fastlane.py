@@ -2,9 +2,9 @@
 
 Replaces Autobahn's frame parser (an object for each frame and about ten hooks, some twenty times the cost) for what
 nearly all traffic consists of: complete, masked, unfragmented text frames of less than 64 KiB without reserved bits.
-At the first thing that is anything else (a control frame, a fragment, a binary frame, bad UTF-8, a length that is not
-minimal or above the limit) the rest of the stream, that frame included, is Autobahn's, which treats it in its own
-way; when it has nothing pending any more, the next read begins here again.
+At the first thing that is anything else (a control frame, a fragment, a binary frame, bad UTF-8, even in a frame that
+is not whole yet, a length that is not minimal or above the limit) the rest of the stream, that frame included, is
+Autobahn's, which treats it in its own way; when it has nothing pending any more, the next read begins here again.
 
 It knows these names of Autobahn's protocol: ``state``, ``data``, ``current_frame``, ``inside_message`` and
 ``_dataReceived``. A contract test fails when they change, and a differential test compares both ways.
@@ -13,6 +13,7 @@ Source: RFC 6455 section 5.2.
 
 from __future__ import annotations
 
+from codecs import utf_8_decode
 from collections.abc import Callable
 from typing import Protocol
 
@@ -81,6 +82,17 @@ def unmask(data: bytes, key: bytes) -> bytes:
     return _unmaskSmall(data, key) if len(data) < _LARGE_FROM else _unmaskLarge(data, key)
 
 
+def _mayBecomeText(data: bytes, key: bytes) -> bool:
+    """Whether the beginning of a payload can be that of UTF-8: who sends anything else must not wait for the end."""
+    payload = unmask(data, key)
+    try:
+        _, whole = utf_8_decode(payload, "strict", False)
+    except UnicodeDecodeError:
+        return False
+    # Of a surrogate Python sees only the third byte that it is one.
+    return not b"\xed\xa0" <= payload[whole:] <= b"\xed\xbf"
+
+
 class FastLane(SlimProtocol):
     """A WebSocket protocol that takes whole text frames off the stream itself.
 
@@ -96,11 +108,11 @@ class FastLane(SlimProtocol):
     _rest = b""
 
     def dataReceived(self, data: bytes) -> None:
+        if self._rest:
+            data, self._rest = self._rest + data, b""
         if not self.fast or self.state != _OPEN or self.data or self.current_frame or self.inside_message:
             self._dataReceived(data)
             return
-        if self._rest:
-            data, self._rest = self._rest + data, b""
         rest, isOurs = self._takeTextFrames(data)
         if not rest:
             return
@@ -134,6 +146,8 @@ class FastLane(SlimProtocol):
                 return data[at:], False
             stop = start + 4 + length
             if stop > end:
+                if not _mayBecomeText(data[start + 4 : end], data[start : start + 4]):
+                    return data[at:], False
                 break
             try:
                 text = unmask(data[start + 4 : stop], data[start : start + 4]).decode()

@@ -230,6 +230,16 @@ class WebSocketLink(FastLane):
                 self.transport.unregisterProducer()
                 halfClose()
 
+    def _protocol_violation(self, reason: str) -> bool:
+        # Autobahn would go on, take a close frame that breaks the rules for the answer to its own as well, and cut
+        # the connection before that has left.
+        super()._protocol_violation(reason)
+        return True
+
+    def _invalid_payload(self, reason: str) -> bool:
+        super()._invalid_payload(reason)
+        return True
+
     def _letGo(self) -> None:
         """Nobody is interested in this connection any more."""
         receiver, self.receiver = self.receiver, None

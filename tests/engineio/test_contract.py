@@ -104,6 +104,29 @@ class TestAutobahn:
         protocol.dataReceived(end)
         assert protocol.called.count("sendCloseFrame") == 1
 
+    @pytest.mark.parametrize(
+        ("broken", "method"),
+        [
+            (frame(5), "_protocol_violation"),
+            (frame(CLOSE, b"\x03\xed"), "_protocol_violation"),
+            (frame(TEXT, b"\xff"), "_invalid_payload"),
+            (frame(CLOSE, b"\x03\xe8\xff"), "_invalid_payload"),
+        ],
+    )
+    def test_everyBreachGoesThroughOneOfTwoMethods(self, link: SocketLink, broken: bytes, method: str) -> None:
+        """Which say that nothing of the stream is read any more."""
+        protocol = link.transport.protocol
+        told: list[str] = []
+
+        def breach(reason: str) -> bool:
+            told.append(reason)
+            return True
+
+        setattr(protocol, method, breach)
+        protocol.dataReceived(broken)
+        assert len(told) == 1
+        assert protocol.state == WebSocketServerProtocol.STATE_OPEN
+
     def test_everyEndByTheServerGoesThroughOneMethod(self, link: SocketLink, clock: SelectingClock) -> None:
         """It is extended to unregister the producer, for which the transport would wait."""
         protocol = link.transport.protocol

@@ -87,6 +87,19 @@ def test_wholeTextsAreTakenAndNothingIsLeft(contents: list[str], key: bytes) -> 
     assert leftBy(lane(stream)) == (contents, b"", b"")
 
 
+@given(st.lists(texts, min_size=1, max_size=3), st.data())
+def test_theBeginningOfATextIsNeverTakenForAnythingElse(contents: list[str], data: st.DataObject) -> None:
+    payload = "".join(contents).encode()
+    cut = data.draw(st.integers(0, len(payload)))
+    assert fastlane._mayBecomeText(payload[:cut], bytes(4))
+
+
+@pytest.mark.parametrize("bad", [b"\xff", b"a\x80", b"\xc3(", b"\xe0\x80", b"\xed\xa0", b"\xed\xbf\xbf", b"\xf4\x90"])
+def test_whatIsNoTextDoesNotWaitForItsEnd(bad: bytes) -> None:
+    stream = frame(TEXT, bad + b"a" * 50)[: 6 + len(bad)]
+    assert leftBy(lane(stream)) == ([], b"", stream)
+
+
 @given(st.lists(texts, max_size=4), st.lists(st.integers(0, 200), max_size=5))
 def test_theBeginningOfAFrameWaitsForItsEnd(contents: list[str], cuts: list[int]) -> None:
     stream = b"".join(map(textFrame, contents))

@@ -190,12 +190,16 @@ class TestBreaches:
         assert application.received == []
         assert application.closed == [CloseReason.TRANSPORT_CLOSE]
 
-    @pytest.mark.parametrize("payload", [b"\x03", b"\x03\xed", b"\x03\xe8\xff"], ids=["half", "reserved", "bad UTF-8"])
-    def test_aBrokenCloseFrameEndsTheConnection(self, socket: Socket, payload: bytes) -> None:
+    @pytest.mark.parametrize(
+        ("payload", "code"),
+        [(b"\x03", 1002), (b"\x03\xed", 1002), (b"\x03\xe8\xff", 1007)],
+        ids=["half", "reserved", "bad UTF-8"],
+    )
+    def test_aBrokenCloseFrameIsAnsweredAsSuch(self, socket: Socket, payload: bytes, code: int) -> None:
         application = socket.application
         socket.visitor.send(frame(CLOSE, payload) + textFrame("4behind"))
         assert socket.take() == []
-        assert not socket.connected
+        assert socket.code == code
         assert application.received == []
         assert application.closed == [CloseReason.TRANSPORT_CLOSE]
 
