@@ -1,15 +1,22 @@
-"""``python -m rtcsignal``: what authors of plugins need besides the server, which ``twistd rtcsignal`` runs."""
+"""``python -m rtcsignal``: what people need besides the server, which ``twistd rtcsignal`` runs."""
 
 from __future__ import annotations
 
 import argparse
+import math
+import os
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from rtcsignal.policy.builtin.shared_secret import SECRET_CHARACTERS, makeTicket
 from rtcsignal.policy.scaffold import newPlugin
 
 __all__ = ["main"]
+
+_SECRET = "RTCSIGNAL_SECRET"
+_SECONDS = 3600.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.add_argument("name", metavar="NAME", help="words in lower case, joined by hyphens: quiet-hours")
     command.add_argument("--folder", type=Path, help="where to; by default plugins/ if there is one, else here")
     command.set_defaults(run=_newPlugin)
+    _addTicket(commands)
     parsed = parser.parse_args(arguments)
     return int(parsed.run(parsed))
 
@@ -38,6 +46,47 @@ def _newPlugin(parsed: argparse.Namespace) -> int:
     print(f"{plugin}: the plugin. The configuration uses it with plugins.folders and plugins.use: [{parsed.name}]")
     print(f"{test}: its test. Run it with: python -m pytest {test}")
     return 0
+
+
+def _addTicket(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser("ticket", help="make a ticket for the plugin shared-secret")
+    where = f"a file that holds the secret; by default it is taken from the environment, {_SECRET}"
+    command.add_argument("--secret-file", metavar="FILE", type=Path, help=where)
+    command.add_argument("--user", metavar="ID", help="the only user id that its holder may use; by default any")
+    roles = "a role that its holder has; may be given several times"
+    command.add_argument("--role", metavar="ROLE", action="append", default=[], help=roles)
+    rooms = "a room that its holder may enter, or a pattern; may be given several times; by default all rooms"
+    command.add_argument("--room", metavar="ROOM", action="append", help=rooms)
+    seconds = f"for how long it is good; by default {_SECONDS:g}"
+    command.add_argument("--seconds", metavar="N", type=float, default=_SECONDS, help=seconds)
+    command.set_defaults(run=_ticket)
+
+
+def _ticket(parsed: argparse.Namespace) -> int:
+    try:
+        secret, seconds = _secretFrom(parsed.secret_file), parsed.seconds
+        if not 0 < seconds < math.inf:
+            raise ValueError("--seconds must be more than 0")
+        print(makeTicket(secret, math.ceil(time.time() + seconds), parsed.user, parsed.role, parsed.room))
+    except (ValueError, OSError) as error:
+        print(f"python -m rtcsignal ticket: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _secretFrom(path: Path | None) -> str:
+    """The secret, from a file or from the environment.
+
+    Raises:
+        ValueError: There is none, or it is too short.
+        OSError: The file cannot be read.
+    """
+    secret = os.environ.get(_SECRET, "") if path is None else path.read_text("utf-8").strip()
+    if path is None and not secret:
+        raise ValueError(f"the secret is needed: --secret-file, or {_SECRET} in the environment")
+    if len(secret) < SECRET_CHARACTERS:
+        raise ValueError(f"the secret must have at least {SECRET_CHARACTERS} characters")
+    return secret
 
 
 if __name__ == "__main__":
