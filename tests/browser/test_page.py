@@ -119,6 +119,16 @@ def test_a_phone_shows_everything_without_scrolling_sideways(person: PersonFacto
     _expectTiled(alice.page)
 
 
+@pytest.mark.parametrize(("width", "selector"), [(1280, ".controls span"), (390, ".controls span"), (320, ".brand")])
+def test_labels_stay_on_one_line(person: PersonFactory, room: str, width: int, selector: str) -> None:
+    """Also the longest label, which is that of somebody without a microphone."""
+    alice = person("Alice B", devices=width == 390, viewport={"width": width, "height": 700}).enter(room)
+    lines = "(all) => all.map((element) => { const range = document.createRange(); range.selectNode(element.lastChild);"
+    lines += " return new Set([...range.getClientRects()].map((box) => Math.round(box.top))).size; })"
+    assert max(alice.page.locator(f"{selector}:visible").evaluate_all(lines)) == 1
+    assert alice.overflow() == 0
+
+
 @pytest.mark.parametrize(
     ("size", "people", "share"),
     [
