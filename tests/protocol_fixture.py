@@ -1,12 +1,12 @@
 """Serves what the protocol test suites expect, with the engineio and socketio layers alone: no signalling, no config.
 
-    python tests/protocol_fixture.py --port 3000
+    python tests/protocol_fixture.py --port 3000 [--recovery]
 
 - ``/engine.io/``: every message is sent back, binary as binary.
 - ``/socket.io/``: on connection to ``/`` and ``/custom`` the event ``auth`` with the auth object; ``message`` is
   answered by ``message-back``; ``message-with-ack`` is acknowledged with its arguments; ``server-ack`` asks for an
   acknowledgement of ``question`` and tells it in ``answer``; ``kick`` disconnects; ``burst`` emits ``b`` n times.
-  ``/denied`` refuses everybody.
+  ``/denied`` refuses everybody. With ``--recovery`` clients that can do it recover lost connections.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from rtcsignal.engineio.session import CloseReason, Session
 from rtcsignal.errors import ConnectRefused
 from rtcsignal.socketio.namespace import EventNamespace, Namespace
 from rtcsignal.socketio.peer import Peer
+from rtcsignal.socketio.recovery import RecoveryOptions
 from rtcsignal.socketio.server import SocketOptions, SocketServer
 from rtcsignal.values import Handshake
 
@@ -98,7 +99,7 @@ def denied() -> EventNamespace:
     return namespace
 
 
-def build(clock: Any) -> PortFactory:
+def build(clock: Any, recovery: RecoveryOptions) -> PortFactory:
     """The port with both servers."""
 
     def options(path: str) -> EngineOptions:
@@ -112,10 +113,12 @@ def build(clock: Any) -> PortFactory:
         )
 
     namespaces: dict[str, Namespace] = {"/": application(), "/custom": application(), "/denied": denied()}
-    sockets = SocketServer(namespaces, clock, SocketOptions(connectTimeout=1, eventsPerSecond=0))
+    sockets = SocketServer(
+        namespaces, clock, SocketOptions(connectTimeout=1, eventsPerSecond=0, recovery=recovery)
+    )
     engines = [
         EngineServer(options("/engine.io/"), clock, Echo),
-        EngineServer(options("/socket.io/"), clock, sockets.connect),
+        EngineServer(options("/socket.io/"), clock, sockets.connect, stopping=sockets.close),
     ]
     root = Resource()
     for engine in engines:
@@ -128,14 +131,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Fixture for the Engine.IO and Socket.IO protocol suites")
     parser.add_argument("--port", type=int, default=3000)
     parser.add_argument("--interface", default="127.0.0.1")
+    parser.add_argument("--recovery", action="store_true", help="switch connection state recovery on")
     options = parser.parse_args()
     log.startLogging(sys.stderr, setStdout=False)
-    react(serve, [options.port, options.interface])
+    react(serve, [options.port, options.interface, RecoveryOptions(window=120 if options.recovery else 0)])
 
 
-async def serve(clock: Any, port: int, interface: str) -> None:
+async def serve(clock: Any, port: int, interface: str, recovery: RecoveryOptions) -> None:
     """Listen, say where, and stay."""
-    listening = await TCP4ServerEndpoint(clock, port, interface=interface).listen(build(clock))
+    listening = await TCP4ServerEndpoint(clock, port, interface=interface).listen(build(clock, recovery))
     print(f"listening on {interface}:{listening.getHost().port}", flush=True)
     await Deferred()
 

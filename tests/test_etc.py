@@ -7,7 +7,9 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -26,30 +28,33 @@ KEYS = {doc.path: doc for doc in keyDocs()}
 def comments() -> dict[str, str]:
     """The comment before each key of the file, on one line, by the path of the key."""
     found: dict[str, str] = {}
-    section, lines = "", [""]
+    path: list[str] = []
+    lines = [""]
     for line in CONF.read_text(encoding="utf-8").splitlines():
         key = re.match(r"( *)([a-z_]+):(.*)", line)
         if line.strip().startswith("#"):
             lines.append(line.strip().removeprefix("#").strip())
         elif key is None:
             lines = []
-        elif key[1]:
-            found[f"{section}.{key[2]}"] = " ".join(lines)
         else:
-            section = key[2]
-            found[key[2]] = " ".join(lines)
+            path = [*path[: len(key[1]) // 2], key[2]]
+            found[".".join(path)] = " ".join(lines)
     return found
+
+
+def pathsIn(tree: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    """The path of each key in a mapping of mappings."""
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            yield from pathsIn(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name
 
 
 class TestServerConf:
     def test_hasEveryKeyInItsPlaceAndNoOther(self) -> None:
         tree = yaml.safe_load(CONF.read_text(encoding="utf-8"))
-        paths = [
-            f"{name}.{inner}" if isinstance(value, dict) else name
-            for name, value in tree.items()
-            for inner in (value if isinstance(value, dict) else [""])
-        ]
-        assert paths == list(KEYS)
+        assert list(pathsIn(tree)) == list(KEYS)
 
     @pytest.mark.parametrize("doc", KEYS.values(), ids=list(KEYS))
     def test_saysOfEachKeyWhatItIsItsDefaultItsUnitAndTheReason(self, doc: KeyDoc) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import signal
 import sys
 from collections.abc import Iterator
@@ -79,6 +80,26 @@ def test_itHasTheEventsOfTheSuites(wire: Wire) -> None:
 def test_anyOriginMayConnect(wire: Wire) -> None:
     answer = wire.request("GET", f"{ENGINE_PATH}?EIO=4&transport=polling", [("Origin", "https://any.example")])
     assert answer.header("access-control-allow-origin") == "https://any.example"
+
+
+def test_withRecoveryItGivesClientsBackWhatTheyLost() -> None:
+    with startProcess([sys.executable, str(FILE), "--port", "0", "--recovery"], until=READY) as process:
+        wire = Wire(("127.0.0.1", process.port))
+        try:
+            lost = wire.socket(4, path=SOCKETIO_PATH)
+            lost.send("40", event("burst", 3))
+            answer, greeting, *burst = [str(lost.receive()) for _ in range(5)]
+            assert json.loads(answer.removeprefix("40")).keys() == {"sid", "pid"}
+            assert json.loads(greeting.removeprefix("42"))[:2] == ["auth", {}]
+            claim = {"pid": json.loads(answer.removeprefix("40"))["pid"], "offset": json.loads(burst[0][2:])[-1]}
+            wire.closeAll()
+            again = wire.socket(4, path=SOCKETIO_PATH)
+            again.send(f"40{json.dumps(claim)}", event("message", "hello"))
+            assert again.receive() == answer
+            assert [again.receive(), again.receive()] == burst[1:]
+            assert json.loads(str(again.receive()).removeprefix("42"))[:2] == ["message-back", "hello"]
+        finally:
+            wire.closeAll()
 
 
 def test_itListensOnThePortItIsTold(fixture: Process) -> None:

@@ -7,15 +7,17 @@ snake_case, here its attribute is in camelCase.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
 from rtcsignal.service import checks
+from rtcsignal.service.recovery import Recovery
+from rtcsignal.service.sections import Amount as _Amount
+from rtcsignal.service.sections import Key, Section
+from rtcsignal.service.sections import Seconds as _Seconds
 
 __all__ = [
     "Config",
@@ -30,23 +32,6 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class Key:
-    """What is to be known about a key beyond its type.
-
-    Attributes:
-        what: What it sets.
-        why: The reason for the default.
-        unit: Of the number, or of each item; empty when there is none.
-        check: Gives the problem of a text, or of each text of a list; None when it is fine.
-    """
-
-    what: str
-    why: str
-    unit: str = ""
-    check: Callable[[str], str | None] | None = None
-
-
 class PluginUse(msgspec.Struct, frozen=True, kw_only=True):
     """One entry of ``plugins.use``.
 
@@ -59,18 +44,6 @@ class PluginUse(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     options: Mapping[str, Any] | None = None
     where: str = ""
-
-
-def _snakeCase(name: str) -> str:
-    return re.sub(r"[A-Z]", lambda capital: "_" + capital[0].lower(), name)
-
-
-class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename=_snakeCase):
-    """A mapping of the configuration file."""
-
-
-_Seconds = Annotated[float, Meta(gt=0, le=86400)]
-_Amount = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 
 
 class Socketio(Section, frozen=True, kw_only=True):
@@ -132,6 +105,7 @@ class Socketio(Section, frozen=True, kw_only=True):
             check=checks.cookieName,
         ),
     ] = None
+    recovery: Recovery = Recovery()
 
 
 class Signaling(Section, frozen=True, kw_only=True):

@@ -21,6 +21,7 @@ from rtcsignal.signaling.namespace import SignalingNamespace
 from rtcsignal.socketio.namespace import Namespace
 from rtcsignal.socketio.packet import DecoderLimits
 from rtcsignal.socketio.port import mount
+from rtcsignal.socketio.recovery import RecoveryOptions
 from rtcsignal.socketio.server import SocketOptions, SocketServer
 from rtcsignal.web.site import makeRoot
 
@@ -133,6 +134,18 @@ def _socketOptions(config: Config) -> SocketOptions:
             depth=limits.jsonDepth,
             attachmentBytes=limits.messageBytes,
         ),
+        recovery=_recoveryOptions(config),
+    )
+
+
+def _recoveryOptions(config: Config) -> RecoveryOptions:
+    recovery = config.socketio.recovery
+    return RecoveryOptions(
+        window=recovery.window,
+        packets=recovery.packets,
+        size=recovery.bytes,
+        held=recovery.clients,
+        heldPerAddress=config.limits.connectionsPerAddress,
     )
 
 

@@ -1,0 +1,42 @@
+"""What the sections of the configuration are made of: keys, of which everything is known, and their types."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+__all__ = ["Amount", "Key", "Seconds", "Section"]
+
+
+@dataclass(frozen=True)
+class Key:
+    """What is to be known about a key beyond its type.
+
+    Attributes:
+        what: What it sets.
+        why: The reason for the default.
+        unit: Of the number, or of each item; empty when there is none.
+        check: Gives the problem of a text, or of each text of a list; None when it is fine.
+    """
+
+    what: str
+    why: str
+    unit: str = ""
+    check: Callable[[str], str | None] | None = None
+
+
+def _snakeCase(name: str) -> str:
+    return re.sub(r"[A-Z]", lambda capital: "_" + capital[0].lower(), name)
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename=_snakeCase):
+    """A mapping of the configuration file."""
+
+
+Seconds = Annotated[float, Meta(gt=0, le=86400)]
+Amount = Annotated[int, Meta(ge=0, le=2**31 - 1)]
