@@ -1,0 +1,83 @@
+"""Checks the form of messages: offers, answers, candidates and hang-ups, as clients send them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn
+
+from zope.interface import implementer
+
+from rtcsignal.api import Configurable, IMessageFilter, IPeer, IRoom, Message, Option, Refused
+
+_TYPES = {"offer": ("offer",), "answer": ("answer", "pranswer")}
+_WORDS = {str: "a text", int: "a whole number of at least 0"}
+# The place of a candidate, as browsers call it, and beside a text also as older clients do.
+_PLACE = (("sdpMid", str), ("sdpMLineIndex", int), ("usernameFragment", str))
+_INSIDE = (("candidate", str), *_PLACE)
+_BESIDE = (("id", str), ("label", int), *_PLACE)
+
+
+@implementer(IMessageFilter)
+class Schema(Configurable):
+    """Refuses messages that the client of the receiver could not read."""
+
+    name = "schema"
+    others = Option(str, "pass", "Whether messages of no known kind may pass.", choices=("pass", "refuse"))
+
+    def prepare(self) -> None:
+        self._checks: dict[str, Callable[[str, Any], None]] = {
+            "offer": _checkDescription,
+            "answer": _checkDescription,
+            "candidate": _checkCandidate,
+        }
+        if self.others == "refuse":
+            self._checks["other"] = _refuseOther
+
+    def filterMessage(self, peer: IPeer, room: IRoom, message: Message) -> Message:
+        check = self._checks.get(message.kind)
+        if check is not None:
+            check(message.kind, message.body)
+        return message
+
+
+def _checkDescription(kind: str, body: Mapping[str, Any]) -> None:
+    value = body.get("sdp")
+    if value.__class__ is str and value:
+        return
+    if not isinstance(value, dict):
+        _refuse("sdp", "must be a text that is not empty, or an object with type and sdp")
+    if value.get("type", kind) not in _TYPES[kind]:
+        _refuse("sdp.type", f"must be {' or '.join(_TYPES[kind])}")
+    if not (isinstance(value.get("sdp"), str) and value["sdp"]):
+        _refuse("sdp.sdp", "must be a text that is not empty")
+
+
+def _checkCandidate(kind: str, body: Mapping[str, Any]) -> None:
+    """The candidate is a text, with its place beside it, or an object that holds both. Its end is empty or null."""
+    value = body.get("candidate", 0)
+    if isinstance(value, dict):
+        _checkFields(value, _INSIDE, "candidate.")
+    elif value is not None and value.__class__ is not str:
+        _refuse("candidate", "must be a text, an object, or null at the end")
+    _checkFields(body, _BESIDE, "")
+
+
+def _checkFields(fields: Mapping[str, Any], kinds: tuple[tuple[str, Any], ...], path: str) -> None:
+    for key, kind in kinds:
+        value = fields.get(key)
+        # The class itself is looked at: True is a whole number to Python, and none to a browser.
+        if value is not None and (value.__class__ is not kind or (kind is int and value < 0)):
+            _refuse(path + key, f"must be {_WORDS[kind]}, or null")
+
+
+def _refuseOther(kind: str, body: Any) -> NoReturn:
+    if not isinstance(body, Mapping):
+        raise Refused("bad-message", "The message must be an object.", {"field": ""})
+    _refuse("msgType", "must be 1, 2, 3 or 4")
+
+
+def _refuse(field: str, rule: str) -> NoReturn:
+    raise Refused("bad-message", f"{field} {rule}.", {"field": field})
+
+
+schema = Schema()

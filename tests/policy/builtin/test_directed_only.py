@@ -1,0 +1,36 @@
+"""``directed-only``: offers, answers and candidates say for whom they are."""
+
+from __future__ import annotations
+
+import pytest
+
+from rtcsignal.api import ConfigError
+from rtcsignal.policy.builtin.directed_only import directedOnly as plugin
+from rtcsignal.testing import InMemoryServer
+
+KINDS = {1: "offer", 2: "answer", 3: "candidate", 4: "hangup", 5: "other"}
+
+
+@pytest.mark.parametrize("kinds", [["offer", "answer", "candidate"], ["hangup"], ["offer", "other"]], ids=str)
+def test_messages_of_these_kinds_need_a_target(kinds: list[str]) -> None:
+    with InMemoryServer(use=[{"directed-only": {"kinds": kinds}}]) as server:
+        ann, bob = server.connect(), server.connect()
+        ann.join("kitchen", "ann")
+        bob.join("kitchen", "bob")
+        for number, kind in KINDS.items():
+            answer = ann.broadcast({"msgType": number})
+            assert answer.ok is (kind not in kinds)
+            if not answer.ok:
+                text = "Say in targetUserId who this is for."
+                assert answer.value["error"] == {"code": "no-target", "message": text, "kind": kind}
+            assert ann.broadcast({"msgType": number, "targetUserId": "bob"}).value == {"ok": True, "delivered": 1}
+
+
+def test_by_default_hang_ups_may_go_to_everybody() -> None:
+    assert plugin.kinds == ["offer", "answer", "candidate"]
+
+
+@pytest.mark.parametrize("kinds", [[], ["ofer"]], ids=str)
+def test_only_kinds_of_messages_can_be_named(kinds: list[str]) -> None:
+    with pytest.raises(ConfigError, match="kinds: must be a list of offer or answer or candidate or hangup or other"):
+        plugin.configured({"kinds": kinds})
