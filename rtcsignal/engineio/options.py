@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from rtcsignal.bucket import Rate
 from rtcsignal.engineio.origin import OriginRule
 
 __all__ = ["EngineOptions"]
@@ -25,6 +26,11 @@ class EngineOptions:
         maxPayload: Largest message and largest POST body.
         maxPackets: Most packets in one POST body.
         sendQueue: Most bytes that wait for a client that does not read; beyond, it is disconnected.
+        sendPackets: Most packets that wait for a client on polling that does not poll.
+        sendSeconds: How long more than 64 KiB may wait for a client.
+        bytesRate: What a client may send; beyond, it is read more slowly.
+        framesRate: Packets, control frames and fragments that are not messages of the application: how many a
+            client may send. Beyond, it is read more slowly, and disconnected when it sends as many again.
         sessionsPerAddress: Most sessions of one IP address.
         fast: Use the fast path for WebSocket traffic (see `fastlane` and `outbox`).
     """
@@ -40,5 +46,9 @@ class EngineOptions:
     maxPayload: int = 1_000_000
     maxPackets: int = 1_000
     sendQueue: int = 1_048_576
+    sendPackets: int = 1_000
+    sendSeconds: float = 10.0
+    bytesRate: Rate = field(default_factory=lambda: Rate(262_144, 4_194_304))
+    framesRate: Rate = field(default_factory=lambda: Rate(100, 500))
     sessionsPerAddress: int = 200
     fast: bool = True

@@ -3,7 +3,7 @@
 Replaces ``transport.write()`` for each frame, which costs two epoll calls and another turn for each. Frames are
 collected per connection; one timer flushes all connections that have some. `sendNow` then hands the bytes to the
 socket at once, as long as the transport itself has nothing queued; the rest, and every error, is left to the
-transport. It knows three private names of twisted.internet.abstract.FileDescriptor: a contract test fails when they
+transport. It knows private names of twisted.internet.abstract.FileDescriptor: a contract test fails when they
 change, and `canSendNow` lets every other kind of transport (TLS, UNIX sockets, wrappers) take the ordinary way.
 """
 
@@ -14,9 +14,18 @@ from typing import Any, Protocol
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.tcp import Server
 
-__all__ = ["Flusher", "canSendNow", "sendNow"]
+__all__ = ["Flusher", "canSendNow", "sendNow", "waitingIn"]
 
-_NEEDED = ("dataBuffer", "_tempDataBuffer", "_writeDisconnected", "disconnecting", "connected", "socket")
+_NEEDED = (
+    "dataBuffer",
+    "offset",
+    "_tempDataBuffer",
+    "_tempDataLen",
+    "_writeDisconnected",
+    "disconnecting",
+    "connected",
+    "socket",
+)
 
 
 class Flushable(Protocol):
@@ -54,6 +63,15 @@ class Flusher:
 def canSendNow(transport: Any) -> bool:
     """Whether `sendNow` knows this kind of transport."""
     return type(transport) is Server and all(hasattr(transport, name) for name in _NEEDED)
+
+
+def waitingIn(transport: Any) -> int:
+    """How many bytes a transport has for the socket.
+
+    Args:
+        transport: One for which `canSendNow`.
+    """
+    return len(transport.dataBuffer) - int(transport.offset) + int(transport._tempDataLen)
 
 
 def sendNow(transport: Any, data: bytes) -> None:

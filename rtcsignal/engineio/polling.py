@@ -15,12 +15,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import deferLater
 
-from rtcsignal.engineio.deadlines import Deadline, DeadlineQueue
+from rtcsignal.bucket import TokenBucket
+from rtcsignal.engineio.deadlines import Deadline, Deadlines
 from rtcsignal.engineio.exchange import BAD_REQUEST, Request, Response, compressed, parseQuery
 from rtcsignal.engineio.frames import Message
+from rtcsignal.engineio.intake import SLICE, Intake
 from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.packet import CLOSE, NOOP, Packet
 from rtcsignal.engineio.payload import (
@@ -38,6 +40,7 @@ __all__ = ["PollingForm", "PollingTransport", "Probing"]
 _NO_STORE = ("Cache-Control", "no-store")
 _OVERLAP = Response(400, b"", (("Content-Type", "text/html"),))
 _POSTED = Response(200, b"ok", (("Content-Type", "text/html"), _NO_STORE))
+_STALL_FROM = 65_536
 _NOT_DIGITS = re.compile("[^0-9]+")
 _ESCAPED_NEWLINE = re.compile(r"(\\)?\\n")
 
@@ -89,17 +92,21 @@ class PollingTransport:
         session: The session.
         form: How its polls are answered.
         options: Limits.
-        linger: For the deadline of the last poll.
+        deadlines: For its deadlines.
+        intake: Accounts for what is posted.
 
     Attributes:
         probe: The WebSocket that tries to take over, or None.
     """
 
     __slots__ = (
+        "_bytes",
         "_clock",
+        "_credit",
+        "_deadlines",
         "_flushing",
         "_form",
-        "_linger",
+        "_intake",
         "_lingering",
         "_options",
         "_outbox",
@@ -108,6 +115,7 @@ class PollingTransport:
         "_posting",
         "_queued",
         "_session",
+        "_stall",
         "probe",
     )
 
@@ -116,15 +124,18 @@ class PollingTransport:
         session: Session,
         form: PollingForm,
         options: EngineOptions,
-        linger: DeadlineQueue,
-        clock: IReactorTime,
+        deadlines: Deadlines,
+        intake: Intake,
     ) -> None:
         self.probe: Probing | None = None
         self._session = session
         self._form = form
         self._options = options
-        self._linger = linger
-        self._clock = clock
+        self._deadlines = deadlines
+        self._clock = deadlines.clock
+        self._intake = intake
+        self._bytes: TokenBucket | None = None
+        self._credit = SLICE
         self._outbox: list[str | bytes] = []
         self._queued = 0
         self._poll: tuple[Request, Deferred[Response]] | None = None
@@ -132,6 +143,7 @@ class PollingTransport:
         self._pause = 0.0
         self._flushing: IDelayedCall | None = None
         self._lingering: Deadline | None = None
+        self._stall: Deadline | None = None
 
     def send(self, message: Message) -> None:
         for packet in message.packets():
@@ -149,7 +161,8 @@ class PollingTransport:
             self._answer()
             self._finish()
         elif self._session.phase is Phase.CLOSING:
-            self._lingering = self._linger.start(PollingTransport._finish, self)
+            linger = self._deadlines.after(self._options.closeTimeout)
+            self._lingering = linger.start(PollingTransport._finish, self)
         else:
             self._forget()
 
@@ -229,6 +242,7 @@ class PollingTransport:
     def post(self, request: Request) -> Response | Deferred[Response]:
         """The whole of a POST for which `postStarted` was called."""
         session = self._session
+        self._account(len(request.body))
         try:
             for packet in self._packets(request):
                 session.packetReceived(packet)
@@ -258,15 +272,31 @@ class PollingTransport:
         return decodePayload(request.body, revision, contentType == BINARY_TYPE, most)
 
     def _put(self, packet: str | bytes) -> None:
+        options = self._options
         self._outbox.append(packet)
         self._queued += len(packet)
-        limit = self._options.sendQueue
-        if limit and self._queued > limit:
+        if (options.sendQueue and self._queued > options.sendQueue) or (
+            options.sendPackets and len(self._outbox) > options.sendPackets and self._poll is None
+        ):
             # Not now: whoever sends may be in the middle of a room.
             self._clock.callLater(0, self._session.close, CloseReason.SLOW_CONSUMER)
-            self._outbox, self._queued = [], 0
-        elif self._poll is not None and self._flushing is None:
-            self._flushing = self._clock.callLater(0, self._flush)
+            self._take()
+        elif self._poll is not None:
+            if self._flushing is None:
+                self._flushing = self._clock.callLater(0, self._flush)
+        elif self._queued > _STALL_FROM and self._stall is None and options.sendSeconds:
+            self._stall = self._deadlines.after(options.sendSeconds).start(PollingTransport._stalled, self)
+
+    def _stalled(self) -> None:
+        self._stall = None
+        self._session.close(CloseReason.SLOW_CONSUMER)
+
+    def _account(self, count: int) -> None:
+        self._credit -= count
+        if self._credit < 0:
+            self._bytes, self._credit, wait = self._intake.advance(self._bytes, -self._credit)
+            if wait:
+                self.pauseReading(wait)
 
     def _flush(self) -> None:
         self._flushing = None
@@ -284,6 +314,9 @@ class PollingTransport:
 
     def _take(self) -> list[str | bytes]:
         packets, self._outbox, self._queued = self._outbox, [], 0
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
         return packets
 
     def _pollLost(self) -> None:
@@ -295,7 +328,7 @@ class PollingTransport:
         self._session.lost(CloseReason.FORCED)
 
     def _forget(self) -> None:
-        self._outbox, self._queued = [], 0
+        self._take()
         if self._lingering is not None:
             self._lingering.cancel()
             self._lingering = None

@@ -165,6 +165,8 @@ class PortFactory(WebSocketServerFactory):
             fast=engine.options.fast,
             flusher=self._flusher,
             sendQueue=engine.options.sendQueue,
+            stalls=engine.deadlines.after(engine.options.sendSeconds) if engine.options.sendSeconds else None,
+            intake=engine.intake,
         )
 
 

@@ -30,6 +30,7 @@ from rtcsignal.engineio.exchange import (
     withCors,
 )
 from rtcsignal.engineio.heartbeat import ClientHeartbeat, ServerHeartbeat
+from rtcsignal.engineio.intake import Intake
 from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.packet import OPEN, Revision
 from rtcsignal.engineio.polling import PollingForm, PollingTransport
@@ -90,6 +91,7 @@ class EngineServer:
     ) -> None:
         self.options = options
         self.deadlines = Deadlines(clock)
+        self.intake = Intake(clock, options.bytesRate, options.framesRate)
         self.registry = Registry(options.sessionsPerAddress)
         self._clock = clock
         self._connect = connect
@@ -237,15 +239,15 @@ class EngineServer:
         return self._makeSid()
 
     def _newSession(self, sid: str, revision: Revision, request: Request) -> Session:
-        session = Session(sid, revision, request, self._heartbeats[revision], self._gone)
+        heartbeat = self._heartbeats[revision]
+        session = Session(sid, revision, request, heartbeat, self._gone, self.intake.frameReceived)
         self.registry.add(session)
         return session
 
     def _handshake(self, request: Request) -> Response:
         session = self._newSession(self._newSid(), self._revision(request), request)
         form = PollingForm.of(request)
-        linger = self.deadlines.after(self.options.closeTimeout)
-        polling = PollingTransport(session, form, self.options, linger, self._clock)
+        polling = PollingTransport(session, form, self.options, self.deadlines, self.intake)
         self._polling[session.sid] = polling
         session.carriedBy(polling, Phase.POLLING)
         upgrades = ["websocket"] if "websocket" in self.options.transports else []

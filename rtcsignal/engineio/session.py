@@ -21,6 +21,7 @@ from typing import Protocol
 
 from twisted.logger import Logger
 
+from rtcsignal.bucket import TokenBucket
 from rtcsignal.engineio.deadlines import Deadline
 from rtcsignal.engineio.exchange import Request
 from rtcsignal.engineio.frames import Message
@@ -112,6 +113,10 @@ def _drop(message: Message) -> None:
     """Sending after the end: there is nobody left."""
 
 
+def _ignore(session: Session) -> None:
+    """What is not counted."""
+
+
 class Session:
     """One client's session.
 
@@ -121,9 +126,11 @@ class Session:
         request: The handshake.
         heartbeat: How this revision's clients are watched.
         gone: Called with the session when its sid means nothing any more.
+        count: Called with the session for each packet or frame that is not a message; it may close the session.
 
     Attributes:
         send: Sends a `Message` to the client; drops it after the end.
+        bucket: How many more of what is counted it may send; kept by `count`.
         heard: Something has come from the client since the heartbeat last looked.
         deadline: The heartbeat's next deadline.
         application: What its messages are for; set right after construction.
@@ -132,9 +139,11 @@ class Session:
 
     __slots__ = (
         "__weakref__",
+        "_count",
         "_gone",
         "_heartbeat",
         "application",
+        "bucket",
         "deadline",
         "heard",
         "phase",
@@ -155,6 +164,7 @@ class Session:
         request: Request,
         heartbeat: Heartbeat,
         gone: Callable[[Session], None],
+        count: Callable[[Session], None] = _ignore,
     ) -> None:
         self.sid = sid
         self.revision: Revision = revision
@@ -163,8 +173,10 @@ class Session:
         self.deadline: Deadline | None = None
         self.phase = Phase.POLLING
         self.send: Callable[[Message], None] = _drop
+        self.bucket: TokenBucket | None = None
         self._heartbeat = heartbeat
         self._gone = gone
+        self._count = count
 
     @property
     def isOpen(self) -> bool:
@@ -207,7 +219,14 @@ class Session:
             self.transport.clientClosed()
             self.lost(CloseReason.TRANSPORT_CLOSE)
         else:
-            self._heartbeat.received(self, kind, data)
+            self._count(self)
+            if self.phase in _OPEN:
+                self._heartbeat.received(self, kind, data)
+
+    def frameReceived(self) -> None:
+        """Something has come that costs the server time, and is no packet: a control frame, or a fragment."""
+        if self.phase in _OPEN:
+            self._count(self)
 
     def messageReceived(self, data: str | bytes) -> None:
         """Hand a message to the application. If that fails it costs this session and one line in the log."""

@@ -73,6 +73,9 @@ class Upgrade:
     def overflowed(self) -> None:
         self._fail()
 
+    def frameReceived(self) -> None:
+        self._session.frameReceived()
+
     def sessionClosed(self) -> None:
         """The session ended meanwhile."""
         self._deadline.cancel()

@@ -10,20 +10,24 @@ import enum
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
+from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
-from rtcsignal.engineio.fastlane import FastLane, TextReceiver
+from rtcsignal.bucket import TokenBucket
+from rtcsignal.engineio.fastlane import TextReceiver
 from rtcsignal.engineio.frames import Message, binaryFrame, textFrame
-from rtcsignal.engineio.outbox import Flusher, canSendNow, sendNow
+from rtcsignal.engineio.intake import SLICE, Intake
+from rtcsignal.engineio.outbox import Flusher, canSendNow, sendNow, waitingIn
 from rtcsignal.engineio.packet import MESSAGE, decodeBinary, decodeText, encodeBase64, encodeBinary
+from rtcsignal.engineio.pressure import Backpressure
 from rtcsignal.engineio.session import CloseReason, Session
 from rtcsignal.errors import ProtocolError
 
 __all__ = ["Admission", "Receiver", "WebSocketLink", "WebSocketTransport"]
 
-_OPEN: int = FastLane.STATE_OPEN
+_OPEN: int = Backpressure.STATE_OPEN
 _MOST_FRAGMENTS = 1_000
+_MOST_PIECES = 1_000
 _AFTER_HANDSHAKE_SECONDS = 0.01
 _GOING_AWAY = 1001  # what browsers say when a page is closed (RFC 6455 section 7.4.1)
 
@@ -46,7 +50,11 @@ class Receiver(TextReceiver, Protocol):
         """The connection is gone."""
 
     def overflowed(self) -> None:
-        """The client does not read, and more waits for it than may. Never called while something is being sent."""
+        """The client does not read, and more waits for it than may, or for longer. Never called while something is
+        being sent."""
+
+    def frameReceived(self) -> None:
+        """A control frame, or a fragment of a message; never raises."""
 
 
 class Admission(Protocol):
@@ -68,24 +76,24 @@ class _Sending(enum.Enum):
 
 
 @implementer(IPushProducer)
-class WebSocketLink(FastLane):
+class WebSocketLink(Backpressure):
     """One WebSocket connection.
 
     Attributes:
         admission: What it was let in for; set before the connection is made.
         receiver: What it is used for; None if nobody listens.
-        clock: For pauses.
         sendQueue: Most bytes that may wait for the client, beyond what the transport holds anyway; 0 for no limit.
+        intake: Accounts for the bytes that come; None for no limit.
         flusher: Sends at the end of the turn what has come together in `frames`.
         closed: Called with the link when it is gone, if it had been open.
         frames: What is to be sent at the end of this turn. To add to it use `writeFrame`.
     """
 
     admission: Admission
-    clock: IReactorTime
     transport: Any  # TCP, TLS or UNIX: what we need is common to all, but to no interface
     receiver: Receiver | None = None
     sendQueue = 0
+    intake: Intake | None = None
 
     flusher: Flusher
     closed: Callable[[WebSocketLink], None]
@@ -94,9 +102,9 @@ class WebSocketLink(FastLane):
     _phase = _Sending.NOT_OPEN
     _failed = False
     _fragments = 0
-    _congested = False
     _waiting = 0
-    _pause: IDelayedCall | None = None
+    _credit = SLICE
+    _bytes: TokenBucket | None = None
 
     def onConnect(self, request: Any) -> tuple[None, dict[str, str]]:
         return None, self.admission.headers
@@ -111,9 +119,19 @@ class WebSocketLink(FastLane):
         self.admission.opened(self)
 
     def dataReceived(self, data: bytes) -> None:
+        self._credit -= len(data)
+        if self._credit < 0:
+            self._account()
+        self._release()  # who sends has seen the 101
+        super().dataReceived(data)
+
+    def _dataReceived(self, data: bytes) -> None:
         if not self._failed:
-            self._release()  # who sends has seen the 101
-            super().dataReceived(data)
+            super()._dataReceived(data)
+
+    def processData(self) -> bool:
+        # A frame that broke a rule is read to its end, as it may be the client's farewell; what is behind it is not.
+        return not (self._failed and self.current_frame is None) and bool(super().processData())
 
     def onMessageBegin(self, isBinary: bool) -> None:
         self._fragments = 0
@@ -124,7 +142,21 @@ class WebSocketLink(FastLane):
         self._fragments += 1
         if self._fragments > _MOST_FRAGMENTS:
             self._fail_connection(1009, "too many fragments")
+        self._count()
         super().onMessageFrameBegin(length)
+
+    def onMessageFrameData(self, payload: bytes) -> None:
+        super().onMessageFrameData(payload)
+        # A payload that comes byte by byte must not cost an object for each.
+        if self.frame_data and len(self.frame_data) > _MOST_PIECES:
+            self.frame_data[:] = [b"".join(self.frame_data)]
+
+    def onPing(self, payload: bytes) -> None:
+        self._count()
+        super().onPing(payload)
+
+    def onPong(self, payload: bytes) -> None:
+        self._count()
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         receiver = self.receiver
@@ -136,9 +168,7 @@ class WebSocketLink(FastLane):
             receiver.textReceived(payload.decode())
 
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
-        if self._pause is not None:
-            self._pause.cancel()
-            self._pause = None
+        self.pressureEnds()
         self._letGo()
         if self._phase is not _Sending.NOT_OPEN:
             self.closed(self)
@@ -166,8 +196,8 @@ class WebSocketLink(FastLane):
             self.transport.write(data)
         if self._congested:
             self._waiting += len(data)
-            if self.sendQueue and self._waiting > self.sendQueue and self.receiver is not None:
-                self.receiver.overflowed()
+            if self.sendQueue and self._waiting > self.sendQueue:
+                self._weigh()
 
     def closeWith(self, code: int) -> None:
         """Begin the closing handshake; whatever comes is ignored from now on.
@@ -179,6 +209,15 @@ class WebSocketLink(FastLane):
         if self.state == _OPEN:
             self.sendCloseFrame(code=code, isReply=False)
 
+    def fail(self, code: int) -> None:
+        """Close, and listen to nothing any more, not even to the client's farewell.
+
+        Args:
+            code: The close code.
+        """
+        self.receiver = None
+        self._fail_connection(code, "")
+
     def drop(self) -> None:
         """Cut the connection: the client would not read a farewell."""
         self.receiver = None
@@ -189,26 +228,6 @@ class WebSocketLink(FastLane):
         self._release()
         self.flush()
         super().sendCloseFrame(code, reasonUtf8, isReply)
-
-    def pauseReading(self, seconds: float) -> None:
-        """Take nothing from the client for so long from now. What has been read already is still handled."""
-        if self._pause is None:
-            self.transport.pauseProducing()
-            self._pause = self.clock.callLater(seconds, self._endPause)
-        else:
-            self._pause.reset(seconds)
-
-    def pauseProducing(self) -> None:
-        """The transport's buffer is full: count what is added, and take nothing more from who does not read."""
-        if not self._congested:  # transports say it again with every write
-            self._congested = True
-            self._waiting = 0
-            self.transport.pauseProducing()
-
-    def resumeProducing(self) -> None:
-        """The transport's buffer is empty again."""
-        self._congested = False
-        self._resumeReading()
 
     def stopProducing(self) -> None:
         """The transport is closed; `onClose` follows."""
@@ -266,13 +285,30 @@ class WebSocketLink(FastLane):
         if self.fast and self.state == _OPEN:
             self.slimDown()
 
-    def _endPause(self) -> None:
-        self._pause = None
-        self._resumeReading()
+    def _account(self) -> None:
+        """More has come than was accounted for."""
+        if self.intake is not None:
+            self._bytes, self._credit, wait = self.intake.advance(self._bytes, -self._credit)
+            if wait:
+                self.pauseReading(wait)
 
-    def _resumeReading(self) -> None:
-        if not self._congested and self._pause is None:
-            self.transport.resumeProducing()
+    def _count(self) -> None:
+        if self.receiver is not None:
+            self.receiver.frameReceived()
+
+    def stalled(self) -> None:
+        if self.receiver is not None:
+            self.receiver.overflowed()
+        else:
+            self.drop()
+
+    def _weigh(self) -> None:
+        """More was added than may wait: see how much of it really does, as the client may read all the time."""
+        if canSendNow(self.transport):
+            self._waiting = waitingIn(self.transport)
+        if self._waiting > self.sendQueue and self.receiver is not None:
+            self.receiver.overflowed()
+
 
 
 class WebSocketTransport:
@@ -312,6 +348,8 @@ class WebSocketTransport:
     def close(self, reason: CloseReason) -> None:
         if reason in (CloseReason.SLOW_CONSUMER, CloseReason.PING_TIMEOUT):
             self._link.drop()
+        elif reason is CloseReason.FLOOD:
+            self._link.fail(_CLOSE_CODES[reason])
         else:
             self._link.closeWith(_CLOSE_CODES.get(reason, 1000))
 
@@ -347,3 +385,6 @@ class WebSocketTransport:
 
     def overflowed(self) -> None:
         self._session.close(CloseReason.SLOW_CONSUMER)
+
+    def frameReceived(self) -> None:
+        self._session.frameReceived()

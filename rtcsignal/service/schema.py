@@ -204,10 +204,42 @@ class Limits(Section, frozen=True, kw_only=True):
             unit="bytes",
         ),
     ] = 1_048_576
+    sendQueuePackets: Annotated[
+        _Amount,
+        Key(
+            "Most packets that wait for a client on polling that does not poll; beyond, it is disconnected. "
+            "0 = no limit.",
+            "What others say in a room of fifty until the next poll; small packets cost more than their bytes.",
+            unit="packets",
+        ),
+    ] = 1_000
+    sendQueueSeconds: Annotated[
+        float,
+        Meta(ge=0, le=86400),
+        Key(
+            "How long more than 64 KiB may wait for a client before it is disconnected. 0 = no limit.",
+            "A call cannot be set up with somebody who hears everything ten seconds later.",
+            unit="seconds",
+        ),
+    ] = 10
+    bytesPerSecond: Annotated[
+        _Amount,
+        Key(
+            "Most bytes of one client per second, on average; beyond, it is read more slowly. 0 = no limit.",
+            "A hundred times what a call needs, and a small part of what one processor handles.",
+            unit="bytes per second",
+        ),
+    ] = 262_144
+    bytesBurst: Annotated[
+        _Amount,
+        Key("Most bytes of one client at once.", "Four largest messages.", unit="bytes"),
+    ] = 4_194_304
     eventsPerSecond: Annotated[
         _Amount,
         Key(
-            "Most events of one client per second, on average; beyond, it is read more slowly. 0 = no limit.",
+            "Most events of one client per second, on average; beyond, it is read more slowly. Pings, pongs and "
+            "fragments are counted apart, by the same number. 0 = no limit, on bytes_per_second and "
+            "joins_per_second neither.",
             "A call sets up with some dozens of candidates; nobody needs hundreds for long.",
             unit="events per second",
         ),

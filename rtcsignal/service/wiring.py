@@ -6,6 +6,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from rtcsignal.bucket import Rate
 from rtcsignal.engineio.http import EngineResource, HttpLimits
 from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.origin import OriginRule
@@ -162,6 +163,10 @@ def _engineOptions(config: Config) -> EngineOptions:
         maxPayload=limits.messageBytes,
         maxPackets=limits.packetsPerPayload,
         sendQueue=limits.sendQueueBytes,
+        sendPackets=limits.sendQueuePackets,
+        sendSeconds=limits.sendQueueSeconds,
+        bytesRate=Rate(limits.bytesPerSecond if limits.eventsPerSecond else 0, limits.bytesBurst),
+        framesRate=Rate(limits.eventsPerSecond, limits.eventsBurst),
         sessionsPerAddress=limits.connectionsPerAddress,
     )
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from twisted.internet.interfaces import IReactorTime
 
+from rtcsignal.bucket import TokenBucket
 from rtcsignal.engineio.deadlines import Deadlines
 from rtcsignal.engineio.session import Session
-from rtcsignal.socketio.bucket import TokenBucket
 from rtcsignal.socketio.connection import Connection
 from rtcsignal.socketio.fanout import PlainChannel
 from rtcsignal.socketio.namespace import Namespace

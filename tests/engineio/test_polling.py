@@ -239,6 +239,32 @@ class TestSlowConsumers:
         assert poller.application.closed == [CloseReason.SLOW_CONSUMER]
         assert poller.poll().packets == ["1"]
 
+    def test_morePacketsThanTheQueueHoldsEndTheSessionToo(self, makeWorld: WorldFactory, revision: Revision) -> None:
+        poller = makeWorld(sendPackets=10).poller(revision)
+        poller.send(*["a"] * 10)
+        poller.world.turn()
+        assert poller.application.closed == []
+        poller.send("b")
+        poller.world.turn()
+        assert poller.application.closed == [CloseReason.SLOW_CONSUMER]
+
+    def test_aPollThatWaitsTakesAnyNumberOfPackets(self, makeWorld: WorldFactory, revision: Revision) -> None:
+        poller = makeWorld(sendPackets=10).poller(revision)
+        answer = poller.poll()
+        poller.send(*["a"] * 100)
+        poller.world.turn()
+        assert answer.packets == ["4a"] * 100
+
+    def test_moreThan64KibMayWaitTenSeconds(self, makeWorld: WorldFactory, revision: Revision) -> None:
+        poller = makeWorld(pingInterval=100).poller(revision)
+        for _ in range(3):
+            poller.send("a" * 70_000)
+            poller.world.clock.advance(9)
+            assert len(poller.poll().packets) == 1
+        poller.send("a" * 70_000, "b" * 70_000)
+        poller.world.clock.advance(10.5)
+        assert poller.application.closed == [CloseReason.SLOW_CONSUMER]
+
     def test_whoPollsInTimeIsNotSlow(self, makeWorld: WorldFactory, revision: Revision) -> None:
         poller = makeWorld(sendQueue=1_000).poller(revision)
         for _ in range(10):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from rtcsignal.bucket import Rate
 from rtcsignal.engineio.frames import Message
 from rtcsignal.engineio.packet import Revision
 from rtcsignal.engineio.session import CloseReason, Session
@@ -221,7 +222,8 @@ class TestBreaches:
         assert socket.take() == []
         assert socket.code == 1009
 
-    def test_aMessageMayHaveAThousandFragmentsAndNoMore(self, socket: Socket) -> None:
+    def test_aMessageMayHaveAThousandFragmentsAndNoMore(self, makeWorld: WorldFactory, fast: bool) -> None:
+        socket = makeWorld(framesRate=Rate(0, 0), fast=fast).socket(4)
         first, middle, last = frame(TEXT, b"4", fin=False), frame(CONTINUATION, b"a", fin=False), frame(CONTINUATION)
         for _ in range(2):
             socket.visitor.send(first + middle * 998 + last)
@@ -264,7 +266,6 @@ class TestClosing:
             (CloseReason.FORCED, 1000),
             (CloseReason.SHUTDOWN, 1001),
             (CloseReason.PARSE_ERROR, 1002),
-            (CloseReason.FLOOD, 1008),
             (CloseReason.FAILED, 1011),
         ],
     )
@@ -272,6 +273,14 @@ class TestClosing:
         socket.session.close(reason)
         assert socket.take() == []
         assert socket.code == code
+        assert not socket.connected
+
+    def test_whoFloodsIsToldAndNotListenedToAnyMore(self, world: World, socket: Socket) -> None:
+        socket.session.close(CloseReason.FLOOD)
+        socket.visitor.send(textFrame("4more") + frame(PING) * 10)
+        assert [each.code for each in socket.frames()] == [1008]
+        assert socket.application.received == []
+        world.clock.advance(2)
         assert not socket.connected
 
     @pytest.mark.parametrize("reason", [CloseReason.SLOW_CONSUMER, CloseReason.PING_TIMEOUT])

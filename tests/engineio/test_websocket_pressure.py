@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from rtcsignal.bucket import Rate
 from rtcsignal.engineio.frames import Message
+from rtcsignal.engineio.outbox import waitingIn
 from rtcsignal.engineio.packet import Revision
 from rtcsignal.engineio.session import CloseReason
 from tests.engineio.conftest import WorldFactory
@@ -75,7 +77,10 @@ class TestClientsThatDoNotRead:
             world.turn()
         assert socket.application.closed == []
 
-    def test_nothingIsTakenFromWhoDoesNotRead(self, socket: Socket) -> None:
+    def test_nothingIsTakenFromWhoDoesNotRead(
+        self, makeWorld: WorldFactory, revision: Revision, fast: bool
+    ) -> None:
+        socket = makeWorld(framesRate=Rate(0, 0), fast=fast).socket(revision)
         socket.visitor.link.stalled = True
         for _ in range(10):
             socket.visitor.send(frame(PING, bytes(125)) * 100)
@@ -86,6 +91,45 @@ class TestClientsThatDoNotRead:
             pongs += len(frames)
         assert pongs == 1_000
         assert socket.visitor.transport.reading
+
+    def test_whoHasNotReadForTenSecondsIsCutOff(self, world: World, socket: Socket) -> None:
+        application = socket.application
+        socket.visitor.link.stalled = True
+        socket.session.send(Message("a" * (HIGH_WATER + 1)))
+        world.turn()
+        world.clock.advance(9.9)
+        assert application.closed == []
+        world.clock.advance(0.5)
+        assert application.closed == [CloseReason.SLOW_CONSUMER]
+        world.turn()
+        assert not socket.connected
+
+    def test_whoReadsInTimeIsNot(self, world: World, socket: Socket) -> None:
+        for _ in range(3):
+            socket.visitor.link.stalled = True
+            socket.session.send(Message("a" * (HIGH_WATER + 1)))
+            world.turn()
+            world.clock.advance(7)
+            socket.visitor.link.stalled = False
+            assert len(socket.frames()) == 1
+        assert socket.application.closed == []
+
+    def test_aConnectionThatNobodyUsesIsCutOffToo(self, world: World, socket: Socket) -> None:
+        socket.visitor.link.stalled = True
+        socket.session.send(Message("a" * (HIGH_WATER + 1)))
+        world.turn()
+        socket.visitor.transport.protocol.receiver = None
+        world.clock.advance(10.5)
+        assert not socket.connected
+        socket.session.abort(CloseReason.FORCED)
+
+    def test_withoutALimitWhoDoesNotReadMayStay(self, makeWorld: WorldFactory, revision: Revision, fast: bool) -> None:
+        socket = makeWorld(sendSeconds=0, pingInterval=100, fast=fast).socket(revision)
+        socket.visitor.link.stalled = True
+        socket.session.send(Message("a" * (HIGH_WATER + 1)))
+        socket.world.turn()
+        socket.world.clock.advance(60)
+        assert socket.application.closed == []
 
     def test_theFarewellOfAClosingOneDoesNotWaitForIt(self, world: World, socket: Socket) -> None:
         socket.visitor.link.stalled = True
@@ -116,6 +160,14 @@ class TestPauses:
         socket.session.transport.pauseReading(0.5)
         world.clock.advance(0.25)
         socket.session.transport.pauseReading(0.5)
+        world.clock.advance(0.25)
+        assert not socket.visitor.transport.reading
+        world.clock.advance(0.25)
+        assert socket.visitor.transport.reading
+
+    def test_aShorterOneDoesNotEndALongerOne(self, world: World, socket: Socket) -> None:
+        socket.session.transport.pauseReading(0.5)
+        socket.session.transport.pauseReading(0.125)
         world.clock.advance(0.25)
         assert not socket.visitor.transport.reading
         world.clock.advance(0.25)
@@ -187,6 +239,16 @@ class TestOnTwistedsOwnTransport:
         assert application.closed == [CloseReason.SLOW_CONSUMER]
         assert world.sids == []
         assert not socket.connected
+
+    def test_whatHasBeenReadDoesNotCount(self, world: World, socket: Socket) -> None:
+        protocol, transport = socket.visitor.transport.protocol, socket.visitor.transport
+        while waitingIn(transport) < 80 * KIB:
+            socket.session.send(Message("a" * 5 * KIB))
+            world.turn()
+        protocol._waiting = 1_000 * KIB  # so much was added since the buffer was empty, and most of it has been read
+        socket.session.send(Message("b"))
+        world.turn()
+        assert socket.application.closed == []
 
     def test_aBrokenConnectionEndsTheSession(self, socket: Socket) -> None:
         application = socket.application

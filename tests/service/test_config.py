@@ -98,6 +98,10 @@ limits:
   attachments: 15
   attachment_seconds: 16
   json_depth: 0
+  send_queue_packets: 17
+  send_queue_seconds: 18
+  bytes_per_second: 19
+  bytes_burst: 20
 web: {demo: true}
 """
             )
@@ -118,6 +122,8 @@ web: {demo: true}
         assert (limits.headerCount, limits.headerSeconds, limits.bodySeconds) == (10, 11, 12)
         assert (limits.idleSeconds, limits.packetsPerPayload, limits.attachments) == (13, 14, 15)
         assert (limits.attachmentSeconds, limits.jsonDepth) == (16, 0)
+        assert (limits.sendQueuePackets, limits.sendQueueSeconds) == (17, 18)
+        assert (limits.bytesPerSecond, limits.bytesBurst) == (19, 20)
         assert config.web.demo is True
 
     def test_relativeFoldersCountFromTheFile(self, write: Write, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtcsignal.socketio.bucket import TokenBucket
+from rtcsignal.bucket import TokenBucket
 
 
 def test_aBurstIsFree() -> None:

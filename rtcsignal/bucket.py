@@ -1,0 +1,70 @@
+"""Token buckets: how much somebody may do, on average and at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Rate", "TokenBucket"]
+
+
+class TokenBucket:
+    """Holds up to `burst` tokens, to which `rate` come each second. It may be overdrawn.
+
+    Args:
+        rate: Tokens per second; more than 0.
+        burst: Most tokens, and how many there are at first.
+        now: The time in seconds, on a clock that does not go back.
+    """
+
+    __slots__ = ("_at", "_burst", "_rate", "_tokens")
+
+    def __init__(self, rate: float, burst: float, now: float) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._tokens = burst
+        self._at = now
+
+    def take(self, now: float, tokens: float = 1) -> float:
+        """Take tokens, even if there are not so many.
+
+        Returns:
+            Seconds until the debt is paid; 0 if there is none.
+        """
+        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate) - tokens
+        self._at = now
+        return -self._tokens / self._rate if self._tokens < 0 else 0.0
+
+    def tryTake(self, now: float) -> bool:
+        """Take one token if there is one.
+
+        Returns:
+            Whether there was.
+        """
+        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
+        self._at = now
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+
+@dataclass(frozen=True)
+class Rate:
+    """How much somebody may do.
+
+    Attributes:
+        perSecond: On average; 0 for no limit.
+        burst: At once.
+    """
+
+    perSecond: float
+    burst: float
+
+    @property
+    def mostWait(self) -> float:
+        """Seconds after which somebody may go on who has taken twice the burst at once: the most that is waited."""
+        return self.burst / self.perSecond if self.perSecond else 0.0
+
+    def bucket(self, now: float) -> TokenBucket:
+        """A full bucket. Not to be asked for without a limit."""
+        return TokenBucket(self.perSecond, self.burst, now)

@@ -1,0 +1,86 @@
+"""Back-pressure in both directions: a client that sends too fast is not read, one that does not read is not either.
+
+Whoever does not read what it is sent must not make the server write more, with pings for instance: so while a
+transport's buffer is full nothing is read from its client, and after a while the client is given up.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+from rtcsignal.engineio.deadlines import Deadline, DeadlineQueue
+from rtcsignal.engineio.fastlane import FastLane
+
+__all__ = ["Backpressure"]
+
+
+class Backpressure(FastLane):
+    """What a connection does when its transport's buffer is full, or when its client is to be read more slowly.
+
+    It is the producer that the transport pauses.
+
+    Attributes:
+        clock: For pauses.
+        stalls: For the deadline of a client that has stopped reading; None for no limit.
+    """
+
+    clock: IReactorTime
+    transport: Any
+    stalls: DeadlineQueue | None = None
+
+    _congested = False
+    _waiting = 0
+    _stall: Deadline | None = None
+    _pause: IDelayedCall | None = None
+
+    def stalled(self) -> None:
+        """The client has not read for as long as it may."""
+        raise NotImplementedError
+
+    def pressureEnds(self) -> None:
+        """The connection is gone."""
+        if self._pause is not None:
+            self._pause.cancel()
+            self._pause = None
+        self._endStall()
+
+    def pauseReading(self, seconds: float) -> None:
+        """Take nothing from the client for so long from now. What has been read already is still handled."""
+        if self._pause is None:
+            self.transport.pauseProducing()
+            self._pause = self.clock.callLater(seconds, self._endPause)
+        elif self._pause.getTime() < self.clock.seconds() + seconds:
+            self._pause.reset(seconds)
+
+    def pauseProducing(self) -> None:
+        """The transport's buffer is full: count what is added, and take nothing more from who does not read."""
+        if not self._congested:  # transports say it again with every write
+            self._congested = True
+            self._waiting = 0
+            self._stall = self.stalls.start(Backpressure._endPatience, self) if self.stalls is not None else None
+            self.transport.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """The transport's buffer is empty again."""
+        self._congested = False
+        self._endStall()
+        self._resumeReading()
+
+    def _endPatience(self) -> None:
+        self._stall = None
+        self.stalled()
+
+    def _endStall(self) -> None:
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
+
+    def _endPause(self) -> None:
+        self._pause = None
+        self._resumeReading()
+
+    def _resumeReading(self) -> None:
+        if not self._congested and self._pause is None:
+            self.transport.resumeProducing()
