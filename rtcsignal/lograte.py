@@ -16,11 +16,11 @@ class LogRation:
 
     Args:
         seconds: The time, in seconds.
-        rate: Lines of a kind per second, on average.
+        rate: Lines of a kind per second, on average; 0 for no limit.
         burst: Lines of a kind at once.
     """
 
-    def __init__(self, seconds: Callable[[], float], rate: float = 20, burst: float = 200) -> None:
+    def __init__(self, seconds: Callable[[], float], rate: float = 10, burst: float = 100) -> None:
         self._seconds = seconds
         self._rate = rate
         self._burst = burst
@@ -32,6 +32,8 @@ class LogRation:
         Args:
             kind: One of the few words that the caller uses; never anything from outside.
         """
+        if not self._rate:
+            return True
         now = self._seconds()
         state = self._kinds.get(kind)
         if state is None:

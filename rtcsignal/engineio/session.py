@@ -133,6 +133,7 @@ class Session:
         bucket: How many more of what is counted it may send; kept by `count`.
         heard: Something has come from the client since the heartbeat last looked.
         deadline: The heartbeat's next deadline.
+        ration: What the application keeps to limit what the client does, whatever it is in the application.
         application: What its messages are for; set right after construction.
         transport: What carries it; set by `carriedBy`.
     """
@@ -147,6 +148,7 @@ class Session:
         "deadline",
         "heard",
         "phase",
+        "ration",
         "request",
         "revision",
         "send",
@@ -174,6 +176,7 @@ class Session:
         self.phase = Phase.POLLING
         self.send: Callable[[Message], None] = _drop
         self.bucket: TokenBucket | None = None
+        self.ration: TokenBucket | None = None
         self._heartbeat = heartbeat
         self._gone = gone
         self._count = count

@@ -1,7 +1,8 @@
 """Where the log goes, and how much of it.
 
 twistd writes every event of every level. Here the destination is the one that twistd's own options name, and
-events below a level are left out: the lines about every single connection are at level debug.
+events below a level are left out: the lines about every single connection are at level debug. Of the others no kind
+comes more often than so many times a second, whoever writes it and whatever clients do.
 """
 
 from __future__ import annotations
@@ -12,17 +13,23 @@ from collections.abc import Mapping
 from types import FrameType
 from typing import Any, cast
 
-from twisted.internet.interfaces import IReactorFromThreads
+from constantly import NamedConstant
 from twisted.logger import (
     FilteringLogObserver,
+    ILogFilterPredicate,
     ILogObserver,
     LegacyLogObserverWrapper,
+    LogEvent,
     LogLevel,
     LogLevelFilterPredicate,
+    PredicateResult,
     textFileLogObserver,
 )
 from twisted.python.logfile import LogFile
 from twisted.python.syslog import SyslogObserver
+from zope.interface import implementer
+
+from rtcsignal.lograte import LogRation
 
 __all__ = ["LEVELS", "logObserver"]
 
@@ -30,19 +37,49 @@ LEVELS = tuple(level.name for level in LogLevel.iterconstants())
 """The names of the levels, from the chattiest."""
 
 
-def logObserver(options: Mapping[str, Any], level: str, reactor: IReactorFromThreads) -> ILogObserver:
+_BURST_SECONDS = 10
+_MOST_FORMATS = 500
+
+
+@implementer(ILogFilterPredicate)
+class _Ration:
+    """Leaves out events of a kind that come too often. The format tells the kind, as it does not change.
+
+    In a program that makes up its formats there would be ever more of them; what comes when there are many already is
+    of the kind of its namespace.
+    """
+
+    def __init__(self, ration: LogRation) -> None:
+        self._ration = ration
+        self._formats: set[str] = set()
+
+    def __call__(self, event: LogEvent) -> NamedConstant:
+        if event.get("log_level") is LogLevel.debug:
+            return PredicateResult.maybe
+        kind = str(event.get("log_format") or "")
+        if kind not in self._formats:
+            if len(self._formats) < _MOST_FORMATS:
+                self._formats.add(kind)
+            else:
+                kind = str(event.get("log_namespace"))
+        return PredicateResult.maybe if self._ration.allows(kind) else PredicateResult.no
+
+
+def logObserver(options: Mapping[str, Any], level: str, linesPerSecond: float, reactor: Any) -> ILogObserver:
     """The observer for twistd's options ``logfile``, ``syslog``, ``prefix`` and ``nodaemon``.
 
     Args:
         options: The options of twistd itself.
         level: One of `LEVELS`; events below it are left out.
-        reactor: Runs the rotation of a log file, which SIGUSR1 asks for.
+        linesPerSecond: Most lines of a kind; 0 for no limit.
+        reactor: The time; and it runs the rotation of a log file, which SIGUSR1 asks for.
     """
     predicate = LogLevelFilterPredicate(defaultLogLevel=LogLevel.lookupByName(level))
-    return FilteringLogObserver(_destination(options, reactor), [predicate])
+    ration = _Ration(LogRation(reactor.seconds, linesPerSecond, _BURST_SECONDS * linesPerSecond))
+    return FilteringLogObserver(_destination(options, reactor), [predicate, ration])
 
 
-def _destination(options: Mapping[str, Any], reactor: IReactorFromThreads) -> ILogObserver:
+def _destination(options: Mapping[str, Any], reactor: Any) -> ILogObserver:
     if options.get("syslog"):
         return LegacyLogObserverWrapper(cast(Any, SyslogObserver(options["prefix"]).emit))
     name = options.get("logfile")
@@ -55,7 +92,7 @@ def _destination(options: Mapping[str, Any], reactor: IReactorFromThreads) -> IL
     return textFileLogObserver(file)
 
 
-def _rotateOnSignal(file: LogFile, reactor: IReactorFromThreads) -> None:
+def _rotateOnSignal(file: LogFile, reactor: Any) -> None:
     def rotate(number: int, frame: FrameType | None) -> None:
         reactor.callFromThread(file.rotate)
 

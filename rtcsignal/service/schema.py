@@ -14,10 +14,9 @@ import msgspec
 from msgspec import Meta
 
 from rtcsignal.service import checks
+from rtcsignal.service.limits import Limits
 from rtcsignal.service.recovery import Recovery
-from rtcsignal.service.sections import Amount as _Amount
-from rtcsignal.service.sections import Key, Section
-from rtcsignal.service.sections import Seconds as _Seconds
+from rtcsignal.service.sections import Key, Seconds, Section
 
 __all__ = [
     "Config",
@@ -66,7 +65,7 @@ class Socketio(Section, frozen=True, kw_only=True):
         ),
     ] = ("polling", "websocket")
     pingInterval: Annotated[
-        _Seconds,
+        Seconds,
         Key(
             "Time between two heartbeats.",
             "It is below the idle limit of common proxies, 60 s, and what clients know from other servers.",
@@ -74,7 +73,7 @@ class Socketio(Section, frozen=True, kw_only=True):
         ),
     ] = 25
     pingTimeout: Annotated[
-        _Seconds,
+        Seconds,
         Key(
             "How long the answer to a heartbeat may take before the connection counts as lost.",
             "A phone can change its network meanwhile; a silent client is gone after 45 s at most.",
@@ -82,7 +81,7 @@ class Socketio(Section, frozen=True, kw_only=True):
         ),
     ] = 20
     upgradeTimeout: Annotated[
-        _Seconds,
+        Seconds,
         Key(
             "How long an upgrade from polling to WebSocket may take.",
             "It takes two round trips; polling goes on when it fails.",
@@ -90,7 +89,7 @@ class Socketio(Section, frozen=True, kw_only=True):
         ),
     ] = 10
     connectTimeout: Annotated[
-        _Seconds,
+        Seconds,
         Key(
             "How long a connection may stay without joining a namespace.",
             "Clients do it at once; what does not is not a Socket.IO client.",
@@ -155,165 +154,6 @@ class Plugins(Section, frozen=True, kw_only=True):
             "Without plugins everything is allowed.",
         ),
     ] = ()
-
-
-class Limits(Section, frozen=True, kw_only=True):
-    """``limits``: what one client may cost."""
-
-    messageBytes: Annotated[
-        _Amount,
-        Key(
-            "Largest message, and largest body of a POST. 0 = no limit.",
-            "The default of other Socket.IO servers; a large offer takes 10 to 70 KB.",
-            unit="bytes",
-        ),
-    ] = 1_000_000
-    connectionsPerAddress: Annotated[
-        _Amount,
-        Key(
-            "Most connections of one IP address. 0 = no limit, as is needed behind a proxy.",
-            "Enough for an office behind one address, too few to fill the server.",
-            unit="connections",
-        ),
-    ] = 200
-    roomsPerPeer: Annotated[
-        _Amount,
-        Key("Most rooms that one client is in. 0 = no limit.", "Clients are in one or two.", unit="rooms"),
-    ] = 32
-    namespacesPerConnection: Annotated[
-        _Amount,
-        Key(
-            "Most namespaces that one connection uses at a time. 0 = no limit.",
-            "Clients use one or two.",
-            unit="namespaces",
-        ),
-    ] = 5
-    nameCharacters: Annotated[
-        _Amount,
-        Key(
-            "Longest user id and longest name of a room. 0 = no limit.",
-            "Room for identifiers of any scheme; names are kept and sent often.",
-            unit="characters",
-        ),
-    ] = 256
-    sendQueueBytes: Annotated[
-        _Amount,
-        Key(
-            "Most bytes that wait for a client that does not read; beyond, it is disconnected. 0 = no limit.",
-            "One largest message fits, and a thousand such clients fit into a gigabyte.",
-            unit="bytes",
-        ),
-    ] = 1_048_576
-    sendQueuePackets: Annotated[
-        _Amount,
-        Key(
-            "Most packets that wait for a client on polling that does not poll; beyond, it is disconnected. "
-            "0 = no limit.",
-            "What others say in a room of fifty until the next poll; small packets cost more than their bytes.",
-            unit="packets",
-        ),
-    ] = 1_000
-    sendQueueSeconds: Annotated[
-        float,
-        Meta(ge=0, le=86400),
-        Key(
-            "How long more than 64 KiB may wait for a client before it is disconnected. 0 = no limit.",
-            "A call cannot be set up with somebody who hears everything ten seconds later.",
-            unit="seconds",
-        ),
-    ] = 10
-    bytesPerSecond: Annotated[
-        _Amount,
-        Key(
-            "Most bytes of one client per second, on average; beyond, it is read more slowly. 0 = no limit.",
-            "A hundred times what a call needs, and a small part of what one processor handles.",
-            unit="bytes per second",
-        ),
-    ] = 262_144
-    bytesBurst: Annotated[
-        _Amount,
-        Key("Most bytes of one client at once.", "Four largest messages.", unit="bytes"),
-    ] = 4_194_304
-    eventsPerSecond: Annotated[
-        _Amount,
-        Key(
-            "Most events of one client per second, on average; beyond, it is read more slowly. Pings, pongs and "
-            "fragments are counted apart, by the same number. 0 = no limit, on bytes_per_second and "
-            "joins_per_second neither.",
-            "A call sets up with some dozens of candidates; nobody needs hundreds for long.",
-            unit="events per second",
-        ),
-    ] = 100
-    eventsBurst: Annotated[
-        _Amount,
-        Key(
-            "Most events of one client at once; who sends as many again is disconnected. 0 = no limit at all.",
-            "Joining a room of fifty sends an offer and candidates to each.",
-            unit="events",
-        ),
-    ] = 500
-    headerBytes: Annotated[
-        int,
-        Meta(ge=1024, le=2**20),
-        Key("Largest header block of a request.", "Common proxies allow as much.", "bytes"),
-    ] = 16_384
-    headerCount: Annotated[
-        int,
-        Meta(ge=10, le=10_000),
-        Key("Most header lines of a request.", "Browsers and proxies send about 30.", unit="lines"),
-    ] = 100
-    headerSeconds: Annotated[
-        _Seconds,
-        Key(
-            "How long the header block of a request may take, however steadily it comes.",
-            "It fits into one packet; who takes longer holds a connection for nothing.",
-            unit="seconds",
-        ),
-    ] = 10
-    bodySeconds: Annotated[
-        _Seconds,
-        Key(
-            "How long the body of a request may take, however steadily it comes.",
-            "A largest message at 400 kbit/s.",
-            unit="seconds",
-        ),
-    ] = 20
-    idleSeconds: Annotated[
-        _Seconds,
-        Key(
-            "How long a connection may stay open between two requests.",
-            "Longer than common proxies keep theirs, 60 s, so that they never use one that is being closed.",
-            unit="seconds",
-        ),
-    ] = 75
-    packetsPerPayload: Annotated[
-        _Amount,
-        Key(
-            "Most packets in the body of one POST. 0 = no limit.",
-            "Clients collect what they send within one round trip.",
-            unit="packets",
-        ),
-    ] = 1_000
-    attachments: Annotated[
-        _Amount,
-        Key("Most binary attachments of one event. 0 = no limit.", "Signalling needs none.", "attachments"),
-    ] = 10
-    attachmentSeconds: Annotated[
-        _Seconds,
-        Key(
-            "How long the attachments of an event may take to come.",
-            "As long as the body of a request.",
-            unit="seconds",
-        ),
-    ] = 20
-    jsonDepth: Annotated[
-        _Amount,
-        Key(
-            "Deepest nesting of arrays and objects in an event. 0 = no limit but that of the decoder.",
-            "Signalling needs four; programs that walk deep structures fail on deep ones.",
-            unit="levels",
-        ),
-    ] = 64
 
 
 class Web(Section, frozen=True, kw_only=True):

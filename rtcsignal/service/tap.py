@@ -168,7 +168,9 @@ def makeService(options: Options) -> IService:
         _refuse(error.problems)
     reactor.callWhenRunning(handleSignals, reactor, service.reload)
     if not daemon["logger"]:
-        service.observer = logObserver(daemon, options["log-level"], reactor)
+        service.observer = logObserver(
+            daemon, options["log-level"], options.settings.limits.logLinesPerSecond, reactor
+        )
     return service
 
 

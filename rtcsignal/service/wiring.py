@@ -12,6 +12,7 @@ from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.origin import OriginRule
 from rtcsignal.engineio.port import PortFactory
 from rtcsignal.engineio.server import EngineServer
+from rtcsignal.lograte import LogRation
 from rtcsignal.policy.host import PluginHost
 from rtcsignal.policy.loader import loadPlugins
 from rtcsignal.service.schema import Config
@@ -102,6 +103,8 @@ def build(config: Config, reactor: Any) -> Server:
     """
     plugins = loadPlugins(config.plugins)
     hub = Hub(_signalingOptions(config), OpenGates(), reactor)
+    lines = config.limits.logLinesPerSecond
+    hub.ration = LogRation(reactor.seconds, lines, 10 * lines)
     namespaces: dict[str, Namespace] = {
         name: SignalingNamespace(hub) for name in config.signaling.namespaces
     }
@@ -119,6 +122,7 @@ def _signalingOptions(config: Config) -> SignalingOptions:
         exact=config.signaling.compat == "exact",
         roomsPerPeer=config.limits.roomsPerPeer,
         nameCharacters=config.limits.nameCharacters,
+        joinsRate=Rate(config.limits.joinsPerSecond if config.limits.eventsPerSecond else 0, config.limits.joinsBurst),
     )
 
 

@@ -7,7 +7,7 @@ once and ends once, whatever ends it. Nothing here knows packets or sockets; plu
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -16,6 +16,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from rtcsignal.bucket import Rate
 from rtcsignal.errors import Refused, Waiting
 from rtcsignal.lograte import LogRation
 from rtcsignal.logtext import safe
@@ -57,12 +58,14 @@ class SignalingOptions:
             arguments of events.
         roomsPerPeer: Most rooms of one peer.
         nameCharacters: Longest name of a user or a room.
+        joinsRate: Requests to join of one connection.
     """
 
     echo: bool = True
     exact: bool = False
     roomsPerPeer: int = 32
     nameCharacters: int = 256
+    joinsRate: Rate = field(default_factory=lambda: Rate(10, 100))
 
 
 class Hub:

@@ -92,6 +92,7 @@ class SignalingNamespace:
         return None if pending.called and not pending.paused else pending
 
     def _join(self, participant: Participant, event: Event) -> Deferred[None] | None:
+        self._checkPace(participant.peer)
         request = self._roomRequest(participant, event)
 
         def welcome(seat: Seat) -> None:
@@ -100,6 +101,16 @@ class SignalingNamespace:
             self._acknowledge(participant, event, answer)
 
         return self._hub.join(participant, request, welcome)
+
+    def _checkPace(self, peer: Peer) -> None:
+        rate = self._hub.options.joinsRate
+        if not rate.perSecond:
+            return
+        now, session = self._hub.clock.seconds(), peer.session
+        if session.ration is None:
+            session.ration = rate.bucket(now)
+        if not session.ration.tryTake(now):
+            raise Refused("too-many-joins", "You join rooms too fast.")
 
     def _leave(self, participant: Participant, event: Event) -> None:
         request = self._roomRequest(participant, event)

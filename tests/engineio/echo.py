@@ -71,6 +71,9 @@ class Echo:
     def overflowed(self) -> None:
         self.link.closeWith(1008)
 
+    def frameReceived(self) -> None:
+        """As many as they like."""
+
 
 class _Admission:
     """Everybody may come in."""

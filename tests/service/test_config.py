@@ -102,6 +102,9 @@ limits:
   send_queue_seconds: 18
   bytes_per_second: 19
   bytes_burst: 20
+  joins_per_second: 21
+  joins_burst: 22
+  log_lines_per_second: 23
 web: {demo: true}
 """
             )
@@ -124,6 +127,7 @@ web: {demo: true}
         assert (limits.attachmentSeconds, limits.jsonDepth) == (16, 0)
         assert (limits.sendQueuePackets, limits.sendQueueSeconds) == (17, 18)
         assert (limits.bytesPerSecond, limits.bytesBurst) == (19, 20)
+        assert (limits.joinsPerSecond, limits.joinsBurst, limits.logLinesPerSecond) == (21, 22, 23)
         assert config.web.demo is True
 
     def test_relativeFoldersCountFromTheFile(self, write: Write, tmp_path: Path) -> None:

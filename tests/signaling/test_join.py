@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from rtcsignal.bucket import Rate
 from rtcsignal.engineio.packet import Revision
 from rtcsignal.signaling.hub import SignalingOptions
 from tests.signaling.conftest import WorldFactory
@@ -190,3 +191,27 @@ def test_withoutALimitAPeerMayBeInAnyNumberOfRooms(makeWorld: WorldFactory) -> N
     for number in range(100):
         ann.join(f"room {number}", "ann")
     assert len(world.hub.rooms) == 100
+
+
+def test_a_connection_that_joins_too_often_is_refused_for_a_while(world: World, revision: Revision) -> None:
+    ann = world.client("/", revision)
+    for number in range(100):
+        assert ann.ask("join-room", room("ann", f"room {number % 20}")).ok
+    assert ann.ask("join-room", room("ann", "kitchen")).code == "too-many-joins"
+    world.clock.advance(0.125)
+    assert ann.ask("join-room", room("ann", "room 1")).ok
+
+
+def test_who_comes_back_to_a_namespace_joins_no_faster_for_it(world: World, revision: Revision) -> None:
+    link = world.link(revision)
+    for _ in range(2):
+        ann = link.client("/socket.io")
+        answers = [ann.ask("join-room", room("ann", "kitchen")) for _ in range(50)]
+        assert all(answer.ok for answer in answers)
+        ann.disconnect()
+    assert link.client("/").ask("join-room", room("ann", "kitchen")).code == "too-many-joins"
+
+
+def test_without_a_limit_everybody_joins_as_fast_as_they_like(makeWorld: WorldFactory) -> None:
+    ann = makeWorld(options=SignalingOptions(joinsRate=Rate(0, 0))).client()
+    assert all(ann.ask("join-room", room("ann", "kitchen")).ok for _ in range(200))

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from rtcsignal.bucket import Rate
 from rtcsignal.engineio.packet import Revision
 from rtcsignal.errors import Refused
+from rtcsignal.signaling.hub import SignalingOptions
 from rtcsignal.values import Handshake, Identity
 from tests.signaling.conftest import Log, WorldFactory
 from tests.signaling.plugins import Plugins
@@ -188,7 +190,8 @@ class TestLog:
         assert "secret" not in "".join(log.lines)
 
     def test_aFloodDoesNotFillIt(self, makeWorld: WorldFactory, log: Log) -> None:
-        world = makeWorld(gates=Plugins(authenticate=self._onlyTheMainNamespace))
+        options = SignalingOptions(joinsRate=Rate(0, 0))
+        world = makeWorld(gates=Plugins(authenticate=self._onlyTheMainNamespace), options=options)
         ann = world.client()
         count = 1_000
         for _ in range(count):
