@@ -100,6 +100,21 @@ const commands = {
     answer(engine && engine.transport ? engine.transport.name : null);
   },
 
+  /** How connection state recovery went, for clients that know of it. */
+  state({ client }, answer) {
+    const { id, recovered } = clients.get(client);
+    answer({ id, recovered: recovered === true });
+  },
+
+  /** Gives a client that has not connected yet the key of another one, which does not come back by itself any more. */
+  copyKey({ client, other }, answer) {
+    const [thief, owner] = [clients.get(client), clients.get(other)];
+    owner.io.reconnection(false);
+    Object.assign(thief, { _pid: owner._pid, _lastOffset: owner._lastOffset });
+    thief.connect();
+    answer(null);
+  },
+
   close({ client }, answer) {
     clients.get(client).close();
     answer(null);

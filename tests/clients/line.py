@@ -19,6 +19,7 @@ class _Strand:
         self.far = far
         self.waiting = False
         self.isWebSocket = False
+        self.isSilent = False
 
     def sawRequest(self, data: bytes) -> None:
         """Takes note of what the client sent."""
@@ -35,6 +36,11 @@ class _Strand:
         """Breaks it on both sides, without an orderly end."""
         self.near.transport.abort()
         self.far.transport.abort()
+
+    def fallSilent(self) -> None:
+        """Breaks it on the client's side; the server's stays as it is, and nothing comes from there any more."""
+        self.isSilent = True
+        self.near.transport.abort()
 
     async def ended(self) -> None:
         """Returns when both sides are closed, in whatever way."""
@@ -73,6 +79,10 @@ class Line:
         """Breaks what is open, and whatever comes, until it is mended."""
         self._loop.call(self._cut())
 
+    def swallow(self) -> None:
+        """As `cut`, but the server does not notice."""
+        self._loop.call(self._swallow())
+
     def mend(self) -> None:
         """Forwards again."""
         self._isUp = True
@@ -92,6 +102,11 @@ class Line:
         self._isUp = False
         for strand in self._strands:
             strand.abort()
+
+    async def _swallow(self) -> None:
+        self._isUp = False
+        for strand in self._strands:
+            strand.fallSilent()
 
     async def _untilWaiting(self, clients: int) -> None:
         async with self._changed:
@@ -123,12 +138,14 @@ class Line:
                 await asyncio.sleep(self._delay)
             strand.far.write(data)
             await self._tell()
-        strand.far.close()
+        if not strand.isSilent:
+            strand.far.close()
 
     async def _back(self, reader: asyncio.StreamReader, strand: _Strand) -> None:
         async for data in _chunks(reader):
             strand.sawAnswer(data)
-            strand.near.write(data)
+            if not strand.isSilent:
+                strand.near.write(data)
             await self._tell()
         strand.near.close()
 

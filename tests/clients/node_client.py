@@ -128,18 +128,29 @@ class NodeClient(Client):
         process.adopt(handle, self)
 
     @classmethod
-    def open(cls, process: NodeProcess, handle: str, kind: Kind, name: str, url: str) -> NodeClient:
-        """A client with a connection of its own."""
+    def open(
+        cls, process: NodeProcess, handle: str, kind: Kind, name: str, url: str, **options: Any
+    ) -> NodeClient:
+        """A client with a connection of its own; `options` are further ones of socket.io-client."""
         client = cls(process, handle, kind, name)
         process.call(
             "open",
             client=handle,
             library=f"client-{kind.library}",
             url=url + kind.namespace.rstrip("/"),
-            options=socketOptions(kind.transports),
+            options={**socketOptions(kind.transports), **options},
             events=EVENTS,
         )
         return client
+
+    def state(self) -> Mapping[str, Any]:
+        """Its `id`, and whether its connection was `recovered`."""
+        state: Mapping[str, Any] = self._process.call("state", client=self._handle)
+        return state
+
+    def copyKey(self, other: NodeClient) -> None:
+        """Connects with the key of another one, that does not come back by itself any more."""
+        self._process.call("copyKey", client=self._handle, other=other._handle)
 
     def beside(self, handle: str, namespace: str, name: str) -> NodeClient:
         """A client on this one's connection, in another namespace."""

@@ -47,6 +47,12 @@ class Clients:
         assert isinstance(client, NodeClient)
         return client
 
+    def idle(self, kind: Kind, name: str, *, url: str) -> NodeClient:
+        """Opens an npm client that does not connect before it is told to."""
+        client = NodeClient.open(self._node, self._handle(), kind, name, url, autoConnect=False)
+        self._open.append(client)
+        return client
+
     def beside(self, other: NodeClient, namespace: str, name: str) -> NodeClient:
         """Opens a client on the connection of another one and waits until it is connected."""
         client = other.beside(self._handle(), namespace, name)
