@@ -37,6 +37,11 @@ class Deadline:
         self._action: Callable[[Any], None] | None = action
         self._argument = argument
 
+    @property
+    def isRunning(self) -> bool:
+        """It is neither cancelled nor has it come."""
+        return self._action is not None
+
     def cancel(self) -> bool:
         """The action will not run. Does nothing the second time, or when it has run.
 

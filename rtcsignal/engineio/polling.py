@@ -81,6 +81,10 @@ class PollingForm:
 class Probing(Protocol):
     """A WebSocket that is about to take over from polling."""
 
+    @property
+    def deadline(self) -> Deadline:
+        """The end of its time."""
+
     def sessionClosed(self) -> None:
         """The session ended before the upgrade did."""
 
@@ -144,6 +148,10 @@ class PollingTransport:
         self._flushing: IDelayedCall | None = None
         self._lingering: Deadline | None = None
         self._stall: Deadline | None = None
+
+    def deadlines(self) -> list[Deadline | None]:
+        """Those that it has, besides its session's heartbeat; some may be over."""
+        return [self._lingering, None if self.probe is None else self.probe.deadline]
 
     def send(self, message: Message) -> None:
         for packet in message.packets():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from rtcsignal.engineio.session import Session
 
 __all__ = ["Registry"]
@@ -21,6 +24,11 @@ class Registry:
         self.sessions: dict[str, Session] = {}
         self._perAddress = perAddress
         self._counts: dict[str, int] = {}
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How many sessions each address has, "" being those without one."""
+        return MappingProxyType(self._counts)
 
     def hasPlaceFor(self, address: str) -> bool:
         """Whether one more session of `address` is allowed. Clients without an address are not counted."""

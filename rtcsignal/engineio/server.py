@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
+from types import MappingProxyType
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -107,6 +108,16 @@ class EngineServer:
             3: ClientHeartbeat(self.deadlines, interval, timeout),
             4: ServerHeartbeat(self.deadlines, interval, timeout),
         }
+
+    @property
+    def pollings(self) -> Mapping[str, PollingTransport]:
+        """The transports of the sessions that polls and posts carry, by sid."""
+        return MappingProxyType(self._polling)
+
+    @property
+    def links(self) -> Collection[WebSocketLink]:
+        """The WebSockets that were admitted and are open, or about to close."""
+        return frozenset(self._links)
 
     def handle(self, request: Request) -> Response | Deferred[Response]:
         """Answer a request that is not a WebSocket upgrade.

@@ -30,9 +30,12 @@ class Upgrade:
         base64: Binary goes as text on the link.
         timeouts: For the deadline of the attempt.
         done: Called with the session when the link carries it.
+
+    Attributes:
+        deadline: The end of the time that it may take.
     """
 
-    __slots__ = ("_base64", "_deadline", "_done", "_link", "_polling", "_session")
+    __slots__ = ("_base64", "_done", "_link", "_polling", "_session", "deadline")
 
     def __init__(
         self,
@@ -48,7 +51,7 @@ class Upgrade:
         self._link = link
         self._base64 = base64
         self._done = done
-        self._deadline = timeouts.start(Upgrade._fail, self)
+        self.deadline = timeouts.start(Upgrade._fail, self)
         session.phase = Phase.PROBING
         polling.probe = self
         link.receiver = self
@@ -78,12 +81,12 @@ class Upgrade:
 
     def sessionClosed(self) -> None:
         """The session ended meanwhile."""
-        self._deadline.cancel()
+        self.deadline.cancel()
         self._polling.probe = None
         self._link.closeWith(1000)
 
     def _complete(self) -> None:
-        self._deadline.cancel()
+        self.deadline.cancel()
         self._polling.probe = None
         transport = WebSocketTransport(self._session, self._link, self._base64)
         packets = self._polling.takeAll()
@@ -100,6 +103,6 @@ class Upgrade:
         self._link.closeWith(_POLICY_VIOLATION)
 
     def _withdraw(self) -> None:
-        self._deadline.cancel()
+        self.deadline.cancel()
         self._polling.probe = None
         self._session.phase = Phase.POLLING

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -28,6 +28,8 @@ _log = Logger(namespace="rtcsignal.service")
 CLOSE_SECONDS = 9.0
 """Clients that are not gone after so long are left behind, so that the process ends within ten seconds."""
 
+_MOST_PROBLEMS = 20
+
 
 class Application(Protocol):
     """What the service runs."""
@@ -41,6 +43,9 @@ class Application(Protocol):
 
     def reload(self, config: Config) -> object:
         """Take over the plugins of another configuration; never raises."""
+
+    def audit(self) -> tuple[Mapping[str, int], Sequence[str]]:
+        """What it holds, and what is wrong with that."""
 
     def close(self) -> Deferred[Any]:
         """Tell every client that the server goes away; the result comes when all are gone."""
@@ -148,6 +153,17 @@ class RTCSignalService(Service):
         if msgspec.structs.replace(config, plugins=self._config.plugins, listen=self._config.listen) != self._config:
             _log.warn("only the plugins are taken over from the changed configuration; the rest needs a restart")
         self._application.reload(config)
+
+    def report(self) -> None:
+        """Log what the server holds, and whether all of it fits together, when what is under way has been done."""
+        self._reactor.callLater(0, self._report)
+
+    def _report(self) -> None:
+        holds, problems = self._application.audit()
+        _log.info("holds {what}", what=", ".join(f"{name} {count}" for name, count in holds.items()))
+        for problem in problems[:_MOST_PROBLEMS]:
+            _log.error("inconsistent: {problem}", problem=problem)
+        _log.info("consistent: {answer}", answer=f"no, {len(problems)} problems" if problems else "yes")
 
     def _opened(self, ports: tuple[OpenPort, ...]) -> None:
         waited, self._state = self._state is _State.WAITING, _State.OPEN

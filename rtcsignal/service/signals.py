@@ -15,17 +15,19 @@ __all__ = ["handleSignals"]
 _log = Logger(namespace="rtcsignal.service")
 
 
-def handleSignals(reactor: Any, reload: Callable[[], object]) -> None:
+def handleSignals(reactor: Any, reload: Callable[[], object], report: Callable[[], object]) -> None:
     """Replace the reactor's handlers; to be called when it runs, because it installs them when it starts.
 
     SIGTERM and SIGINT stop the reactor, and the process ends with exit code 0. With the reactor's own handlers
     twistd would end by the signal instead. The second one ends the process at once, by the signal.
 
-    SIGHUP reloads. Without a handler it would end the process.
+    SIGHUP reloads, SIGUSR2 reports. Without a handler they would end the process. (SIGUSR1 is twistd's own, for its
+    log file.)
 
     Args:
         reactor: Is stopped.
         reload: Called in the reactor's thread for each SIGHUP.
+        report: Likewise for each SIGUSR2.
     """
 
     def stop(number: int, frame: FrameType | None) -> None:
@@ -36,9 +38,13 @@ def handleSignals(reactor: Any, reload: Callable[[], object]) -> None:
     def hangup(number: int, frame: FrameType | None) -> None:
         reactor.callFromThread(reload)
 
+    def user(number: int, frame: FrameType | None) -> None:
+        reactor.callFromThread(report)
+
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGHUP, hangup)
+    signal.signal(signal.SIGUSR2, user)
 
 
 def _stop(reactor: Any, name: str) -> None:

@@ -166,7 +166,7 @@ def makeService(options: Options) -> IService:
         )
     except ConfigError as error:
         _refuse(error.problems)
-    reactor.callWhenRunning(handleSignals, reactor, service.reload)
+    reactor.callWhenRunning(handleSignals, reactor, service.reload, service.report)
     if not daemon["logger"]:
         service.observer = logObserver(
             daemon, options["log-level"], options.settings.limits.logLinesPerSecond, reactor

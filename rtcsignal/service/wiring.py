@@ -15,6 +15,7 @@ from rtcsignal.engineio.server import EngineServer
 from rtcsignal.lograte import LogRation
 from rtcsignal.policy.host import PluginHost
 from rtcsignal.policy.loader import loadPlugins
+from rtcsignal.service.audit import audit, census
 from rtcsignal.service.schema import Config
 from rtcsignal.service.tuning import settleGarbage, useLeanTurns
 from rtcsignal.signaling.gates import OpenGates
@@ -75,6 +76,14 @@ class Server:
             Fires with whether they could be taken over; if not, the log says why, and everything stays as it was.
         """
         return self.plugins.reload(lambda: loadPlugins(config.plugins))
+
+    def audit(self) -> tuple[dict[str, int], list[str]]:
+        """Look whether everything fits together.
+
+        Returns:
+            What there is, and what is wrong with it: see `rtcsignal.service.audit`.
+        """
+        return census(self), audit(self)
 
     def close(self) -> Deferred[Any]:
         """End every connection in such a way that the clients come back by themselves.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from rtcsignal.errors import Refused
@@ -27,6 +29,11 @@ class Expiries:
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
         self._timers: dict[Participant, IDelayedCall] = {}
+
+    @property
+    def watched(self) -> Collection[Participant]:
+        """The participants whose identities expire."""
+        return self._timers.keys()
 
     def check(self, identity: Identity) -> Identity:
         """The same identity, if it holds now.

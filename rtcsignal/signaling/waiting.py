@@ -26,6 +26,11 @@ class WaitingList:
     def __len__(self) -> int:
         return sum(map(len, self._rooms.values()))
 
+    @property
+    def participants(self) -> Collection[Participant]:
+        """Everybody who waits."""
+        return self._participants.keys()
+
     def add(self, seat: Seat) -> None:
         """Somebody waits, unless it has gone meanwhile. Who does so already keeps the place in the order."""
         participant, name = seat.participant, seat.room.name

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
@@ -77,6 +78,16 @@ class Connection:
         self._asked: dict[str, Deferred[Any]] = {}
         self._deadline: Deadline | None = None
         self._waiting: Deadline | None = None
+
+    @property
+    def peers(self) -> Mapping[str, Peer]:
+        """Its peers, by namespace."""
+        return MappingProxyType(self._peers)
+
+    @property
+    def deadlines(self) -> tuple[Deadline | None, ...]:
+        """Those that it has; some may be over."""
+        return self._deadline, self._waiting
 
     def start(self) -> None:
         """The session has begun."""

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -133,6 +133,16 @@ class Recovery:
     def away(self) -> int:
         """How many peers wait for their clients."""
         return len(self._away)
+
+    @property
+    def waiting(self) -> Collection[Peer]:
+        """The peers that wait for their clients."""
+        return tuple(self._away)
+
+    @property
+    def deadlines(self) -> list[Deadline | None]:
+        """The ends of their windows."""
+        return [found.deadline for found in self._byPid.values()]
 
     @staticmethod
     def claimIn(auth: Mapping[str, Any]) -> tuple[Claim | None, Mapping[str, Any]]:

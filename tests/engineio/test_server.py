@@ -253,7 +253,7 @@ class TestAddresses:
         assert error.status == 429
         assert poller.socket().connected, "an upgrade is no new session"
         assert log.lines == ["refused a connection of 192.0.2.1: it has too many"] * 2
-        poller.session.lost(CloseReason.TRANSPORT_CLOSE)
+        poller.session.abort(CloseReason.TRANSPORT_CLOSE)
         assert world.handle("GET", POLLING).status == 200
 
     def test_othersAreNotConcerned(self, makeWorld: WorldFactory) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from twisted.web.resource import Resource
 
+from rtcsignal.engineio.audit import auditEngine
 from rtcsignal.engineio.exchange import Request, RequestError
 from rtcsignal.engineio.http import EngineResource, HttpLimits
 from rtcsignal.engineio.options import EngineOptions
@@ -138,12 +139,15 @@ class World:
 
     def finish(self) -> None:
         """Everybody goes: nothing may be left of anybody."""
+        self.turn()
+        assert list(auditEngine(self.engine)) == []
         for session in list(self.engine.registry.sessions.values()):
             session.abort(CloseReason.TRANSPORT_CLOSE)
         for visitor in self._visitors:
             visitor.link.close()
         self.clock.pump([1] * 5)
         assert self.sids == []
+        assert list(auditEngine(self.engine)) == []
         assert len(self.engine.deadlines) == 0, "deadlines of nobody"
         assert len(self.port.deadlines) == 0, "deadlines of connections that are gone"
         assert self.clock.getDelayedCalls() == [], "timers of nobody"

@@ -55,6 +55,7 @@ class Application:
         self.starting: Deferred[None] | None = None
         self.reloaded: list[Config] = []
         self.closing: Deferred[None] | None = None
+        self.problems: list[str] = []
 
     def start(self) -> Deferred[None] | None:
         self.started += 1
@@ -62,6 +63,9 @@ class Application:
 
     def reload(self, config: Config) -> None:
         self.reloaded.append(config)
+
+    def audit(self) -> tuple[dict[str, int], list[str]]:
+        return {"sessions": 2, "rooms": 1}, self.problems
 
     def close(self) -> Deferred[None]:
         self.closing = Deferred()
@@ -292,3 +296,19 @@ def test_anApplicationThatDoesNotStartEndsTheProcess(lines: list[str]) -> None:
     with pytest.raises(Ended, match="the plugin x did not start"):
         started.reactor.begin()
     assert "the plugin x did not start" in lines
+
+
+class TestReport:
+    def test_itSaysWhatThereIsWhenTheTurnIsOver(self, lines: list[str]) -> None:
+        started = Started(Config()).start()
+        started.service.report()
+        assert lines == []
+        started.reactor.advance(0)
+        assert lines == ["holds sessions 2, rooms 1", "consistent: yes"]
+
+    def test_itNamesWhatIsWrongAndNotAThousandTimes(self, lines: list[str]) -> None:
+        started = Started(Config()).start()
+        started.application.problems = ["a seat of nobody"] * 30
+        started.service.report()
+        started.reactor.advance(0)
+        assert lines[1:] == ["inconsistent: a seat of nobody"] * 20 + ["consistent: no, 30 problems"]

@@ -20,9 +20,11 @@ from rtcsignal.engineio.heartbeat import ClientHeartbeat, ServerHeartbeat
 from rtcsignal.engineio.packet import CLOSE, MESSAGE, PING, PONG, Packet, Revision
 from rtcsignal.engineio.registry import Registry
 from rtcsignal.engineio.session import CloseReason, Heartbeat, Phase, Session
+from rtcsignal.signaling.audit import auditHub
 from rtcsignal.signaling.gates import Gates, OpenGates
 from rtcsignal.signaling.hub import Hub, SignalingOptions
 from rtcsignal.signaling.namespace import SignalingNamespace
+from rtcsignal.socketio.audit import auditSockets, peersOf
 from rtcsignal.socketio.server import SocketOptions, SocketServer
 from rtcsignal.values import EMPTY
 
@@ -110,12 +112,20 @@ class World:
         for session in list(self.registry.sessions.values()):
             session.close(CloseReason.SHUTDOWN)
 
+    def problems(self) -> list[str]:
+        """What does not fit together."""
+        sessions = self.registry.sessions.values()
+        peers = peersOf(self.sockets, sessions)
+        return [*auditSockets(self.sockets, sessions), *auditHub(self.hub, peers)]
+
     def finish(self) -> None:
         """Everybody goes: nothing may be left of anybody."""
+        assert self.problems() == []
         self.sockets.close()
         for session in list(self.registry.sessions.values()):
             session.lost(CloseReason.TRANSPORT_CLOSE)
         assert self.rosters() == {}, "members without a connection"
+        assert self.problems() == []
         assert len(self.hub.waiting) == 0, "somebody waits without a connection"
         assert len(self.deadlines) == len(self.sockets.deadlines) == 0, "deadlines of nobody"
         assert self.clock.getDelayedCalls() == [], "timers of nobody"

@@ -1,0 +1,88 @@
+"""Audit of an Engine.IO server: does all that it keeps belong to a session, and has every session what it needs?
+
+To be called between two turns of the reactor, not from within the server's own calls. It changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from rtcsignal.engineio.deadlines import Deadline
+from rtcsignal.engineio.server import EngineServer
+from rtcsignal.engineio.session import Phase, Session
+from rtcsignal.engineio.upgrade import Upgrade
+from rtcsignal.engineio.websocket import WebSocketTransport
+
+__all__ = ["auditEngine", "auditOwners"]
+
+
+def auditEngine(engine: EngineServer) -> Iterator[str]:
+    """What is wrong with the sessions, transports and deadlines of a server.
+
+    Returns:
+        A sentence for each thing.
+    """
+    sessions = engine.registry.sessions
+    for sid, session in sessions.items():
+        if session.sid != sid:
+            yield "a session is registered under the sid of another one"
+        yield from _auditSession(engine, session)
+    counts = Counter(session.request.address for session in sessions.values())
+    if counts != engine.registry.counts:
+        yield f"sessions per address: {dict(counts)}, counted are {dict(engine.registry.counts)}"
+    for sid in engine.pollings.keys() - sessions.keys():
+        yield f"a polling transport of no session: {sid[:4]}..."
+    yield from _auditLinks(engine)
+    owned = [session.deadline for session in sessions.values()]
+    for polling in engine.pollings.values():
+        owned.extend(polling.deadlines())
+    yield from auditOwners("engine", owned, len(engine.deadlines))
+
+
+def auditOwners(where: str, owned: list[Deadline | None], running: int) -> Iterator[str]:
+    """Whether the deadlines that run are those that somebody knows of.
+
+    Args:
+        where: Whose, for the message.
+        owned: Those that are known.
+        running: How many run.
+    """
+    known = sum(deadline is not None and deadline.isRunning for deadline in owned)
+    if known != running:
+        yield f"{where}: {running} deadlines run, {known} of them belong to somebody"
+
+
+def _auditSession(engine: EngineServer, session: Session) -> Iterator[str]:
+    phase = session.phase
+    name = f"a session that is {phase.value}"
+    if phase is Phase.CLOSED:
+        yield f"{name} is still registered"
+        return
+    if session.isOpen != (session.deadline is not None and session.deadline.isRunning):
+        yield f"{name} {'has no heartbeat' if session.isOpen else 'still has a heartbeat'}"
+    polling = engine.pollings.get(session.sid)
+    if (polling is None) != (phase is Phase.WEBSOCKET):
+        yield f"{name} has {'no' if polling is None else 'still a'} polling transport"
+    if polling is not None and (polling.probe is not None) != (phase in (Phase.PROBING, Phase.UPGRADING)):
+        yield f"{name} has {'no' if polling.probe is None else 'an'} upgrade under way"
+
+
+def _auditLinks(engine: EngineServer) -> Iterator[str]:
+    transports = {session.transport for session in engine.registry.sessions.values() if session.isOpen}
+    upgrades = {polling.probe for polling in engine.pollings.values()}
+    carrying = set()
+    for link in engine.links:
+        receiver = link.receiver
+        if receiver is None:
+            if link.state == link.STATE_OPEN:
+                yield "an open WebSocket that nobody listens to"
+        elif isinstance(receiver, WebSocketTransport):
+            carrying.add(receiver)
+            if receiver not in transports:
+                yield "a WebSocket carries a session that is over"
+        elif isinstance(receiver, Upgrade) and receiver not in upgrades:
+            yield "a WebSocket waits for an upgrade that is over"
+    for session in engine.registry.sessions.values():
+        if session.phase is Phase.WEBSOCKET and session.transport not in carrying:
+            yield "a session is carried by a WebSocket that is gone"

@@ -1,0 +1,62 @@
+"""Audit of the hub: is every member in exactly the rooms that list it, and every room one that has members?
+
+As `rtcsignal.engineio.audit`: between two turns of the reactor, and it changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from rtcsignal.logtext import safe
+from rtcsignal.signaling.hub import Hub
+from rtcsignal.signaling.participant import Participant
+from rtcsignal.signaling.room import Room
+from rtcsignal.socketio.peer import Peer
+
+__all__ = ["auditHub"]
+
+
+def auditHub(hub: Hub, peers: Collection[Peer]) -> Iterator[str]:
+    """What is wrong with the rooms of a hub.
+
+    Args:
+        hub: The hub.
+        peers: Every peer that there is.
+
+    Returns:
+        A sentence for each thing.
+    """
+    known = set(peers)
+    for name, room in hub.rooms.items():
+        if room.name != name:
+            yield f"the room {safe(room.name)} is registered as {safe(name)}"
+        if not room.isOpen or not room.seats:
+            yield f"the room {safe(name)} has no members"
+        yield from _auditSeats(room, known)
+    participants = {peer.application for peer in known if isinstance(peer.application, Participant)}
+    for participant in participants:
+        for name, seat in participant.seats.items():
+            room = seat.room
+            if room.name != name or hub.rooms.get(name) is not room or room.seats.get(participant.peer) is not seat:
+                yield f"{safe(seat.userId)} has a seat in {safe(name)}, and the room does not list it"
+    for participant in hub.expiries.watched:
+        if participant not in participants:
+            yield "a participant has gone, and its identity is still watched"
+    for participant in hub.waiting.participants:
+        if participant not in participants:
+            yield "a participant has gone, and still waits for a room"
+
+
+def _auditSeats(room: Room, peers: Collection[Peer]) -> Iterator[str]:
+    users: dict[str, list[Peer]] = {}
+    for peer, seat in room.seats.items():
+        who = f"{safe(seat.userId)} in {safe(room.name)}"
+        users.setdefault(seat.userId, []).append(peer)
+        if peer not in peers or not peer.connected:
+            yield f"{who} has gone"
+        if seat.room is not room or seat.participant.peer is not peer:
+            yield f"{who} sits on the seat of somebody else"
+        if seat.participant.seats.get(room.name) is not seat:
+            yield f"{who} does not know of its seat"
+    if users != {userId: list(found) for userId, found in room.users.items()}:
+        yield f"the users of {safe(room.name)} are not those of its seats"
