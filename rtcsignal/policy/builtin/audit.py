@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import stat
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -141,12 +140,18 @@ class _Record:
     def _look(self) -> None:
         """Open the file anew if there is another one of this name, or none."""
         self._lookedAt = self._seconds()
-        with suppress(OSError):
-            there, here = os.stat(self._path), os.fstat(self._descriptor if self._descriptor is not None else -1)
-            if (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino):
-                return
-        self.close()
-        self._open()
+        if not self._isCurrent():
+            self.close()
+            self._open()
+
+    def _isCurrent(self) -> bool:
+        """Whether what is open is still the file of this name."""
+        if self._descriptor is None:
+            return False
+        try:
+            return os.path.samestat(os.stat(self._path), os.fstat(self._descriptor))
+        except OSError:
+            return False
 
     def _open(self) -> None:
         self._lookedAt = self._seconds()

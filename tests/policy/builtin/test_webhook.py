@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import random
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -183,7 +184,7 @@ class TestFailures:
 
     def test_each_time_it_waits_longer_and_never_as_long_as_the_others(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for share in (0.5, 1.0):
-            monkeypatch.setattr(module.random, "uniform", lambda least, most, share=share: share)
+            monkeypatch.setattr(random, "uniform", lambda least, most, share=share: share)
             with serverWith(events=["joined"]) as server:
                 joined(server)
                 waits = []
@@ -247,6 +248,18 @@ class TestFailures:
             server.advance(1.1)
             answerAll(server)
             assert len(log.about("takes events again")) == 1
+
+    def test_a_request_that_cannot_even_be_made_is_tried_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def request(*arguments: Any, **more: Any) -> Any:
+            raise ValueError("no such host")
+
+        with serverWith(events=["joined"]) as server:
+            with monkeypatch.context() as patch:
+                patch.setattr(server.http, "request", request)
+                joined(server)
+            server.advance(1.1)
+            answerAll(server)
+            assert [body["user"] for body in bodies(server)] == ["ann"]
 
     def test_no_secret_is_logged(self, log: LogLines) -> None:
         with serverWith() as server:
@@ -350,6 +363,18 @@ class TestReload:
             server.advance(3)
             joined(server, "bob")
             assert len(server.http.requests) == 1
+
+
+    def test_used_again_before_the_end_it_takes_over_what_is_left(self) -> None:
+        with serverWith(events=["joined"]) as server:
+            joined(server)
+            server.http.answer(500)
+            assert server.reload(use=[])
+            server.http.answer(500)
+            assert server.reload()
+            server.advance(2.5)
+            answerAll(server)
+            assert [body["user"] for body in bodies(server)] == ["ann"] * 3
 
 
 class TestOptions:
@@ -460,7 +485,7 @@ class TestARealService:
     async def test_it_hears_everything_once_and_in_order_though_it_fails_now_and_then(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(module.random, "uniform", lambda least, most: 0.01)
+        monkeypatch.setattr(random, "uniform", lambda least, most: 0.01)
         receiver = Receiver()
         receiver.answers = [204, 500, 204, 0, 204, 503, 204, 429]
         async with receiving(receiver, request_seconds=0.2) as hook:
