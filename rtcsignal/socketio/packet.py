@@ -4,7 +4,7 @@
 type   name            payload
 =====  ==============  ====================================================================================
 ``0``  CONNECT         from the client: nothing, or the auth object (protocol 5); from the server: nothing, or
-                       ``{"sid"}`` (protocol 5)
+                       ``{"sid"}`` (protocol 5), with ``pid`` where lost connections can be recovered
 ``1``  DISCONNECT      nothing
 ``2``  EVENT           array: the event's name, then its arguments; with an ack id an answer is wanted
 ``3``  ACK             array: the answer's arguments

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, closing
 
 import pytest
 
@@ -106,19 +106,42 @@ def matches(pattern: str, text: str | bytes) -> bool:
     return re.fullmatch(expression, text, re.DOTALL) is not None
 
 
-@pytest.mark.parametrize("block", blocks("packets"), ids=str)
-def test_dialogueOnAWebSocketGoesAsItIsShown(docsServer: Process, block: Block) -> None:
-    request, *lines = block.text.splitlines()
-    with closing(Connection(("127.0.0.1", docsServer.port))) as connection:
-        socket = WebSocket(connection, upgradeBytes(request.removeprefix("GET ")))
-        for line in lines:
+def play(process: Process, block: Block) -> list[str]:
+    """Has a dialogue on WebSockets, a new one at each GET; what is sent for `…` is what was received last for that key.
+
+    Returns:
+        What was received.
+    """
+    address, heard, known = ("127.0.0.1", process.port), list[str](), dict[str, str]()
+    with ExitStack() as connections:
+        for line in block.text.splitlines():
             direction, _, message = line.partition(" ")
-            assert direction in {"<", ">"}, line
-            if direction == ">":
-                socket.sendText(message)
+            if direction == "GET":
+                connection = connections.enter_context(closing(Connection(address)))
+                socket = WebSocket(connection, upgradeBytes(message))
+            elif direction == ">":
+                socket.sendText(re.sub(r'"(\w+)":"…"', lambda key: f'"{key[1]}":"{known[key[1]]}"', message))
             else:
+                assert direction == "<", line
                 received = socket.read()
                 assert matches(message, received), f"{line!r} is {received!r}"
+                heard.append(str(received))
+                known.update(re.findall(r'"(sid|pid)":"([^"]+)"', heard[-1]))
+                known.update(("offset", offset) for offset in re.findall(r',"([0-9a-f]{8}\.[0-9]+)"\]$', heard[-1]))
+    return heard
+
+
+@pytest.mark.parametrize("block", blocks("packets"), ids=str)
+def test_dialogueOnAWebSocketGoesAsItIsShown(docsServer: Process, block: Block) -> None:
+    assert play(docsServer, block)
+
+
+def test_dialogueWithALossGoesAsItIsShown(serverFor: Callable[..., AbstractContextManager[Process]]) -> None:
+    (block,) = [block for block in PROTOCOL.blocks if block.note.endswith("on one that recovers connections")]
+    with serverFor({"socketio": {"recovery": {"window": 120}}}) as process:
+        heard = play(process, block)
+    first, second = [text for text in heard if text.startswith("40")]
+    assert first == second, "the same place"
 
 
 @pytest.mark.parametrize("block", blocks("http"), ids=str)
