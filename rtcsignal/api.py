@@ -18,6 +18,8 @@ from rtcsignal.interfaces import (
     IServices,
 )
 from rtcsignal.options import REQUIRED, Configurable, Option
+from rtcsignal.patterns import firstFit, fitsAny
+from rtcsignal.throttle import Throttle, networkOf
 from rtcsignal.values import Handshake, Identity, Message
 
 __all__ = [
@@ -41,7 +43,11 @@ __all__ = [
     "Message",
     "Option",
     "Refused",
+    "Throttle",
     "Waiting",
+    "firstFit",
+    "fitsAny",
+    "networkOf",
     "sdp",
 ]
 

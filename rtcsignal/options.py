@@ -59,7 +59,7 @@ class Option(Generic[T]):
         most: Largest number, or longest text or list.
         choices: All texts that it may be.
         secret: It is never shown, and may be given as the path of a file that holds it, with ``_file`` behind the
-            key. For texts only.
+            key: a text as it is, anything else as JSON.
     """
 
     @overload
@@ -235,7 +235,8 @@ def readOptions(table: Mapping[str, Option[Any]], options: Mapping[str, Any]) ->
             if key in keys:
                 name = keys[key]
             elif key in files:
-                name, value = keys[files[key]], _secretOf(value)
+                name = keys[files[key]]
+                value = _secretOf(value, table[name].kind)
                 if files[key] in options:
                     raise ValueError(f"give only one of {files[key]} and {key}")
             else:
@@ -292,11 +293,14 @@ def _shown(value: Any, secret: bool) -> str:
     return text if len(text) <= 80 else text[:80] + "..."
 
 
-def _secretOf(path: Any) -> str:
+def _secretOf(path: Any, kind: Any) -> Any:
     if not isinstance(path, (str, Path)):
         raise ValueError("must be the path of a file")
     try:
-        return Path(path).read_text("utf-8").strip()
+        text = Path(path).read_text("utf-8").strip()
+        return text if kind is str else msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        raise ValueError(f"{path} is not JSON") from None
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "is not UTF-8"
         raise ValueError(f"{path} cannot be read: {reason}") from None

@@ -1,0 +1,218 @@
+"""Lets people wait outside of a room until somebody inside admits them.
+
+A join is refused with ``waiting``, and those who may admit hear ``knock``. Who is admitted hears ``admitted`` and joins
+again; the pass that it was given lets it in, and back in after a lost connection. What is to outlive a reload is in
+``room.data["lobby"]``; who waits, the server knows.
+"""
+
+from __future__ import annotations
+
+import math
+import secrets
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from zope.interface import implementer
+
+from rtcsignal.api import (
+    Configurable,
+    IDoorObserver,
+    IEventHandler,
+    IPeer,
+    IRoom,
+    IRoomObserver,
+    IRoomPolicy,
+    IServices,
+    Option,
+    Refused,
+    Throttle,
+    Waiting,
+    fitsAny,
+    networkOf,
+)
+
+_NAME = "lobby"
+_MOST_PASSES = 10_000
+_MOST_DENIED = 100
+_KNOCKS, _PAUSE = 10, 10.0
+_KEEP_THE_PASS = frozenset(
+    {"left", "disconnect", "timeout", "slow-consumer", "flood", "shutdown", "replaced", "expired", "closed"}
+)
+
+
+@implementer(IRoomPolicy, IDoorObserver, IRoomObserver, IEventHandler)
+class Lobby(Configurable):
+    """Lets people wait outside of a room until somebody inside admits them."""
+
+    name = _NAME
+    events = ("admit", "deny", "who-waits")
+    rooms = Option(list[str], ["*"], "Patterns of the names of rooms that have a lobby.")
+    roles = Option(list[str], ["host"], "Roles that come in without waiting, and may admit.")
+    first = Option(bool, False, "Who comes into an empty room comes in without waiting.")
+    members = Option(bool, False, "Every member may admit; else those with a role, and the host of the plugin `host`.")
+    most = Option(int, 50, "Most who wait for one room.", least=1)
+    mostPerAddress = Option(int, 5, "Most of them from one address.", least=1)
+    again = Option(float, 30, "Seconds after which who was denied may knock again.", least=0)
+
+    def prepare(self) -> None:
+        self._knocks = Throttle(_KNOCKS, _PAUSE)
+
+    def start(self, services: IServices) -> None:
+        self._services = services
+        self._knocks = Throttle(_KNOCKS, _PAUSE, services.data.setdefault("knocks", {}))
+        for room in services.rooms():
+            self._look(room)
+
+    def mayJoin(self, peer: IPeer, room: IRoom) -> None:
+        if not fitsAny(self.rooms, room.name) or self._hasRole(peer) or (self.first and not room.size):
+            return
+        passes = _stateOf(room)["passes"]
+        if any(passes.get(key) == peer.userId for key in _keysOf(peer)):
+            return
+        waiting = self._services.waiting(room.name)
+        if all((each.sid, each.userId) != (peer.sid, peer.userId) for each in waiting):
+            self._checkKnock(peer, room, waiting)
+            hosts = self._hostsOf(room)
+            _tell(hosts, "knock", room.name, peer)
+            _stateOf(room)["told"] = {host.sid for host in hosts}
+        raise Waiting("Somebody inside has to let you in.", {"hosts": len(_stateOf(room)["told"])})
+
+    def entering(self, peer: IPeer, room: IRoom) -> None:
+        """Who comes in has been admitted, or need not be."""
+
+    def withdrew(self, peer: IPeer, room: IRoom, reason: str) -> None:
+        if fitsAny(self.rooms, room.name):
+            self._tellEnd(room, peer, reason)
+
+    def joined(self, peer: IPeer, room: IRoom) -> None:
+        if not fitsAny(self.rooms, room.name):
+            return
+        passes = _stateOf(room)["passes"]
+        if not self._hasRole(peer) and all(passes.get(key) != peer.userId for key in _keysOf(peer)):
+            peer.emit("pass", {"roomName": room.name, "pass": _givePass(passes, peer)})
+        self._look(room)
+
+    def left(self, peer: IPeer, room: IRoom, reason: str) -> None:
+        if not fitsAny(self.rooms, room.name):
+            return
+        state = _stateOf(room)
+        state["told"].discard(peer.sid)
+        if reason not in _KEEP_THE_PASS:
+            state["passes"] = {key: user for key, user in state["passes"].items() if user != peer.userId}
+        if reason == "closed" and not room.size:
+            for each in self._services.waiting(room.name):
+                self._turnAway(each, room, reason)
+        self._look(room)
+
+    def handleEvent(self, peer: IPeer, room: IRoom, event: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        if not fitsAny(self.rooms, room.name) or not self._mayAdmit(peer, room):
+            raise Refused("not-the-host", "Only those who may admit others may do this.")
+        waiting = self._services.waiting(room.name)
+        if event == "who-waits":
+            return {"waiting": [{"userId": each.userId, "sid": each.sid} for each in waiting]}
+        chosen = [each for each in waiting if _isMeant(each, body)]
+        if not chosen:
+            raise Refused("not-waiting", "No such user waits.")
+        for each in chosen:
+            if event == "admit":
+                self._admit(each, room)
+            else:
+                until = self._services.clock.seconds() + self.again
+                _keep(each.data.setdefault(_NAME, {}), room.name, until, _MOST_DENIED)
+                self._turnAway(each, room, "denied")
+        return {"admitted" if event == "admit" else "denied": len(chosen)}
+
+    def _hasRole(self, peer: IPeer) -> bool:
+        return not peer.roles.isdisjoint(self.roles)
+
+    def _mayAdmit(self, peer: IPeer, room: IRoom) -> bool:
+        return self.members or self._hasRole(peer) or room.data.get("host", {}).get("owner") == peer.sid
+
+    def _hostsOf(self, room: IRoom) -> list[IPeer]:
+        return [peer for peer in room.peers() if self._mayAdmit(peer, room)]
+
+    def _checkKnock(self, peer: IPeer, room: IRoom, waiting: tuple[IPeer, ...]) -> None:
+        """Somebody wants to wait, who does not yet under this name."""
+        now = self._services.clock.seconds()
+        left = peer.data.get(_NAME, {}).get(room.name, 0.0) - now
+        if left > 0:
+            raise Refused("denied", "You have not been let in.", {"retry_after": math.ceil(left)})
+        network = networkOf(peer.address)
+        others = [each for each in waiting if each.sid != peer.sid]
+        same = sum(networkOf(each.address) == network for each in others)
+        if len(others) >= self.most or same >= self.mostPerAddress:
+            raise Refused("lobby-full", "Too many are waiting already.")
+        wait = self._knocks.wait((network, room.name), now)
+        if wait:
+            raise Refused("too-many-attempts", "Do not knock so often.", {"retry_after": math.ceil(wait)})
+        self._knocks.count((network, room.name), now)
+
+    def _admit(self, peer: IPeer, room: IRoom) -> None:
+        self._services.dismiss(peer)
+        peer.emit("admitted", {"roomName": room.name, "pass": _givePass(_stateOf(room)["passes"], peer)})
+        self._tellEnd(room, peer, "admitted")
+
+    def _turnAway(self, peer: IPeer, room: IRoom, reason: str) -> None:
+        self._services.dismiss(peer)
+        peer.emit("denied", {"roomName": room.name, "reason": reason})
+        self._tellEnd(room, peer, reason)
+
+    def _tellEnd(self, room: IRoom, peer: IPeer, reason: str) -> None:
+        _tell(self._hostsOf(room), "knock-ended", room.name, peer, reason=reason)
+
+    def _look(self, room: IRoom) -> None:
+        """Somebody may have become a host. It is seen in the next turn, when all plugins have done their part."""
+        if room.size and self._services.waiting(room.name):
+            self._services.callLater(0, self._tellNewHosts, room.name)
+
+    def _tellNewHosts(self, roomName: str) -> None:
+        room = self._services.room(roomName)
+        if room is None:
+            return
+        told = _stateOf(room)["told"]
+        fresh = [each for each in self._hostsOf(room) if each.sid not in told]
+        told.update(each.sid for each in fresh)
+        for each in self._services.waiting(roomName):
+            _tell(fresh, "knock", roomName, each)
+
+
+def _stateOf(room: IRoom) -> dict[str, Any]:
+    """``passes``: user ids by what proves that they were admitted; ``told``: the hosts who know of all who wait."""
+    state: dict[str, Any] = room.data.setdefault(_NAME, {"passes": {}, "told": set()})
+    return state
+
+
+def _keysOf(peer: IPeer) -> Iterable[tuple[str, str]]:
+    """What may prove that a peer was admitted: its connection, or a pass that it shows."""
+    yield "peer", peer.sid
+    shown = peer.joinRequest.get("pass")
+    if isinstance(shown, str):
+        yield "pass", shown
+
+
+def _givePass(passes: dict[tuple[str, str], str], peer: IPeer) -> str:
+    """Let a peer in from now on: from its connection, and from any other that shows the pass."""
+    text = secrets.token_urlsafe(16)
+    for key in (("peer", peer.sid), ("pass", text)):
+        _keep(passes, key, peer.userId, _MOST_PASSES)
+    return text
+
+
+def _keep(table: dict[Any, Any], key: Any, value: Any, most: int) -> None:
+    """Put into a table, from which the oldest falls out when it is full."""
+    table.pop(key, None)
+    table[key] = value
+    if len(table) > most:
+        del table[next(iter(table))]
+
+
+def _isMeant(peer: IPeer, body: Mapping[str, Any]) -> bool:
+    return body.get("all") is True or peer.sid == body.get("sid") or peer.userId == body.get("targetUserId")
+
+
+def _tell(hosts: Iterable[IPeer], event: str, roomName: str, peer: IPeer, **more: str) -> None:
+    for host in hosts:
+        host.emit(event, {"roomName": roomName, "userId": peer.userId, "sid": peer.sid, **more})
+
+
+lobby = Lobby()

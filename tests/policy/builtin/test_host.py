@@ -1,0 +1,288 @@
+"""``host``: who owns a room, and what the owner may do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from rtcsignal.api import ConfigError, Identity
+from rtcsignal.policy.builtin.host import host as plugin
+from rtcsignal.testing import FakePeer, FakeRoom, FakeServices, InMemoryServer, MemoryClient
+
+MODERATOR = Identity(roles=frozenset({"host"}))
+
+
+def using(**options: Any) -> list[Any]:
+    return [{"host": options}]
+
+
+def enter(server: InMemoryServer, *users: str, room: str = "kitchen") -> list[MemoryClient]:
+    """Members, who have heard all that there was to hear."""
+    clients = [server.connect() for _ in users]
+    for client, user in zip(clients, users, strict=True):
+        assert client.join(room, user).ok
+    for client in clients:
+        client.take()
+    return clients
+
+
+def hostIs(userId: str | None, room: str = "kitchen") -> tuple[Any, ...]:
+    return ("host", {"roomName": room, "userId": userId})
+
+
+def locked(isLocked: bool, userId: str | None) -> tuple[Any, ...]:
+    return ("locked", {"roomName": "kitchen", "locked": isLocked, "userId": userId})
+
+
+@pytest.fixture
+def server() -> Iterator[InMemoryServer]:
+    with InMemoryServer(use=["host"]) as running:
+        yield running
+
+
+class TestWhoIsTheHost:
+    def test_the_first_member(self, server: InMemoryServer) -> None:
+        ann, ben = server.connect(), server.connect()
+        ann.join("kitchen", "ann")
+        assert ann.take("host") == [hostIs("ann")]
+        ben.join("kitchen", "ben")
+        assert (ann.take("host"), ben.take("host")) == ([], [hostIs("ann")])
+
+    @pytest.mark.parametrize("end", ["leave", "disconnect", "lose"])
+    def test_when_it_goes_who_is_there_longest(self, server: InMemoryServer, end: str) -> None:
+        ann, ben, cat = enter(server, "ann", "ben", "cat")
+        ann.leave("kitchen", "ann") if end == "leave" else getattr(ann, end)()
+        assert (ben.take("host"), cat.take("host")) == ([hostIs("ben")], [hostIs("ben")])
+        assert ben.request("lock").ok
+
+    def test_or_the_same_user_on_another_connection(self, server: InMemoryServer) -> None:
+        ann, ben, again = enter(server, "ann", "ben", "ann")
+        assert again.request("lock").code == "not-the-host"
+        ann.lose()
+        assert ben.take("host") == [hostIs("ann")]
+        assert again.request("lock").ok
+
+    def test_or_one_with_a_role(self, server: InMemoryServer) -> None:
+        ann, ben = enter(server, "ann", "ben")
+        moderator = server.connect(MODERATOR)
+        moderator.join("kitchen", "mod")
+        assert moderator.take("host") == [hostIs("ann")]
+        ann.lose()
+        assert ben.take("host") == [hostIs("mod")]
+
+    def test_nobody_hears_of_it_when_another_goes(self, server: InMemoryServer) -> None:
+        ann, ben, cat = enter(server, "ann", "ben", "cat")
+        ben.lose()
+        assert (ann.take("host"), cat.take("host")) == ([], [])
+
+    def test_by_role_alone(self) -> None:
+        with InMemoryServer(use=using(first=False, roles=["teacher"])) as server:
+            (ann,) = enter(server, "ann")
+            ben = server.connect()
+            ben.join("kitchen", "ben")
+            assert ben.take("host") == [hostIs(None)]
+            assert ann.request("lock").code == "not-the-host"
+            teacher = server.connect(Identity(roles=frozenset({"teacher"})))
+            teacher.join("kitchen", "tom")
+            assert ann.take("host") == [hostIs("tom")]
+            teacher.lose()
+            assert ann.take("host") == [hostIs(None)]
+
+    def test_only_in_some_rooms(self) -> None:
+        with InMemoryServer(use=using(rooms=["meeting-*"])) as server:
+            ann = server.connect()
+            ann.join("kitchen", "ann")
+            assert ann.take("host") == []
+            assert ann.request("lock").code == "not-the-host"
+            ann.join("meeting-1", "ann")
+            assert ann.take("host") == [hostIs("ann", "meeting-1")]
+            assert server.hub.rooms["kitchen"].data == {}
+
+    def test_the_same_after_a_reload(self, server: InMemoryServer) -> None:
+        ann, ben = enter(server, "ann", "ben")
+        ann.request("lock")
+        assert server.reload(use=using(keep_out=1))
+        ann.take()
+        assert ann.request("unlock").ok
+        assert ben.take("host") == []
+        ann.lose()
+        assert ben.take("host") == [hostIs("ben")]
+
+    def test_somebody_in_rooms_that_were_there_before_the_plugin(self) -> None:
+        with InMemoryServer(use=["room-size"]) as server:
+            ann, _ = enter(server, "ann", "ben")
+            eve, *_ = enter(server, "eve", room="cellar")
+            assert server.reload(use=using(rooms=["kitchen"]))
+            assert eve.take("host") == []
+            assert ann.take("host") == [hostIs("ann")]
+            assert ann.request("lock").ok
+
+    def test_nobody_of_a_room_that_is_over(self, server: InMemoryServer) -> None:
+        (ann,) = enter(server, "ann")
+        ann.request("lock")
+        ann.lose()
+        (ben,) = enter(server, "ben")
+        assert ben.request("lock").ok
+
+
+class TestKick:
+    def test_puts_a_user_out_who_stays_connected(self, server: InMemoryServer) -> None:
+        ann, ben, again = enter(server, "ann", "ben", "ben")
+        assert ann.request("kick", {"targetUserId": "ben"}).value == {"ok": True, "kicked": 2}
+        gone = ("user-left", "ben", {"roomName": "kitchen", "reason": "kicked"})
+        assert (ben.take("user-left")[0], again.take("user-left")[-1]) == (gone, gone)
+        assert server.members("kitchen") == ["ann"]
+        assert ben.connected
+
+    def test_and_keeps_it_out_for_a_time(self, server: InMemoryServer) -> None:
+        ann, ben = enter(server, "ann", "ben")
+        ann.request("kick", {"targetUserId": "ben"})
+        server.clock.advance(100)
+        answer = ben.join("kitchen", "another")
+        assert (answer.code, answer.value["error"]["retry_after"]) == ("kicked", 200)
+        assert server.connect().join("kitchen", "ben").code == "kicked"
+        assert ben.join("cellar", "ben").ok
+        server.advance(201)
+        assert ben.join("kitchen", "ben").ok
+
+    def test_or_not(self) -> None:
+        with InMemoryServer(use=using(keep_out=0)) as server:
+            ann, ben = enter(server, "ann", "ben")
+            ann.request("kick", {"targetUserId": "ben"})
+            assert ben.join("kitchen", "ben").ok
+
+    def test_is_for_hosts(self, server: InMemoryServer) -> None:
+        ann, ben = enter(server, "ann", "ben")
+        assert ben.request("kick", {"targetUserId": "ann"}).code == "not-the-host"
+        assert server.connect(MODERATOR).request("kick", {"targetUserId": "ann"}).code == "not-in-room"
+        assert ann.take("user-left") == []
+
+    def test_who_has_a_role_is_put_out_by_another_one_only(self, server: InMemoryServer) -> None:
+        ann, ben = enter(server, "ann", "ben")
+        first, second = server.connect(MODERATOR), server.connect(MODERATOR)
+        first.join("kitchen", "first")
+        second.join("kitchen", "second")
+        assert ann.request("kick", {"targetUserId": "first"}).code == "not-allowed"
+        assert first.request("kick", {"targetUserId": "second"}).ok
+        assert first.request("kick", {"targetUserId": "ann"}).ok
+        assert ben.take("host") == [hostIs("first")]
+
+    @pytest.mark.parametrize(
+        ("target", "code"),
+        [("ann", "bad-arguments"), (None, "bad-arguments"), (["ben"], "bad-arguments"), ("cat", "no-such-member")],
+    )
+    def test_needs_somebody_else(self, server: InMemoryServer, target: Any, code: str) -> None:
+        ann, _ = enter(server, "ann", "ben")
+        assert ann.request("kick", {"targetUserId": target}).code == code
+
+    def test_remembers_only_so_many(self) -> None:
+        services = FakeServices()
+        configured = plugin.configured({})
+        ann = FakePeer("ann")
+        room = FakeRoom("kitchen", [ann])
+        configured.start(services)
+        configured.joined(ann, room)
+        for number in range(600):
+            room.add(FakePeer(f"user-{number}"))
+            configured.handleEvent(ann, room, "kick", {"targetUserId": f"user-{number}"})
+        assert len(room.data["host"]["keptOut"]) == 1_000
+
+
+class TestLock:
+    def test_keeps_others_out_but_those_with_a_role(self, server: InMemoryServer) -> None:
+        ann, ben = enter(server, "ann", "ben")
+        assert ann.request("lock").value == {"ok": True}
+        assert ben.take("locked") == [locked(True, "ann")]
+        eve = server.connect()
+        assert eve.join("kitchen", "eve").code == "room-locked"
+        moderator = server.connect(MODERATOR)
+        assert moderator.join("kitchen", "mod").ok
+        assert moderator.take("locked") == [locked(True, None)]
+        ann.take()
+        assert moderator.request("unlock").ok
+        assert ann.take("locked") == [locked(False, "mod")]
+        assert eve.join("kitchen", "eve").ok
+
+    def test_is_told_once(self, server: InMemoryServer) -> None:
+        ann, ben = enter(server, "ann", "ben")
+        assert ann.request("unlock").ok
+        assert ann.request("lock").ok
+        assert ann.request("lock").ok
+        assert len(ben.take("locked")) == 1
+
+    def test_survives_a_reload(self, server: InMemoryServer) -> None:
+        (ann,) = enter(server, "ann")
+        ann.request("lock")
+        assert server.reload(use=using(keep_out=1))
+        assert server.connect().join("kitchen", "eve").code == "room-locked"
+
+
+class TestClose:
+    def test_puts_everybody_out(self, server: InMemoryServer) -> None:
+        ann, ben = enter(server, "ann", "ben")
+        assert ann.request("close").ok
+        gone = {user: ("user-left", user, {"roomName": "kitchen", "reason": "closed"}) for user in ("ann", "ben")}
+        assert ann.take() == [gone["ben"], gone["ann"]]
+        assert ben.take() == [gone["ben"]]
+        assert server.hub.rooms == {}
+        assert ben.join("kitchen", "ben").ok
+
+    def test_takes_several_turns_for_many_and_nobody_comes_in_meanwhile(self, server: InMemoryServer) -> None:
+        users = [f"user-{number}" for number in range(120)]
+        ann, *_ = enter(server, *users)
+        assert ann.request("close").ok
+        assert 0 < len(server.members("kitchen")) < 120
+        assert server.connect().join("kitchen", "eve").code == "room-closing"
+        server.advance(1)
+        assert server.members("kitchen") == []
+        assert ann.take("host") == []
+        assert server.connect().join("kitchen", "eve").ok
+
+    def test_goes_on_after_a_reload(self, server: InMemoryServer) -> None:
+        ann, *_ = enter(server, *(f"user-{number}" for number in range(120)))
+        ann.request("close")
+        assert server.reload(use=using(keep_out=1))
+        server.advance(1)
+        assert server.members("kitchen") == []
+
+    def test_does_not_close_the_next_room_of_this_name(self, server: InMemoryServer) -> None:
+        clients = enter(server, *(f"user-{number}" for number in range(120)))
+        clients[0].request("close")
+        for client in clients:
+            client.lose()
+        server.clock.rightNow += 0.001
+        enter(server, "eve")
+        server.advance(1)
+        assert server.members("kitchen") == ["eve"]
+
+
+def test_after_the_last_of_a_user_was_replaced_elsewhere_somebody_is_the_host(server: InMemoryServer) -> None:
+    """A plugin that gives the reason ``replaced`` and brings nobody in its place leaves no room without a host."""
+    services = FakeServices()
+    configured = plugin.configured({})
+    configured.start(services)
+    ann, ben, cat = FakePeer("ann"), FakePeer("ben"), FakePeer("cat")
+    room = FakeRoom("kitchen")
+    for peer in (ann, ben):
+        room.add(peer)
+        configured.joined(peer, room)
+    room.remove(ann)
+    configured.left(ann, room, "replaced")
+    room.add(cat)
+    configured.joined(cat, room)
+    assert cat.sent == [hostIs("ben")]
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"keep_out": -1}, "keep_out: must be a number of at least 0, not -1"),
+        ({"rooms": "kitchen"}, "rooms: must be a list of texts, not 'kitchen'"),
+        ({"owner": "ann"}, "owner: unknown option"),
+    ],
+)
+def test_wrong_options_end_the_start(options: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ConfigError, match=problem), InMemoryServer(use=using(**options)):
+        pass

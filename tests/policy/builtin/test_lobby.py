@@ -1,0 +1,377 @@
+"""``lobby``: who waits, who hears of it, and how somebody gets in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from rtcsignal.api import ConfigError, Identity
+from rtcsignal.testing import InMemoryServer, MemoryClient
+
+HOST = Identity(roles=frozenset({"host"}))
+
+
+def using(**options: Any) -> list[Any]:
+    return [{"lobby": options}]
+
+
+@pytest.fixture
+def server() -> Iterator[InMemoryServer]:
+    with InMemoryServer(use=["lobby"]) as running:
+        yield running
+
+
+def hosting(server: InMemoryServer, user: str = "ann") -> MemoryClient:
+    client = server.connect(HOST)
+    assert client.join("kitchen", user).ok
+    server.advance(0)
+    client.take()
+    return client
+
+
+def knock(server: InMemoryServer, user: str, **more: Any) -> MemoryClient:
+    client = server.connect(**more)
+    assert client.join("kitchen", user).code == "waiting"
+    return client
+
+
+def named(user: str, sid: Any, **more: Any) -> dict[str, Any]:
+    return {"roomName": "kitchen", "userId": user, "sid": sid, **more}
+
+
+def heard(client: MemoryClient, event: str) -> list[str]:
+    return [each[1]["userId"] for each in client.take(event)]
+
+
+class TestKnocking:
+    def test_is_answered_with_a_waiting_and_told_to_the_hosts(self, server: InMemoryServer) -> None:
+        ann = hosting(server)
+        ben = server.connect()
+        answer = ben.join("kitchen", "ben")
+        assert answer.value["error"] == {
+            "code": "waiting",
+            "message": "Somebody inside has to let you in.",
+            "hosts": 1,
+        }
+        ((event, body),) = ann.take()
+        assert (event, body) == ("knock", named("ben", body["sid"]))
+        assert server.members("kitchen") == ["ann"]
+
+    def test_without_an_acknowledgement_is_answered_too(self, server: InMemoryServer) -> None:
+        ben = server.connect(revision=3)
+        ben.emit("join-room", '{"userId": "ben", "roomName": "kitchen"}')
+        ((event, body),) = ben.take()
+        assert (event, body["code"], body["hosts"]) == ("refused", "waiting", 0)
+
+    def test_again_is_told_once(self, server: InMemoryServer) -> None:
+        ann = hosting(server)
+        ben = knock(server, "ben")
+        assert ben.join("kitchen", "ben").value["error"]["hosts"] == 1
+        assert heard(ann, "knock") == ["ben"]
+        assert ben.join("kitchen", "benjamin").code == "waiting"
+        assert heard(ann, "knock") == ["benjamin"]
+        assert [each["userId"] for each in ann.request("who-waits").value["waiting"]] == ["benjamin"]
+
+    def test_is_told_to_hosts_only(self, server: InMemoryServer) -> None:
+        ann = hosting(server)
+        ben = knock(server, "ben")
+        ann.request("admit", {"all": True})
+        assert ben.join("kitchen", "ben").ok
+        ben.take()
+        knock(server, "cat")
+        assert ben.take() == []
+        assert heard(ann, "knock") == ["ben", "cat"]
+
+    def test_does_not_concern_who_has_a_role_or_other_rooms(self) -> None:
+        with InMemoryServer(use=using(rooms=["kitchen"], roles=["teacher"])) as server:
+            assert server.connect(Identity(roles=frozenset({"teacher"}))).join("kitchen", "tom").ok
+            assert server.connect(HOST).join("kitchen", "ann").code == "waiting"
+            ben = server.connect()
+            assert ben.join("cellar", "ben").ok
+            assert ben.take("pass") == []
+            assert ben.request("who-waits").code == "not-the-host"
+
+
+class TestHostsThatComeLater:
+    def test_hear_of_all_who_wait(self, server: InMemoryServer) -> None:
+        knock(server, "ben")
+        knock(server, "cat")
+        ann = server.connect(HOST)
+        ann.join("kitchen", "ann")
+        server.advance(0)
+        assert heard(ann, "knock") == ["ben", "cat"]
+        other = server.connect(HOST)
+        other.join("kitchen", "other")
+        server.advance(0)
+        assert (heard(ann, "knock"), heard(other, "knock")) == ([], ["ben", "cat"])
+
+    def test_also_when_the_room_had_ended_meanwhile(self, server: InMemoryServer) -> None:
+        ann = hosting(server)
+        knock(server, "ben")
+        ann.lose()
+        again = server.connect(HOST)
+        again.join("kitchen", "ann")
+        server.advance(0)
+        assert heard(again, "knock") == ["ben"]
+        assert again.request("admit", {"targetUserId": "ben"}).ok
+
+    def test_also_when_they_have_become_it_by_the_one_before(self) -> None:
+        uses: list[Any] = ["host", {"lobby": {"first": True}}]
+        for use in (uses, uses[::-1]):
+            with InMemoryServer(use=use) as server:
+                ann = server.connect()
+                ann.join("kitchen", "ann")
+                ben = knock(server, "ben")
+                ann.request("admit", {"targetUserId": "ben"})
+                ben.join("kitchen", "ben")
+                knock(server, "cat")
+                server.advance(0)
+                assert heard(ben, "knock") == []
+                ann.lose()
+                server.advance(0)
+                assert heard(ben, "knock") == ["cat"]
+                assert ben.request("admit", {"targetUserId": "cat"}).ok
+
+
+class TestAdmitting:
+    def test_lets_in_who_joins_again(self, server: InMemoryServer) -> None:
+        ann, ben = hosting(server), knock(server, "ben")
+        assert ann.request("admit", {"targetUserId": "ben"}).value == {"ok": True, "admitted": 1}
+        ((event, body),) = ben.take()
+        assert (event, body) == ("admitted", {"roomName": "kitchen", "pass": body["pass"]})
+        assert ben.join("kitchen", "ben").ok
+        assert ben.take("pass") == []
+
+    def test_is_told_to_all_hosts(self, server: InMemoryServer) -> None:
+        ann, other, ben = hosting(server), hosting(server, "other"), knock(server, "ben")
+        (_, body) = ann.take("knock")[0]
+        assert ann.request("admit", {"sid": body["sid"]}).ok
+        ended = [("knock-ended", named("ben", body["sid"], reason="admitted"))]
+        assert (ann.take("knock-ended"), other.take("knock-ended")) == (ended, ended)
+        assert other.request("admit", {"targetUserId": "ben"}).code == "not-waiting"
+        assert ben.join("kitchen", "ben").ok
+
+    def test_is_for_one_of_two_with_the_same_name(self, server: InMemoryServer) -> None:
+        ann, first, second = hosting(server), knock(server, "ben"), knock(server, "ben")
+        sids = [each[1]["sid"] for each in ann.take("knock")]
+        assert ann.request("admit", {"sid": sids[1]}).value["admitted"] == 1
+        assert first.join("kitchen", "ben").code == "waiting"
+        assert second.join("kitchen", "ben").ok
+
+    def test_is_for_one_name(self, server: InMemoryServer) -> None:
+        ann, ben = hosting(server), knock(server, "ben")
+        ann.request("admit", {"all": True})
+        assert ben.join("kitchen", "ann").code == "waiting"
+        assert ben.join("kitchen", "ben").ok
+
+    def test_is_for_hosts(self, server: InMemoryServer) -> None:
+        ann, ben = hosting(server), knock(server, "ben")
+        ann.request("admit", {"all": True})
+        ben.join("kitchen", "ben")
+        knock(server, "cat")
+        for event in ("admit", "deny", "who-waits"):
+            assert ben.request(event, {"targetUserId": "cat"}).code == "not-the-host"
+
+    def test_or_for_every_member(self) -> None:
+        with InMemoryServer(use=using(first=True, members=True)) as server:
+            ann = server.connect()
+            assert ann.join("kitchen", "ann").ok
+            ben = knock(server, "ben")
+            assert heard(ann, "knock") == ["ben"]
+            assert ann.request("admit", {"targetUserId": "ben"}).ok
+            assert ben.join("kitchen", "ben").ok
+
+    @pytest.mark.parametrize(
+        "body", [{}, {"targetUserId": "cat"}, {"all": 1}, {"sid": None}, {"targetUserId": ["ben"]}]
+    )
+    def test_needs_somebody_who_waits(self, server: InMemoryServer, body: dict[str, Any]) -> None:
+        ann, _ = hosting(server), knock(server, "ben")
+        assert ann.request("admit", body).code == "not-waiting"
+
+    def test_survives_a_reload(self, server: InMemoryServer) -> None:
+        ann, ben, cat = hosting(server), knock(server, "ben"), knock(server, "cat")
+        ann.request("admit", {"targetUserId": "ben"})
+        assert server.reload(use=using(most=10))
+        assert ben.join("kitchen", "ben").ok
+        assert ann.request("admit", {"targetUserId": "cat"}).ok
+        assert cat.join("kitchen", "cat").ok
+
+    def test_of_rooms_that_were_there_before_the_plugin(self) -> None:
+        with InMemoryServer(use=["room-size"]) as server:
+            ann = hosting(server)
+            server.reload(use=["lobby"])
+            knock(server, "ben")
+            assert heard(ann, "knock") == ["ben"]
+
+
+class TestPasses:
+    def admitted(self, server: InMemoryServer, ann: MemoryClient) -> tuple[MemoryClient, str]:
+        ben = knock(server, "ben")
+        ann.request("admit", {"targetUserId": "ben"})
+        text: str = ben.take("admitted")[0][1]["pass"]
+        assert ben.join("kitchen", "ben").ok
+        return ben, text
+
+    @pytest.mark.parametrize("end", ["lose", "disconnect"])
+    def test_let_in_after_a_lost_connection(self, server: InMemoryServer, end: str) -> None:
+        ben, text = self.admitted(server, hosting(server))
+        getattr(ben, end)()
+        assert server.connect().join("kitchen", "ben").code == "waiting"
+        again = server.connect()
+        assert again.join("kitchen", "ben", **{"pass": text}).ok
+        assert again.take("pass") == []
+
+    def test_are_for_one_name_and_room(self, server: InMemoryServer) -> None:
+        _, text = self.admitted(server, hosting(server))
+        assert server.connect().join("kitchen", "eve", **{"pass": text}).code == "waiting"
+        assert server.connect().join("cellar", "ben", **{"pass": text}).code == "waiting"
+        for wrong in ("", 7, [text], None):
+            assert server.connect(address="192.0.2.1").join("kitchen", "ben", **{"pass": wrong}).code == "waiting"
+
+    def test_end_with_the_room(self, server: InMemoryServer) -> None:
+        ann = hosting(server)
+        ben, text = self.admitted(server, ann)
+        ben.lose()
+        ann.lose()
+        hosting(server)
+        assert server.connect().join("kitchen", "ben", **{"pass": text}).code == "waiting"
+
+    def test_end_when_somebody_is_put_out(self) -> None:
+        with InMemoryServer(use=[{"host": {"keep_out": 0}}, "lobby"]) as server:
+            ann = hosting(server)
+            ben, text = self.admitted(server, ann)
+            ann.request("kick", {"targetUserId": "ben"})
+            assert ben.join("kitchen", "ben").code == "waiting"
+            assert ben.join("kitchen", "ben", **{"pass": text}).code == "waiting"
+
+    def test_are_given_to_those_who_came_in_without_waiting(self) -> None:
+        with InMemoryServer(use=using(first=True)) as server:
+            ann = server.connect()
+            ann.join("kitchen", "ann")
+            ((_, body),) = ann.take("pass")
+            moderator = hosting(server, "mod")
+            assert moderator.take("pass") == []
+            ann.lose()
+            again = server.connect()
+            assert again.join("kitchen", "ann", **{"pass": body["pass"]}).ok
+
+    def test_the_oldest_give_way_when_there_are_too_many(
+        self, server: InMemoryServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("rtcsignal.policy.builtin.lobby._MOST_PASSES", 4)
+        ann = hosting(server)
+        texts = []
+        for _ in range(3):
+            ben, text = self.admitted(server, ann)
+            ben.lose()
+            texts.append(text)
+        codes = [server.connect().join("kitchen", "ben", **{"pass": text}).code for text in texts]
+        assert codes == ["waiting", None, None]
+
+
+class TestDenying:
+    def test_sends_away_for_a_time(self, server: InMemoryServer) -> None:
+        ann, ben = hosting(server), knock(server, "ben")
+        assert ann.request("deny", {"targetUserId": "ben"}).value == {"ok": True, "denied": 1}
+        assert ben.take("denied") == [("denied", {"roomName": "kitchen", "reason": "denied"})]
+        assert [each[1]["reason"] for each in ann.take("knock-ended")] == ["denied"]
+        server.clock.advance(10)
+        answer = ben.join("kitchen", "benjamin")
+        assert (answer.code, answer.value["error"]["retry_after"]) == ("denied", 20)
+        server.clock.advance(20)
+        assert ben.join("kitchen", "ben").code == "waiting"
+
+    def test_is_remembered_for_so_many_rooms_only(
+        self, server: InMemoryServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("rtcsignal.policy.builtin.lobby._MOST_DENIED", 1)
+        ann, ben = server.connect(HOST), server.connect()
+        for name in ("kitchen", "cellar"):
+            ann.join(name, "ann")
+            ben.join(name, "ben")
+            ann.request("deny", {"roomName": name, "targetUserId": "ben"})
+        assert [ben.join(name, "ben").code for name in ("kitchen", "cellar")] == ["waiting", "denied"]
+
+    def test_is_what_happens_when_the_host_closes_the_room(self) -> None:
+        with InMemoryServer(use=["host", "lobby"]) as server:
+            ann, ben = hosting(server), knock(server, "ben")
+            ann.request("close")
+            assert ben.take("denied") == [("denied", {"roomName": "kitchen", "reason": "closed"})]
+            assert ben.join("kitchen", "ben").code == "waiting"
+
+
+class TestGivingUp:
+    @pytest.mark.parametrize(
+        ("reason", "end"),
+        [
+            ("left", lambda ben: ben.leave("kitchen", "ben")),
+            ("disconnect", lambda ben: ben.disconnect()),
+            ("disconnect", lambda ben: ben.lose()),
+        ],
+    )
+    def test_is_told_to_the_hosts(self, server: InMemoryServer, reason: str, end: Any) -> None:
+        ann, ben = hosting(server), knock(server, "ben")
+        (_, body) = ann.take("knock")[0]
+        end(ben)
+        assert ann.take() == [("knock-ended", named("ben", body["sid"], reason=reason))]
+        assert ann.request("who-waits").value == {"ok": True, "waiting": []}
+
+    def test_in_a_room_without_a_lobby_is_nobodys_business(self) -> None:
+        with InMemoryServer(use=using()) as server:
+            ann = hosting(server)
+            ben = knock(server, "ben")
+            ann.take()
+            assert server.reload(use=using(rooms=["cellar"]))
+            ben.lose()
+            assert ann.take() == []
+
+
+class TestLimits:
+    def test_so_many_wait(self) -> None:
+        with InMemoryServer(use=using(most=2)) as server:
+            ben = knock(server, "ben")
+            knock(server, "cat")
+            assert server.connect().join("kitchen", "eve").code == "lobby-full"
+            assert ben.join("kitchen", "benjamin").code == "waiting"
+            ben.lose()
+            knock(server, "eve")
+
+    def test_so_many_of_one_address(self) -> None:
+        with InMemoryServer(use=using(most_per_address=1)) as server:
+            knock(server, "ben", address="2001:db8::1")
+            assert server.connect(address="2001:db8::2").join("kitchen", "cat").code == "lobby-full"
+            knock(server, "cat", address="2001:db8:1::2")
+
+    def test_so_often_from_one_address(self, server: InMemoryServer) -> None:
+        for _ in range(10):
+            knock(server, "ben").lose()
+        answer = server.connect().join("kitchen", "ben")
+        assert (answer.code, answer.value["error"]["retry_after"]) == ("too-many-attempts", 10)
+        assert server.reload(use=using(most=3))
+        assert server.connect().join("kitchen", "ben").code == "too-many-attempts"
+        server.clock.advance(10)
+        knock(server, "ben")
+
+    def test_nothing_is_left_of_anybody(self, server: InMemoryServer) -> None:
+        ann, ben, cat = hosting(server), knock(server, "ben"), knock(server, "cat")
+        ann.request("admit", {"targetUserId": "ben"})
+        for client in (ann, ben, cat):
+            client.lose()
+        server.advance(1)
+        assert server.hub.rooms == {}
+        assert len(server.hub.waiting) == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"most": 0}, "most: must be a whole number of at least 1, not 0"),
+        ({"again": -1}, "again: must be a number of at least 0, not -1"),
+        ({"first": "yes"}, "first: must be true or false, not 'yes'"),
+    ],
+)
+def test_wrong_options_end_the_start(options: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ConfigError, match=problem), InMemoryServer(use=using(**options)):
+        pass

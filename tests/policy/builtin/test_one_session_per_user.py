@@ -1,0 +1,188 @@
+"""``one-session-per-user``: a second session is refused, replaces the first, or is fine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from rtcsignal.api import ConfigError
+from rtcsignal.testing import InMemoryServer, MemoryClient
+
+
+def using(**options: Any) -> list[Any]:
+    return [{"one-session-per-user": options}]
+
+
+def left(user: str, reason: str = "replaced") -> tuple[Any, ...]:
+    return ("user-left", user, {"roomName": "kitchen", "reason": reason})
+
+
+def joined(user: str) -> tuple[Any, ...]:
+    return ("user-joined", user, {"roomName": "kitchen"})
+
+
+def enter(server: InMemoryServer, user: str, **more: Any) -> MemoryClient:
+    client = server.connect()
+    assert client.join("kitchen", user, **more).ok
+    client.take()
+    return client
+
+
+@pytest.fixture
+def server() -> Iterator[InMemoryServer]:
+    with InMemoryServer(use=["one-session-per-user"]) as running:
+        yield running
+
+
+class TestReplace:
+    def test_ends_the_connection_of_the_old_one_and_tells_why(self, server: InMemoryServer) -> None:
+        old = enter(server, "ann")
+        enter(server, "ann")
+        assert old.take() == [("replaced", {"roomName": "kitchen", "userId": "ann"})]
+        assert not old.connected
+        assert server.members("kitchen") == ["ann"]
+
+    def test_the_room_hears_of_the_old_one_before_the_new_one(self, server: InMemoryServer) -> None:
+        ben = enter(server, "ben")
+        enter(server, "ann")
+        ben.take()
+        new = server.connect()
+        assert new.join("kitchen", "ann").value["members"] == [{"userId": "ben"}, {"userId": "ann"}]
+        assert ben.take() == [left("ann"), joined("ann")]
+        assert new.take() == [joined("ann")]
+
+    def test_or_only_its_membership(self) -> None:
+        with InMemoryServer(use=using(ends="membership")) as server:
+            old = enter(server, "ann")
+            old.join("cellar", "ann")
+            old.take()
+            enter(server, "ann")
+            assert old.connected
+            assert old.take() == [("replaced", {"roomName": "kitchen", "userId": "ann"}), left("ann")]
+            assert server.members("cellar") == ["ann"]
+
+    def test_does_nothing_if_another_policy_refuses_the_new_one(self) -> None:
+        with InMemoryServer(use=[*using(), {"room-password": {"passwords": {"*": "sesame"}}}]) as server:
+            old = enter(server, "ann", password="sesame")
+            assert server.connect().join("kitchen", "ann").code == "password-needed"
+            assert old.connected
+            assert server.members("kitchen") == ["ann"]
+
+    def test_concerns_that_room_and_user_only(self, server: InMemoryServer) -> None:
+        ann, ben = enter(server, "ann"), enter(server, "ben")
+        assert server.connect().join("cellar", "ann").ok
+        assert ann.connected
+        assert ben.connected
+
+    def test_works_after_a_reload(self, server: InMemoryServer) -> None:
+        old = enter(server, "ann")
+        assert server.reload(use=using(ends="connection"))
+        enter(server, "ann")
+        assert not old.connected
+
+
+class TestPagesThatComeBack:
+    """A page that was replaced, and connects again by itself, must not put out the page that replaced it."""
+
+    def test_are_refused_while_the_newer_one_is_there(self, server: InMemoryServer) -> None:
+        enter(server, "ann", tab="one")
+        second = enter(server, "ann", tab="two")
+        third = enter(server, "ann", tab="three")
+        assert not second.connected
+        for tab in ("one", "two"):
+            assert server.connect().join("kitchen", "ann", tab=tab).code == "replaced"
+        assert third.connected
+        third.lose()
+        assert server.connect().join("kitchen", "ann", tab="one").ok
+
+    def test_also_after_a_reload(self, server: InMemoryServer) -> None:
+        enter(server, "ann", tab="one")
+        enter(server, "ann", tab="two")
+        assert server.reload(use=using(most=5))
+        assert server.connect().join("kitchen", "ann", tab="one").code == "replaced"
+
+    def test_take_the_place_of_their_own_dead_connection_as_often_as_need_be(self, server: InMemoryServer) -> None:
+        for _ in range(10):
+            assert server.connect().join("kitchen", "ann", tab="one").ok
+        enter(server, "ann", tab="two")
+        for _ in range(10):
+            assert server.connect().join("kitchen", "ann", tab="two").ok
+        assert server.connect().join("kitchen", "ann", tab="one").code == "replaced"
+        assert server.members("kitchen") == ["ann"]
+
+    def test_without_a_name_they_cannot_fight_for_ever(self, server: InMemoryServer) -> None:
+        codes = [server.connect().join("kitchen", "ann").code for _ in range(8)]
+        assert codes == [None] * 4 + ["replaced"] * 4
+        answer = server.connect().join("kitchen", "ann")
+        assert answer.value["error"]["retry_after"] == 10
+        server.advance(10)
+        assert server.connect().join("kitchen", "ann").ok
+
+    def test_what_is_no_name_is_none(self, server: InMemoryServer) -> None:
+        for tab in (7, "x" * 129, ["one"], None, ""):
+            assert server.connect().join("cellar", f"user of {tab}", tab=tab).ok
+            assert server.connect().join("cellar", f"user of {tab}", tab=tab).ok
+
+    def test_nothing_is_kept_of_who_has_left(self, server: InMemoryServer) -> None:
+        enter(server, "ann", tab="one")
+        ann = enter(server, "ann", tab="two")
+        (seat,) = server.hub.rooms["kitchen"]
+        assert seat.view.data == {"one-session-per-user": {"kitchen": (["one"], [0.0])}}
+        ann.leave("kitchen", "ann")
+        assert seat.view.data == {"one-session-per-user": {}}
+
+    def test_only_so_much_is_kept(self, server: InMemoryServer) -> None:
+        for number in range(100):
+            server.advance(11)
+            assert server.connect().join("kitchen", "ann", tab=f"tab-{number}").ok
+        (seat,) = server.hub.rooms["kitchen"]
+        tabs, times = seat.view.data["one-session-per-user"]["kitchen"]
+        assert (len(tabs), len(times)) == (32, 1)
+
+
+class TestRefuse:
+    def test_keeps_the_second_one_out(self) -> None:
+        with InMemoryServer(use=using(rooms={"*": "refuse"})) as server:
+            old = enter(server, "ann")
+            assert server.connect().join("kitchen", "ann").code == "already-here"
+            assert old.connected
+            old.lose()
+            assert server.connect().join("kitchen", "ann").ok
+
+    def test_but_not_the_same_page(self) -> None:
+        with InMemoryServer(use=using(rooms={"*": "refuse"})) as server:
+            old = enter(server, "ann", tab="one")
+            assert server.connect().join("kitchen", "ann", tab="two").code == "already-here"
+            assert server.connect().join("kitchen", "ann", tab="one").ok
+            assert not old.connected
+            assert server.members("kitchen") == ["ann"]
+
+
+class TestPatterns:
+    def test_the_first_that_fits_counts_and_without_one_many_are_fine(self) -> None:
+        rooms = {"exam-*": "refuse", "call-open": "many", "call-*": "replace"}
+        with InMemoryServer(use=using(rooms=rooms)) as server:
+            for name in ("exam-1", "call-1", "call-open", "kitchen"):
+                server.connect().join(name, "ann")
+            second = {name: server.connect().join(name, "ann").code for name in ("exam-1", "call-open", "kitchen")}
+            assert second == {"exam-1": "already-here", "call-open": None, "kitchen": None}
+            assert server.connect().join("call-1", "ann").ok
+            assert {name: len(server.members(name)) for name in ("call-1", "call-open", "kitchen")} == {
+                "call-1": 1,
+                "call-open": 2,
+                "kitchen": 2,
+            }
+
+    @pytest.mark.parametrize(
+        ("options", "problem"),
+        [
+            ({"rooms": {"*": "kick"}}, "rooms: must be a mapping of texts to refuse or replace or many, not"),
+            ({"ends": "world"}, "ends: must be connection or membership, not 'world'"),
+            ({"most": 0}, "most: must be a whole number of at least 1, not 0"),
+        ],
+    )
+    def test_wrong_options_end_the_start(self, options: dict[str, Any], problem: str) -> None:
+        with pytest.raises(ConfigError, match=problem), InMemoryServer(use=using(**options)):
+            pass

@@ -1,0 +1,61 @@
+"""Attempts that are forgiven with time."""
+
+from __future__ import annotations
+
+import pytest
+
+from rtcsignal.api import Throttle, networkOf
+
+
+def attempts(throttle: Throttle, key: str, now: float, most: int = 100) -> int:
+    """How many attempts are allowed at a time."""
+    made = 0
+    while made < most and throttle.wait(key, now) == 0:
+        throttle.count(key, now)
+        made += 1
+    return made
+
+
+def test_so_many_at_once_and_then_one_after_each_pause() -> None:
+    throttle = Throttle(3, 10)
+    assert attempts(throttle, "ann", 0) == 3
+    assert throttle.wait("ann", 4) == 6
+    assert attempts(throttle, "ann", 9.9) == 0
+    assert attempts(throttle, "ann", 10) == 1
+    assert attempts(throttle, "ann", 10) == 0
+    assert attempts(throttle, "ann", 1000) == 3
+
+
+def test_each_key_counts_by_itself() -> None:
+    throttle = Throttle(1, 10)
+    assert attempts(throttle, "ann", 0) == attempts(throttle, "ben", 0) == 1
+
+
+def test_what_is_forgiven_is_not_kept() -> None:
+    kept: dict[object, float] = {}
+    throttle = Throttle(2, 10, kept)
+    for number in range(50):
+        throttle.count(number, number * 100.0)
+    assert list(kept) == [49]
+
+
+def test_the_oldest_is_forgotten_when_there_are_too_many() -> None:
+    kept: dict[object, float] = {}
+    throttle = Throttle(1, 10, kept, mostKeys=3)
+    for key in ("ann", "ben", "cat", "ann", "dan"):
+        throttle.count(key, 0)
+    assert list(kept) == ["cat", "ann", "dan"]
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::9", "2001:db8:1:2::/64"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("", ""),
+    ],
+)
+def test_who_is_behind_an_address(address: str, network: str) -> None:
+    assert networkOf(address) == network
