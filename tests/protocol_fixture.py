@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import suppress
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import TCP4ServerEndpoint
+from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint
+from twisted.internet.error import CannotListenError
 from twisted.internet.task import react
 from twisted.python import log
 from twisted.web.resource import Resource
@@ -113,9 +115,7 @@ def build(clock: Any, recovery: RecoveryOptions) -> PortFactory:
         )
 
     namespaces: dict[str, Namespace] = {"/": application(), "/custom": application(), "/denied": denied()}
-    sockets = SocketServer(
-        namespaces, clock, SocketOptions(connectTimeout=1, eventsPerSecond=0, recovery=recovery)
-    )
+    sockets = SocketServer(namespaces, clock, SocketOptions(connectTimeout=1, eventsPerSecond=0, recovery=recovery))
     engines = [
         EngineServer(options("/engine.io/"), clock, Echo),
         EngineServer(options("/socket.io/"), clock, sockets.connect, stopping=sockets.close),
@@ -130,17 +130,26 @@ def main() -> None:
     """Listen until killed."""
     parser = argparse.ArgumentParser(description="Fixture for the Engine.IO and Socket.IO protocol suites")
     parser.add_argument("--port", type=int, default=3000)
-    parser.add_argument("--interface", default="127.0.0.1")
+    parser.add_argument(
+        "--interface", help="the only address to listen on; default: 127.0.0.1, and ::1 if there is one"
+    )
     parser.add_argument("--recovery", action="store_true", help="switch connection state recovery on")
     options = parser.parse_args()
     log.startLogging(sys.stderr, setStdout=False)
     react(serve, [options.port, options.interface, RecoveryOptions(window=120 if options.recovery else 0)])
 
 
-async def serve(clock: Any, port: int, interface: str, recovery: RecoveryOptions) -> None:
+async def serve(clock: Any, port: int, interface: str | None, recovery: RecoveryOptions) -> None:
     """Listen, say where, and stay."""
-    listening = await TCP4ServerEndpoint(clock, port, interface=interface).listen(build(clock, recovery))
-    print(f"listening on {interface}:{listening.getHost().port}", flush=True)
+    address = interface or "127.0.0.1"
+    factory = build(clock, recovery)
+    listening = await TCP4ServerEndpoint(clock, port, interface=address).listen(factory)
+    number = listening.getHost().port
+    if interface is None:
+        # What "localhost" means is not the same for all clients.
+        with suppress(CannotListenError, OSError):
+            await TCP6ServerEndpoint(clock, number, interface="::1").listen(factory)
+    print(f"listening on {address}:{number}", flush=True)
     await Deferred()
 
 

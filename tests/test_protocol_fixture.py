@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import signal
+import socket
 import sys
 from collections.abc import Iterator
 
@@ -107,6 +108,17 @@ def test_itListensOnThePortItIsTold(fixture: Process) -> None:
     command = [sys.executable, str(FILE), "--port", str(fixture.port)]
     with startProcess(command, until=READY) as again:
         assert again.port == fixture.port
+
+
+def test_localhostMayMeanEitherOfItsAddresses(fixture: Process) -> None:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("there is no IPv6 here")
+    for address in ("127.0.0.1", "::1"):
+        with socket.create_connection((address, fixture.port), timeout=5) as connection:
+            connection.sendall(b"GET /engine.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert connection.recv(12) == b"HTTP/1.1 200"
 
 
 def test_aPortInUseIsAnError(fixture: Process) -> None:
