@@ -63,8 +63,10 @@ function watch(name, socket, events) {
   const life = (...news) => say({ client: name, life: news });
   socket.on("connect", () => life("connect"));
   socket.on("disconnect", (reason) => life("disconnect", reason));
-  socket.on("error", (problem) => life("error", String(problem && problem.message ? problem.message : problem)));
-  socket.on("connect_error", (problem) => life("connect_error", String(problem && problem.message)));
+  // A refusal is a plain object, or an Error with data: what is in it is told as well.
+  const text = (problem) => String(problem && problem.message ? problem.message : problem);
+  socket.on("error", (problem) => life("error", text(problem), problem instanceof Error ? null : problem));
+  socket.on("connect_error", (problem) => life("connect_error", text(problem), (problem && problem.data) || null));
   socket.io.on("open", () => socket.io.engine.on("upgrade", (transport) => life("upgrade", transport.name)));
 }
 

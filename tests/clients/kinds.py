@@ -34,6 +34,11 @@ class Kind:
         return WAYS[self.way]
 
     @property
+    def credentials(self) -> str:
+        """The option with which the library presents something to an authenticator."""
+        return "query" if self.library.startswith("2.") else "auth"
+
+    @property
     def finalTransport(self) -> str:
         """The transport that the client is on once it has settled."""
         return self.transports[-1]

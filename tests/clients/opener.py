@@ -41,6 +41,13 @@ class Clients:
         client.expectLife("connect")
         return client
 
+    def guest(self, kind: Kind, name: str, url: str, token: str | None) -> NodeClient:
+        """Opens an npm client that presents a token, and begins to connect."""
+        options = {} if token is None else {kind.credentials: {"token": token}}
+        client = NodeClient.open(self._node, self._handle(), kind, name, url, **options)
+        self._open.append(client)
+        return client
+
     def node(self, kind: Kind, name: str, *, url: str | None = None) -> NodeClient:
         """Opens an npm client, for what only these can do, and waits until it is connected."""
         client = self.connect(kind, name, url=url)
