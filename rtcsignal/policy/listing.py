@@ -5,8 +5,8 @@ from __future__ import annotations
 import inspect
 import json
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -66,10 +66,12 @@ class Listing:
     Attributes:
         plugins: Those in use first, in their order; then the others by name.
         problems: Files and packages that could not be read.
+        absent: Built-in plugins that are not used and cannot be had here, by name: why.
     """
 
     plugins: tuple[PluginInfo, ...]
     problems: tuple[str, ...]
+    absent: Mapping[str, str] = field(default_factory=dict)
 
 
 def listPlugins(wanted: Wanted) -> Listing:
@@ -85,7 +87,7 @@ def listPlugins(wanted: Wanted) -> Listing:
     infos.sort(key=lambda info: (not info.position, info.position, info.name))
     problems = [str(problem) for problem in catalogue.problems]
     problems += [f"there is no plugin {name}" for name in used if name not in catalogue.names]
-    return Listing(tuple(infos), tuple(problems))
+    return Listing(tuple(infos), tuple(problems), catalogue.absent)
 
 
 def formatPlugins(listing: Listing) -> Iterator[str]:
@@ -100,6 +102,9 @@ def formatPlugins(listing: Listing) -> Iterator[str]:
             yield f"  {option.key}: {option.default}  # {option.kind}. {option.what}"
         if info.takesOptions and not info.options:
             yield "  takes options, see its documentation"
+    for name, why in listing.absent.items():
+        yield f"{name} (not used)"
+        yield f"  built in, but not here: {why}"
     for problem in listing.problems:
         yield f"problem: {problem}"
 

@@ -52,6 +52,7 @@ class Catalogue:
         names: All names that could be used, also of plugins that were not loaded because nothing needs them.
         problems: What is wrong.
         hints: By the name of what looks like a plugin and is none: why.
+        absent: By the name of a built-in plugin that nobody needs, and that cannot be had here: why.
         generation: The modules that were made.
     """
 
@@ -59,6 +60,7 @@ class Catalogue:
     names: set[str] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
     hints: dict[str, str] = field(default_factory=dict)
+    absent: dict[str, str] = field(default_factory=dict)
     generation: Generation = field(default_factory=Generation)
 
     def add(self, found: Found) -> None:
@@ -88,7 +90,7 @@ def findAll(folders: Iterable[str], wanted: Iterable[str], everything: bool = Fa
     for name in _builtinNames():
         catalogue.names.add(name)
         if everything or name in names:
-            _addBuiltin(catalogue, name)
+            _addBuiltin(catalogue, name, name in names)
     for folder in folders:
         for module in catalogue.generation.load(folder):
             if isinstance(module, Problem):
@@ -109,12 +111,15 @@ def _builtinNames() -> Iterator[str]:
             yield module.name.replace("_", "-")
 
 
-def _addBuiltin(catalogue: Catalogue, name: str) -> None:
+def _addBuiltin(catalogue: Catalogue, name: str, isWanted: bool) -> None:
     module = f"{builtin.__name__}.{name.replace('-', '_')}"
     try:
         plugins = pluginsOf(importlib.import_module(module))
     except ImportError as error:  # it needs a package that is not installed
-        catalogue.problems.append(Problem("built in", 0, f"{name} cannot be loaded: {safe(str(error))}"))
+        if isWanted:
+            catalogue.problems.append(Problem("built in", 0, f"{name} cannot be loaded: {safe(str(error))}"))
+        else:
+            catalogue.absent[name] = safe(str(error))
         return
     for plugin in plugins:
         catalogue.add(Found(plugin, "built in", "rtcsignal itself", fresh=False))

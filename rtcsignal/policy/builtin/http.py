@@ -7,6 +7,7 @@ import json
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
@@ -69,6 +70,8 @@ class Http(Configurable):
             isUrl = False
         if not isUrl:
             problems.append("url: must be a URL that begins with http:// or https://")
+        if find_spec("treq") is None:
+            problems.append("it needs treq: pip install 'rtcsignal[http]'")
         if problems:
             raise ConfigError(problems)
         self._headers = {"Content-Type": "application/json", "Accept": "application/json"}
@@ -79,11 +82,7 @@ class Http(Configurable):
         self._quietUntil = 0.0
 
     def start(self, services: IServices) -> None:
-        self._clock, self._log = services.clock, services.log
-        try:
-            self._http = services.http
-        except ImportError as error:
-            raise ConfigError(str(error)) from None
+        self._clock, self._log, self._http = services.clock, services.log, services.http
 
     def stop(self) -> None:
         for question in list(self._asking.values()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,9 +14,11 @@ from zope.interface import implementer
 from rtcsignal.api import ConfigError, Handshake, IAuthenticator, Identity, Refused
 from rtcsignal.policy.builtin.http import Http
 from rtcsignal.policy.builtin.http import http as plugin
+from rtcsignal.policy.loader import loadPlugins
 from rtcsignal.testing import FakeServices, InMemoryServer, MemoryClient
 from tests.policy.bench import failureOf
 from tests.policy.conftest import LogLines
+from tests.policy.sources import Use, Wanted
 
 URL = "http://accounts.example/judge"
 ANN = {"userId": "ann", "roles": ["host"]}
@@ -358,15 +361,9 @@ class TestOptions:
         with pytest.raises(ConfigError, match=problem):
             plugin.configured(options)
 
-    def test_without_treq_the_start_ends_with_what_to_do(self) -> None:
-        class Bare:
-            def __init__(self) -> None:
-                self.clock, self.log = FakeServices().clock, FakeServices().log
-
-            @property
-            def http(self) -> Any:
-                raise ImportError("services.http needs treq")
-
-        services: Any = Bare()
-        with pytest.raises(ConfigError, match=r"services\.http needs treq"):
-            plugin.configured({"url": URL}).start(services)
+    def test_without_treq_the_start_ends_with_what_to_do(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(sys.modules, "treq", None)
+        with pytest.raises(ConfigError) as raised:
+            loadPlugins(Wanted((), [Use("http", {"url": URL})]))
+        needed = "it needs treq: pip install 'rtcsignal[http]'"
+        assert [problem.rpartition("use.0.")[2] for problem in raised.value.problems] == [f"http: {needed}"]

@@ -21,11 +21,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rtcsignal.api import ConfigError, Handshake, Identity, Refused
-from rtcsignal.policy import sources
 from rtcsignal.policy.builtin.jwt import jwt as plugin
+from rtcsignal.policy.listing import formatPlugins, listPlugins
 from rtcsignal.policy.loader import loadPlugins
 from rtcsignal.service.config import loadConfig
 from rtcsignal.testing import FakeServices, InMemoryServer
+from tests.policy.sources import Use, Wanted
 
 SECRET, OTHER = "s" * 32, "t" * 64
 RSA = rsa.generate_private_key(65537, 2048)
@@ -34,6 +35,7 @@ OTHER_P256 = ec.generate_private_key(ec.SECP256R1())
 K256 = ec.generate_private_key(ec.SECP256K1())
 ED25519, ED448 = ed25519.Ed25519PrivateKey.generate(), ed448.Ed448PrivateKey.generate()
 GOOD = {"sub": "ann", "exp": 100}
+NEEDED = "it needs PyJWT: pip install 'rtcsignal[jwt]'"
 MACS = ("HS256", "HS384", "HS512")
 
 PAIRS = [
@@ -496,11 +498,20 @@ class TestOptions:
         assert OTHER not in repr(made._keys)
 
 
-def test_without_PyJWT_the_start_ends_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = "rtcsignal.policy.builtin.jwt"
-    monkeypatch.setitem(sys.modules, "jwt", None)
-    monkeypatch.delitem(sys.modules, module)
-    monkeypatch.delattr(importlib.import_module("rtcsignal.policy.builtin"), "jwt")
-    catalogue = sources.findAll([], ["jwt"])
-    (problem,) = catalogue.problems
-    assert str(problem) == "built in: jwt cannot be loaded: it needs PyJWT: pip install 'rtcsignal[jwt]'"
+class TestWithoutPyJWT:
+    @pytest.fixture(autouse=True)
+    def _notInstalled(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(sys.modules, "jwt", None)
+        monkeypatch.delitem(sys.modules, plugin.__module__)
+        monkeypatch.delattr(importlib.import_module("rtcsignal.policy.builtin"), "jwt")
+
+    def test_the_start_ends_with_what_to_do(self) -> None:
+        with pytest.raises(ConfigError) as raised:
+            loadPlugins(Wanted((), [Use("jwt", {"secret": SECRET})]))
+        assert raised.value.problems == (f"built in: jwt cannot be loaded: {NEEDED}",)
+
+    def test_who_does_not_use_it_misses_nothing(self) -> None:
+        assert loadPlugins(Wanted((), [Use("anonymous")])).entries[0].name == "anonymous"
+        listing = listPlugins(Wanted())
+        assert listing.problems == ()
+        assert list(formatPlugins(listing))[-2:] == ["jwt (not used)", f"  built in, but not here: {NEEDED}"]
