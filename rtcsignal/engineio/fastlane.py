@@ -25,7 +25,9 @@ _OPEN: int = SlimProtocol.STATE_OPEN
 _WHOLE_TEXT = 0x81
 _MASKED = 0x80
 _TWO_BYTES, _EIGHT_BYTES = _MASKED + 126, _MASKED + 127
-_LARGE_FROM = 160
+_SHORTEST = 6  # bytes of a frame without a payload: two of the header, four of the mask
+_LARGE_FROM = 240
+_fromBytes = int.from_bytes
 
 
 class TextReceiver(Protocol):
@@ -38,11 +40,18 @@ class TextReceiver(Protocol):
 def _unmaskSmall(data: bytes, key: bytes) -> bytes:
     """XOR by arithmetic on one large integer: the quickest way without C for short payloads."""
     size = len(data)
-    mask = int.from_bytes((key * (size // 4 + 1))[:size], "little")
-    return (int.from_bytes(data, "little") ^ mask).to_bytes(size, "little")
+    words = size + 3 >> 2
+    ones = _ONES[words] if words < len(_ONES) else _onesFor(words)
+    masked = _fromBytes(data, "little") ^ _fromBytes(key, "little") * ones
+    return masked.to_bytes(words << 2, "little")[:size]
 
 
-def _nativeUnmask() -> Callable[[bytes, bytes], bytes] | None:
+def _onesFor(words: int) -> int:
+    """The integer that repeats a 32-bit factor so many times."""
+    return _fromBytes(b"\x01\0\0\0" * words, "little")
+
+
+def _nativeUnmask() -> Callable[[bytes, bytes], bytes | bytearray] | None:
     """Autobahn's native code, called without the object that it makes for each frame; None where it is missing."""
     try:
         from _nvx_xormasker import ffi, lib  # type: ignore[import-not-found]
@@ -54,13 +63,14 @@ def _nativeUnmask() -> Callable[[bytes, bytes], bytes] | None:
         lib.nvx_xormask_process,
         ffi.from_buffer,
     )
+    octets = ffi.typeof("uint8_t[]")
 
-    def unmaskLarge(data: bytes, key: bytes) -> bytes:
+    def unmaskLarge(data: bytes, key: bytes) -> bytearray:
         buffer = bytearray(data)
         masker = new(key)
-        process(masker, fromBuffer("uint8_t[]", buffer), len(buffer))
+        process(masker, fromBuffer(octets, buffer), len(buffer))
         free(masker)
-        return bytes(buffer)
+        return buffer
 
     try:
         works = unmaskLarge(b"\x01" * 5, b"\x01\x02\x03\x04") == _unmaskSmall(b"\x01" * 5, b"\x01\x02\x03\x04")
@@ -69,10 +79,11 @@ def _nativeUnmask() -> Callable[[bytes, bytes], bytes] | None:
     return unmaskLarge if works else None
 
 
-_unmaskLarge = _nativeUnmask() or _unmaskSmall
+_ONES = [_onesFor(words) for words in range(_LARGE_FROM // 4 + 1)]
+_unmaskLarge: Callable[[bytes, bytes], bytes | bytearray] = _nativeUnmask() or _unmaskSmall
 
 
-def unmask(data: bytes, key: bytes) -> bytes:
+def unmask(data: bytes, key: bytes) -> bytes | bytearray:
     """Undo the masking of a payload (RFC 6455 section 5.3).
 
     Args:
@@ -97,11 +108,11 @@ class FastLane(SlimProtocol):
     """A WebSocket protocol that takes whole text frames off the stream itself.
 
     Attributes:
-        fast: Do so.
+        takesFrames: Do so.
         receiver: Gets the texts; it may close the connection, and be replaced, meanwhile.
     """
 
-    fast = False
+    takesFrames = False
     receiver: TextReceiver | None = None
     maxMessagePayloadSize: int
 
@@ -110,54 +121,58 @@ class FastLane(SlimProtocol):
     def dataReceived(self, data: bytes) -> None:
         if self._rest:
             data, self._rest = self._rest + data, b""
-        if not self.fast or self.state != _OPEN or self.data or self.current_frame or self.inside_message:
+        if not self.takesFrames or self.state != _OPEN or self.data or self.current_frame or self.inside_message:
             self._dataReceived(data)
             return
-        rest, isOurs = self._takeTextFrames(data)
-        if not rest:
-            return
-        if isOurs:
-            self._rest = rest
-        else:
-            self._dataReceived(rest)
-
-    def _takeTextFrames(self, data: bytes) -> tuple[bytes, bool]:
-        """Hand out the text frames at the front of `data`.
-
-        Returns:
-            What is left, and whether it is the beginning of a frame that may become one of ours.
-        """
         at, end, most = 0, len(data), self.maxMessagePayloadSize
-        while end - at >= 2:
-            length = data[at + 1]
-            if data[at] != _WHOLE_TEXT or length < _MASKED or length == _EIGHT_BYTES:
-                return data[at:], False
-            start = at + 2
-            if length == _TWO_BYTES:
-                if end - at < 4:
+        while at < end:
+            if end - at < _SHORTEST:
+                if not _mayBeginOurs(data[at:], most):
                     break
+                self._rest = data[at:]
+                return
+            length = data[at + 1]
+            if data[at] != _WHOLE_TEXT or not _MASKED <= length < _EIGHT_BYTES:
+                break
+            if length == _TWO_BYTES:
                 length = data[at + 2] << 8 | data[at + 3]
-                if length < 126:
-                    return data[at:], False
-                start = at + 4
+                if length < _TWO_BYTES - _MASKED:
+                    break
+                start = at + _SHORTEST + 2
             else:
                 length -= _MASKED
+                start = at + _SHORTEST
             if most and length > most:
-                return data[at:], False
-            stop = start + 4 + length
-            if stop > end:
-                if not _mayBecomeText(data[start + 4 : end], data[start : start + 4]):
-                    return data[at:], False
                 break
+            stop = start + length
+            if stop > end:
+                if not _mayBecomeText(data[start:end], data[start - 4 : start]):
+                    break
+                self._rest = data[at:]
+                return
+            unmasked = _unmaskSmall if length < _LARGE_FROM else _unmaskLarge
             try:
-                text = unmask(data[start + 4 : stop], data[start : start + 4]).decode()
+                text = unmasked(data[start:stop], data[start - 4 : start]).decode()
             except UnicodeDecodeError:
-                return data[at:], False
+                break
+            at = stop
             receiver = self.receiver
             if receiver is not None:
                 receiver.textReceived(text)
-            at = stop
             if self.state != _OPEN:
-                return data[at:], False
-        isOurs = end - at != 1 or data[at] == _WHOLE_TEXT
-        return data[at:], isOurs
+                break
+        if at < end:
+            self._dataReceived(data[at:])
+
+
+def _mayBeginOurs(data: bytes, most: int) -> bool:
+    """Whether so few bytes, less than `_SHORTEST`, can become one of the frames that are taken here."""
+    if data[0] != _WHOLE_TEXT:
+        return False
+    if len(data) == 1:
+        return True
+    length = data[1] - _MASKED
+    if length == _TWO_BYTES - _MASKED and len(data) >= 4:
+        length = data[2] << 8 | data[3]
+        return length >= _TWO_BYTES - _MASKED and not 0 < most < length
+    return 0 <= length < _EIGHT_BYTES - _MASKED and (length == _TWO_BYTES - _MASKED or not 0 < most < length)

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
+import struct
+
 from rtcsignal.engineio.packet import MESSAGE, Revision, encodeBase64, encodeBinary
 
 __all__ = ["Message", "binaryFrame", "textFrame"]
 
-_TEXT, _BINARY = b"\x81", b"\x82"
+_TEXT, _BINARY = 0x81, 0x82
+_short, _middle, _long = struct.Struct(">BB").pack, struct.Struct(">BBH").pack, struct.Struct(">BBQ").pack
 
 
 def textFrame(payload: bytes) -> bytes:
     """One unfragmented, unmasked text frame; `payload` is UTF-8."""
-    return _frame(_TEXT, payload)
+    return _head(_TEXT, len(payload)) + payload
 
 
 def binaryFrame(payload: bytes) -> bytes:
     """One unfragmented, unmasked binary frame."""
-    return _frame(_BINARY, payload)
+    return _head(_BINARY, len(payload)) + payload
 
 
-def _frame(first: bytes, payload: bytes) -> bytes:
-    length = len(payload)
+def _head(first: int, length: int) -> bytes:
     if length < 126:
-        return first + length.to_bytes(1, "big") + payload
+        return _short(first, length)
     if length < 65536:
-        return first + b"\x7e" + length.to_bytes(2, "big") + payload
-    return first + b"\x7f" + length.to_bytes(8, "big") + payload
+        return _middle(first, 126, length)
+    return _long(first, 127, length)
 
 
 class Message:
@@ -41,10 +43,16 @@ class Message:
 
     __slots__ = ("_framesOf", "attachments", "frame", "text")
 
+    frame: bytes | None
+
     def __init__(self, text: str | None, attachments: tuple[bytes, ...] = ()) -> None:
         self.text = text
         self.attachments = attachments
-        self.frame = None if attachments or text is None else textFrame((MESSAGE + text).encode())
+        if attachments or text is None:
+            self.frame = None
+        else:
+            payload = (MESSAGE + text).encode()
+            self.frame = _head(_TEXT, len(payload)) + payload
         self._framesOf: dict[tuple[Revision, bool], bytes] | None = None
 
     def frames(self, revision: Revision, base64: bool) -> bytes:

@@ -1,7 +1,8 @@
 """Fast path, sending: everything for one receiver in one turn of the reactor goes out in one system call.
 
 Replaces ``transport.write()`` for each frame, which costs two epoll calls and another turn for each. Frames are
-collected per connection; one timer flushes all connections that have some. `sendNow` then hands the bytes to the
+collected per connection, and all connections that have some are flushed at the end of the turn: by the reactor's lean
+turns (see `rtcsignal.service.tuning`), or by a timer where there are none. `sendNow` then hands the bytes to the
 socket at once, as long as the transport itself has nothing queued; the rest, and every error, is left to the
 transport. It knows private names of twisted.internet.abstract.FileDescriptor: a contract test fails when they
 change, and `canSendNow` lets every other kind of transport (TLS, UNIX sockets, wrappers) take the ordinary way.
@@ -13,9 +14,11 @@ from typing import Any, Protocol
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.tcp import Server
+from twisted.logger import Logger
 
 __all__ = ["Flusher", "canSendNow", "sendNow", "waitingIn"]
 
+_log = Logger()
 _NEEDED = (
     "dataBuffer",
     "offset",
@@ -40,24 +43,34 @@ class Flusher:
 
     Args:
         clock: Tells the end of the turn.
+
+    Attributes:
+        isCalled: Somebody calls `flush` at the end of each turn, and before the reactor waits; no timer is needed.
     """
 
-    __slots__ = ("_clock", "_waiting")
+    __slots__ = ("_clock", "_waiting", "isCalled")
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
         self._waiting: list[Flushable] = []
+        self.isCalled = False
 
     def add(self, connection: Flushable) -> None:
         """A connection has got its first frame of this turn."""
-        if not self._waiting:
-            self._clock.callLater(0, self._flush)
-        self._waiting.append(connection)
+        waiting = self._waiting
+        if not waiting and not self.isCalled:
+            self._clock.callLater(0, self.flush)
+        waiting.append(connection)
 
-    def _flush(self) -> None:
-        waiting, self._waiting = self._waiting, []
+    def flush(self) -> None:
+        """Flush every connection that has something; those that get something meanwhile are flushed as well."""
+        waiting = self._waiting
         for connection in waiting:
-            connection.flush()
+            try:
+                connection.flush()
+            except Exception:
+                _log.failure("a connection could not be flushed")
+        waiting.clear()
 
 
 def canSendNow(transport: Any) -> bool:

@@ -108,6 +108,9 @@ class PortFactory(WebSocketServerFactory):
         root: The resources for everything else; the engines' own must be among them.
         limits: What a connection may cost.
         clock: The time.
+
+    Attributes:
+        flusher: Sends what has come together in a turn, on all connections.
     """
 
     protocol = WebSocketLink
@@ -122,7 +125,7 @@ class PortFactory(WebSocketServerFactory):
         self.deadlines = Deadlines(clock)
         self.site = SafeSite(root, limits, self.deadlines, self.engines, self.switchToWebSocket)
         self._clock = clock
-        self._flusher = Flusher(clock)
+        self.flusher = Flusher(clock)
         configure(self, max((engine.options.maxPayload for engine in engines), default=0))
         self._linkClasses = {path: self._linkClass(engine) for path, engine in self.engines.items()}
         quieten()
@@ -163,7 +166,7 @@ class PortFactory(WebSocketServerFactory):
             clock=self._clock,
             closed=engine.linkClosed,
             fast=engine.options.fast,
-            flusher=self._flusher,
+            flusher=self.flusher,
             sendQueue=engine.options.sendQueue,
             stalls=engine.deadlines.after(engine.options.sendSeconds) if engine.options.sendSeconds else None,
             intake=engine.intake,

@@ -75,6 +75,10 @@ class _Sending(enum.Enum):
     NOW = "handed to the socket at once"
 
 
+# Looking up a member of an enumeration takes longer than all else that is done for a frame.
+_HELD, _NOW = _Sending.HELD, _Sending.NOW
+
+
 @implementer(IPushProducer)
 class WebSocketLink(Backpressure):
     """One WebSocket connection.
@@ -82,14 +86,16 @@ class WebSocketLink(Backpressure):
     Attributes:
         admission: What it was let in for; set before the connection is made.
         receiver: What it is used for; None if nobody listens.
+        fast: Use the fast path, once the client has seen the 101.
         sendQueue: Most bytes that may wait for the client, beyond what the transport holds anyway; 0 for no limit.
         intake: Accounts for the bytes that come; None for no limit.
         flusher: Sends at the end of the turn what has come together in `frames`.
         closed: Called with the link when it is gone, if it had been open.
-        frames: What is to be sent at the end of this turn. To add to it use `writeFrame`.
+        frames: What is to be sent at the end of this turn; the same list from the handshake to the end.
     """
 
     admission: Admission
+    fast = False
     transport: Any  # TCP, TLS or UNIX: what we need is common to all, but to no interface
     receiver: Receiver | None = None
     sendQueue = 0
@@ -122,12 +128,7 @@ class WebSocketLink(Backpressure):
         self._credit -= len(data)
         if self._credit < 0:
             self._account()
-        self._release()  # who sends has seen the 101
         super().dataReceived(data)
-
-    def _dataReceived(self, data: bytes) -> None:
-        if not self._failed:
-            super()._dataReceived(data)
 
     def processData(self) -> bool:
         # A frame that broke a rule is read to its end, as it may be the client's farewell; what is behind it is not.
@@ -183,14 +184,14 @@ class WebSocketLink(Backpressure):
 
     def flush(self) -> None:
         """Send what has come together."""
-        frames = self.frames
-        if not frames or self._phase is _Sending.HELD:
+        frames, phase = self.frames, self._phase
+        if not frames or phase is _HELD:
             return
         data = frames[0] if len(frames) == 1 else b"".join(frames)
         frames.clear()
         if self.state != _OPEN:
             return
-        if self._phase is _Sending.NOW:
+        if phase is _NOW:
             sendNow(self.transport, data)
         else:
             self.transport.write(data)
@@ -231,6 +232,11 @@ class WebSocketLink(Backpressure):
 
     def stopProducing(self) -> None:
         """The transport is closed; `onClose` follows."""
+
+    def _dataReceived(self, data: bytes) -> None:
+        if not self._failed:
+            self._release()  # who sends has seen the 101
+            super()._dataReceived(data)
 
     def _closeConnection(self, abort: bool = False) -> None:
         # A transport with a registered producer would wait for it before it closes.
@@ -275,8 +281,9 @@ class WebSocketLink(Backpressure):
                 pass  # not a TCP socket
 
     def _release(self) -> None:
-        if self._phase is _Sending.HELD:
-            self._phase = _Sending.NOW if self.fast and canSendNow(self.transport) else _Sending.WRITTEN
+        if self._phase is _HELD:
+            self._phase = _NOW if self.fast and canSendNow(self.transport) else _Sending.WRITTEN
+            self.takesFrames = self.fast
             self.flush()
 
     def _settle(self) -> None:
@@ -320,19 +327,22 @@ class WebSocketTransport:
         base64: Binary goes as text (``b64=1`` of the WebSocket's request).
     """
 
-    __slots__ = ("_base64", "_link", "_session")
+    __slots__ = ("_base64", "_frames", "_link", "_session")
 
     def __init__(self, session: Session, link: WebSocketLink, base64: bool) -> None:
         self._session = session
         self._link = link
         self._base64 = base64
+        self._frames = link.frames
         link.receiver = self
 
     def send(self, message: Message) -> None:
-        frame = message.frame
-        if frame is None:
-            frame = message.frames(self._session.revision, self._base64)
-        self._link.writeFrame(frame)
+        # Called once for each receiver of each message: as `WebSocketLink.writeFrame`, without calling it.
+        frames = self._frames
+        if not frames:
+            link = self._link
+            link.flusher.add(link)
+        frames.append(message.frame or message.frames(self._session.revision, self._base64))
 
     def sendPacket(self, text: str) -> None:
         self._link.writeFrame(textFrame(text.encode()))

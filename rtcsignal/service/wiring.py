@@ -65,7 +65,8 @@ class Server:
             Fires when they run; fails with `ConfigError` if one does not start.
         """
         if self.engine.options.fast:
-            useLeanTurns(self._reactor)
+            flusher = self.factory.flusher
+            flusher.isCalled = useLeanTurns(self._reactor, flusher.flush)
             settleGarbage()
         return self.plugins.start()
 

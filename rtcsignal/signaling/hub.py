@@ -23,6 +23,7 @@ from rtcsignal.logtext import safe
 from rtcsignal.signaling.admission import Admissions
 from rtcsignal.signaling.events import (
     BROADCAST,
+    PLAIN,
     USER_JOINED,
     USER_LEFT,
     Envelope,
@@ -188,9 +189,11 @@ class Hub:
         """
         if not event.arguments:
             raise Refused("bad-arguments", "There is nothing to broadcast.")
-        envelope = readEnvelope(event.arguments[0], routed=not self.options.exact)
+        isFiltered, exact = self.gates.judgesMessages, self.options.exact
+        routes = isFiltered or not exact
+        envelope = readEnvelope(event.arguments[0], routed=not exact) if routes else PLAIN
         seats = self._speaking(participant, envelope)
-        if self.gates.judgesMessages:
+        if isFiltered:
             return self._filtered(participant, event, envelope, seats)
         return self._handOut(participant, seats, envelope.targetUserId, relay(event))
 
@@ -319,15 +322,18 @@ class Hub:
             Refused: There is none.
         """
         _, userId, _, roomName = envelope
-        seats = list(participant.seats.values())
-        if roomName is not None:
-            seats = [seat for seat in seats if seat.room.name == roomName]
+        held = participant.seats
+        if roomName is None:
+            seats = list(held.values())
+        else:
+            seats = [held[roomName]] if roomName in held else []
         if not seats:
             raise Refused("not-in-room", "Join the room first.")
-        if userId is not None:
-            seats = [seat for seat in seats if seat.userId == userId]
-            if not seats:
-                raise Refused("not-your-user-id", "You have joined as somebody else.")
+        if userId is None or (len(seats) == 1 and seats[0].userId == userId):
+            return seats
+        seats = [seat for seat in seats if seat.userId == userId]
+        if not seats:
+            raise Refused("not-your-user-id", "You have joined as somebody else.")
         return seats
 
     def _handOut(
@@ -336,6 +342,8 @@ class Hub:
         """Deliver once to each peer, also to one that shares several rooms with the sender."""
         sender = participant.peer
         if target is not None and not self.options.exact:
+            if len(seats) == 1:
+                return deliver(event, [peer for peer in seats[0].room.peersOf(target) if peer is not sender])
             peers = dict.fromkeys(peer for seat in seats for peer in seat.room.peersOf(target))
             peers.pop(sender, None)
             return deliver(event, peers)

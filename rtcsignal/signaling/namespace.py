@@ -51,11 +51,12 @@ class SignalingNamespace:
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
-        self._handlers: dict[str, Callable[[Participant, Event], Deferred[None] | None]] = {
+        self._handlers: dict[Any, Callable[[Participant, Event], Deferred[None] | None]] = {
             JOIN: self._join,
             LEAVE: self._leave,
             BROADCAST: self._broadcast,
         }
+        self._handler = self._handle  # one for all participants
 
     def connecting(self, handshake: Handshake) -> Identity | Deferred[Identity]:
         try:
@@ -68,12 +69,12 @@ class SignalingNamespace:
         return identity.addErrback(self._notIdentified, handshake)
 
     def connected(self, peer: Peer) -> None:
-        peer.application = Participant(peer, peer.identity, self._hub.clock.seconds())
+        peer.application = Participant(peer, peer.identity, self._hub.clock.seconds(), self._handler)
         self._hub.expiries.watch(peer.application)
 
     def received(self, peer: Peer, event: Event) -> None:
         if event.name in self._handlers or event.name in self._hub.gates.events:
-            peer.application.take(event, self._handle)
+            peer.application.take(event)
 
     def disconnected(self, peer: Peer, reason: str) -> None:
         participant: Participant = peer.application
@@ -82,7 +83,7 @@ class SignalingNamespace:
 
     def _handle(self, participant: Participant, event: Event) -> Deferred[None] | None:
         try:
-            pending = self._handlers.get(str(event.name), self._further)(participant, event)
+            pending = self._handlers.get(event.name, self._further)(participant, event)
         except Refused as refused:
             self._refuse(participant, event, refused)
             return None

@@ -28,21 +28,29 @@ class Participant:
         peer: The peer.
         identity: Who it is.
         connectedAt: Seconds since the epoch.
+        handle: Handles one of its events; returns a Deferred, which never fails, if it needs time.
 
     Attributes:
         seats: By the room's name. Changed by the hub alone.
         farewell: Why it is being put out; the reason that its rooms are told.
     """
 
-    __slots__ = ("_data", "_inbox", "connectedAt", "farewell", "identity", "peer", "seats")
+    __slots__ = ("_data", "_handle", "_inbox", "connectedAt", "farewell", "identity", "peer", "seats")
 
-    def __init__(self, peer: Peer, identity: Identity, connectedAt: float) -> None:
+    def __init__(
+        self,
+        peer: Peer,
+        identity: Identity,
+        connectedAt: float,
+        handle: Callable[[Participant, Event], Deferred[None] | None],
+    ) -> None:
         self.peer = peer
         self.identity = identity
         self.connectedAt = connectedAt
         self.seats: dict[str, Seat] = {}
         self.farewell: str | None = None
         self._data: dict[str, Any] | None = None
+        self._handle = handle
         self._inbox: deque[Event] | None = None
 
     @property
@@ -57,34 +65,29 @@ class Participant:
         """An id that others may know. In protocol 4 the peer's sid is a secret of the transport."""
         return self.peer.publicId
 
-    def take(self, event: Event, handle: Callable[[Participant, Event], Deferred[None] | None]) -> None:
-        """Handle an event, or keep it until those before it have been handled.
-
-        Args:
-            event: The event.
-            handle: Returns a Deferred, which never fails, if it needs time.
-        """
+    def take(self, event: Event) -> None:
+        """Handle an event, or keep it until those before it have been handled."""
         if self._inbox is None:
-            pending = handle(self, event)
+            pending = self._handle(self, event)
             if pending is not None:
                 self._inbox = deque()
-                pending.addCallback(lambda _: self._next(handle))
+                pending.addCallback(self._next)
             return
         self._inbox.append(event)
         if len(self._inbox) > _MOST_WAITING:
             self.peer.session.close(CloseReason.FLOOD)
 
-    def _next(self, handle: Callable[[Participant, Event], Deferred[None] | None]) -> None:
+    def _next(self, done: None) -> None:
         inbox, self._inbox = self._inbox, None
         while inbox and self.peer.connected:
             try:
-                pending = handle(self, inbox.popleft())
+                pending = self._handle(self, inbox.popleft())
             except Exception as error:
                 self.peer.session.failed(error)
                 return
             if pending is not None:
                 self._inbox = inbox
-                pending.addCallback(lambda _: self._next(handle))
+                pending.addCallback(self._next)
                 return
 
     def expel(self, reason: str, refused: Refused | None = None) -> None:

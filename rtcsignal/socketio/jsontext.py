@@ -12,6 +12,8 @@ from typing import Any
 
 import msgspec
 
+from rtcsignal.errors import ProtocolError
+
 __all__ = ["MOST_DEPTH", "JsonError", "decode", "encode", "rawItems"]
 
 MOST_DEPTH = 64
@@ -34,7 +36,7 @@ _NESTING = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-class JsonError(ValueError):
+class JsonError(ProtocolError):
     """The text is not JSON that we accept."""
 
 
@@ -51,18 +53,19 @@ def decode(text: str, depth: int = MOST_DEPTH) -> tuple[Any, str]:
     Raises:
         JsonError: The text is not JSON that we accept.
     """
-    if depth and text.count("[") + text.count("{") > depth:
+    # Most texts are an array with a flat object in it, which a few searches tell sooner than counting brackets.
+    if depth and (depth < 2 or text.find("[", 1) >= 0 or text.find("{", text.find("{") + 1) > 0):
         _checkDepth(text, depth)
     try:
         return _decoder.decode(text), text
     except (msgspec.DecodeError, RecursionError, UnicodeEncodeError) as error:
         repaired = _ESCAPE.sub(_repair, text) if r"\u" in text else text
         if repaired == text:
-            raise JsonError("not strict JSON") from error
+            raise JsonError("payload is not strict JSON") from error
     try:
         return _decoder.decode(repaired), repaired
     except (msgspec.DecodeError, RecursionError, UnicodeEncodeError) as error:
-        raise JsonError("not strict JSON") from error
+        raise JsonError("payload is not strict JSON") from error
 
 
 def rawItems(text: str) -> list[str]:
@@ -91,13 +94,15 @@ def _repair(escape: re.Match[str]) -> str:
 
 
 def _checkDepth(text: str, most: int) -> None:
+    if text.count("[") + text.count("{") <= most:
+        return
     depth = 0
     for token in _NESTING.finditer(text):
         first = text[token.start()]
         if first in "[{":
             depth += 1
             if depth > most:
-                raise JsonError("nested too deeply")
+                raise JsonError("payload is nested too deeply")
         elif first in "]}":
             depth -= 1
 

@@ -24,7 +24,7 @@ class Lane(FastLane):
     """An open connection that keeps what it takes and what it leaves to Autobahn."""
 
     current_frame: Any
-    fast = True
+    takesFrames = True
 
     def __init__(self, most: int = MOST) -> None:
         super().__init__()
@@ -184,7 +184,7 @@ def test_beforeAndAfterTheConnectionIsOpenEverythingIsAutobahns() -> None:
 
 def test_whoDoesNotWantItGetsNothingOfIt() -> None:
     result = Lane()
-    result.fast = False
+    result.takesFrames = False
     result.dataReceived(textFrame("a"))
     assert leftBy(result) == ([], b"", textFrame("a"))
 

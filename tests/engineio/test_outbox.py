@@ -10,6 +10,7 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from rtcsignal.engineio.outbox import Flusher, canSendNow, sendNow
+from tests.conftest import LoggedFailures
 from tests.engineio.memory import MemoryLink, SelectingClock, SocketLink
 
 
@@ -35,6 +36,13 @@ class Connection:
         if self.again:
             self.again -= 1
             self._flusher.add(self)
+
+
+class Broken(Connection):
+    """Cannot send."""
+
+    def flush(self) -> None:
+        raise ZeroDivisionError
 
 
 @pytest.fixture
@@ -80,6 +88,27 @@ class TestFlusher:
         clock.advance(0)
         assert connection.flushed == 3
         assert clock.getDelayedCalls() == []
+
+    def test_whereSomebodyElseCallsItThereIsNoTimer(self) -> None:
+        clock = Clock()
+        flusher = Flusher(clock)
+        flusher.isCalled = True
+        connection = Connection(flusher)
+        flusher.add(connection)
+        assert clock.getDelayedCalls() == []
+        flusher.flush()
+        flusher.flush()
+        assert connection.flushed == 1
+
+    def test_oneThatFailsKeepsNobodyFromSending(self, loggedFailures: LoggedFailures) -> None:
+        flusher = Flusher(Clock())
+        flusher.isCalled = True
+        broken, sound = Broken(flusher), Connection(flusher)
+        for connection in (broken, sound):
+            flusher.add(connection)
+        flusher.flush()
+        assert sound.flushed == 1
+        assert [type(error) for error in loggedFailures.expect(ZeroDivisionError)] == [ZeroDivisionError]
 
 
 class TestSendNow:
