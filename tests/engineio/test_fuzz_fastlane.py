@@ -53,12 +53,12 @@ def test_whatOnceWasDifferentIsTheSame(steps: list[Step]) -> None:
 
 def test_aDifferenceIsFoundAndMadeSmall(monkeypatch: pytest.MonkeyPatch) -> None:
     """As when the fast path took reserved bits for granted."""
-    honest = FastLane._takeTextFrames
+    honest = FastLane.dataReceived
 
-    def careless(self: FastLane, data: bytes) -> tuple[bytes, bool]:
-        return honest(self, bytes([data[0] & 0x8F]) + data[1:] if data else data)
+    def careless(self: FastLane, data: bytes) -> None:
+        honest(self, bytes([data[0] & 0x8F]) + data[1:] if self.takesFrames else data)
 
-    monkeypatch.setattr(FastLane, "_takeTextFrames", careless)
+    monkeypatch.setattr(FastLane, "dataReceived", careless)
     steps: list[Step] = [textFrame("one"), "send", frame(TEXT, b"two", rsv=4), textFrame("three")]
     assert difference(steps)
     assert shortest(steps, difference) == [frame(TEXT, b"two", rsv=4)]
