@@ -7,67 +7,33 @@ once and ends once, whatever ends it. Nothing here knows packets or sockets; plu
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any
 
-from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from rtcsignal.bucket import Rate
 from rtcsignal.errors import Refused, Waiting
 from rtcsignal.lograte import LogRation
 from rtcsignal.logtext import safe
 from rtcsignal.signaling.admission import Admissions
-from rtcsignal.signaling.events import (
-    BROADCAST,
-    PLAIN,
-    USER_JOINED,
-    USER_LEFT,
-    Envelope,
-    RoomRequest,
-    readEnvelope,
-)
+from rtcsignal.signaling.broadcast import Broadcasts
+from rtcsignal.signaling.events import USER_JOINED, USER_LEFT, RoomRequest
 from rtcsignal.signaling.expiry import Expiries
 from rtcsignal.signaling.gates import Gates
-from rtcsignal.signaling.messages import messageOf, plain, relay
+from rtcsignal.signaling.options import SignalingOptions
 from rtcsignal.signaling.participant import Participant
 from rtcsignal.signaling.room import Room, Seat
 from rtcsignal.signaling.views import PeerView, seatOf
 from rtcsignal.signaling.waiting import WaitingList
 from rtcsignal.socketio.fanout import OutgoingEvent, deliver
 from rtcsignal.socketio.peer import Event, Peer
-from rtcsignal.values import Message
 
 __all__ = ["Hub", "SignalingOptions"]
 
 _log = Logger()
-
-# A seat, the message as it came, and what the filters made of it.
-_Verdict: TypeAlias = tuple[Seat, Message, Message | None]
-
-
-@dataclass(frozen=True)
-class SignalingOptions:
-    """Settings of the signalling. 0 switches a limit off.
-
-    Attributes:
-        echo: Senders get their own broadcasts, unless these are for one user.
-        exact: As the server that this one replaces: no routing by target or room, no binding of user ids, no further
-            arguments of events.
-        roomsPerPeer: Most rooms of one peer.
-        nameCharacters: Longest name of a user or a room.
-        joinsRate: Requests to join of one connection.
-    """
-
-    echo: bool = True
-    exact: bool = False
-    roomsPerPeer: int = 32
-    nameCharacters: int = 256
-    joinsRate: Rate = field(default_factory=lambda: Rate(10, 100))
-
 
 class Hub:
     """All rooms of this node.
@@ -94,6 +60,7 @@ class Hub:
         self.ration = LogRation(clock.seconds)
         self.expiries = Expiries(clock)
         self._admissions = Admissions()
+        self._broadcasts = Broadcasts(options)
         self._closing = False
 
     def join(
@@ -187,15 +154,7 @@ class Hub:
         Raises:
             Refused: It is not handed to anybody; also the way in which the Deferred fails.
         """
-        if not event.arguments:
-            raise Refused("bad-arguments", "There is nothing to broadcast.")
-        isFiltered, exact = self.gates.judgesMessages, self.options.exact
-        routes = isFiltered or not exact
-        envelope = readEnvelope(event.arguments[0], routed=not exact) if routes else PLAIN
-        seats = self._speaking(participant, envelope)
-        if isFiltered:
-            return self._filtered(participant, event, envelope, seats)
-        return self._handOut(participant, seats, envelope.targetUserId, relay(event))
+        return self._broadcasts.hand(participant, event, self.gates)
 
     def handleEvent(
         self, participant: Participant, event: Event
@@ -314,95 +273,3 @@ class Hub:
         if self.options.exact:
             return OutgoingEvent.of(event, seat.userId)
         return OutgoingEvent.of(event, seat.userId, {"roomName": seat.room.name, **more})
-
-    def _speaking(self, participant: Participant, envelope: Envelope) -> list[Seat]:
-        """The seats from which a message may be spoken.
-
-        Raises:
-            Refused: There is none.
-        """
-        _, userId, _, roomName = envelope
-        held = participant.seats
-        if roomName is None:
-            seats = list(held.values())
-        else:
-            seats = [held[roomName]] if roomName in held else []
-        if not seats:
-            raise Refused("not-in-room", "Join the room first.")
-        if userId is None or (len(seats) == 1 and seats[0].userId == userId):
-            return seats
-        seats = [seat for seat in seats if seat.userId == userId]
-        if not seats:
-            raise Refused("not-your-user-id", "You have joined as somebody else.")
-        return seats
-
-    def _handOut(
-        self, participant: Participant, seats: list[Seat], target: str | None, event: OutgoingEvent
-    ) -> int:
-        """Deliver once to each peer, also to one that shares several rooms with the sender."""
-        sender = participant.peer
-        if target is not None and not self.options.exact:
-            if len(seats) == 1:
-                return deliver(event, [peer for peer in seats[0].room.peersOf(target) if peer is not sender])
-            peers = dict.fromkeys(peer for seat in seats for peer in seat.room.peersOf(target))
-            peers.pop(sender, None)
-            return deliver(event, peers)
-        if len(seats) == 1 and self.options.echo:
-            return deliver(event, seats[0].room.seats)
-        everybody: dict[Peer, Any] = {}
-        for seat in seats:
-            everybody.update(seat.room.seats)
-        if not self.options.echo:
-            everybody.pop(sender, None)
-        return deliver(event, everybody)
-
-    def _filtered(
-        self, participant: Participant, event: Event, envelope: Envelope, seats: list[Seat]
-    ) -> int | Deferred[int]:
-        """As `_handOut`, for what the filters make of the message in each room. Waits only if a filter does."""
-        gates = self.gates
-        verdicts: list[_Verdict] = []
-        for index, seat in enumerate(seats):
-            message = messageOf(event, envelope, seat)
-            result = gates.filterMessage(seat.view, seat.room.view, message)
-            if isinstance(result, Deferred):
-                rest = [(other, messageOf(event, envelope, other)) for other in seats[index + 1 :]]
-                late = self._filteredLate(gates, verdicts, (seat, message), result, rest)
-                return ensureDeferred(late).addCallback(lambda done: self._handOutFiltered(event, done))
-            if result is message and len(seats) == 1 and seat.isTaken:
-                return self._handOut(participant, seats, message.targetUserId, relay(event))
-            verdicts.append((seat, message, result))
-        return self._handOutFiltered(event, verdicts)
-
-    @staticmethod
-    async def _filteredLate(
-        gates: Gates,
-        verdicts: list[_Verdict],
-        current: tuple[Seat, Message],
-        pending: Deferred[Message | None],
-        rest: list[tuple[Seat, Message]],
-    ) -> list[_Verdict]:
-        verdicts.append((*current, await pending))
-        for seat, message in rest:
-            result = gates.filterMessage(seat.view, seat.room.view, message)
-            verdicts.append((seat, message, await result if isinstance(result, Deferred) else result))
-        return verdicts
-
-    def _handOutFiltered(self, event: Event, verdicts: list[_Verdict]) -> int:
-        relayed = relay(event)
-        served: dict[Peer, None] = {}
-        for seat, before, after in verdicts:
-            if after is None or not seat.isTaken:
-                continue  # dropped; or the sender left, or was put out, while the filters thought
-            unchanged = after.body is before.body
-            outgoing = relayed if unchanged else OutgoingEvent.of(BROADCAST, plain(after.body))
-            receivers = [peer for peer in self._receivers(seat, after.targetUserId) if peer not in served]
-            served.update(dict.fromkeys(receivers))
-            deliver(outgoing, receivers)
-        return len(served)
-
-    def _receivers(self, seat: Seat, target: str | None) -> list[Peer]:
-        sender = seat.participant.peer
-        if target is not None and not self.options.exact:
-            return [peer for peer in seat.room.peersOf(target) if peer is not sender]
-        return [peer for peer in seat.room.seats if peer is not sender or self.options.echo]

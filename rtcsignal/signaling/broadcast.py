@@ -1,0 +1,152 @@
+"""The rules of broadcast: from which seats somebody may speak, what the filters make of it, and who hears it.
+
+Once for each message, whatever the number of receivers; nothing waits unless a filter does.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from twisted.internet.defer import Deferred, ensureDeferred
+
+from rtcsignal.errors import Refused
+from rtcsignal.signaling.events import BROADCAST, PLAIN, Envelope, readEnvelope
+from rtcsignal.signaling.gates import Gates
+from rtcsignal.signaling.messages import messageOf, plain, relay
+from rtcsignal.signaling.options import SignalingOptions
+from rtcsignal.signaling.participant import Participant
+from rtcsignal.signaling.room import Seat
+from rtcsignal.socketio.fanout import OutgoingEvent, deliver
+from rtcsignal.socketio.peer import Event, Peer
+from rtcsignal.values import Message
+
+__all__ = ["Broadcasts"]
+
+# A seat, the message as it came, and what the filters made of it.
+_Verdict: TypeAlias = tuple[Seat, Message, Message | None]
+
+
+class Broadcasts:
+    """Hands messages to the members of rooms.
+
+    Args:
+        options: Settings.
+    """
+
+    def __init__(self, options: SignalingOptions) -> None:
+        self._routes = not options.exact
+        self._echo = options.echo
+
+    def hand(self, participant: Participant, event: Event, gates: Gates) -> int | Deferred[int]:
+        """Hand a message to the members of the sender's rooms.
+
+        Args:
+            participant: The sender.
+            event: What it sent.
+            gates: What the filters say.
+
+        Returns:
+            To how many it was handed.
+
+        Raises:
+            Refused: It is not handed to anybody; also the way in which the Deferred fails.
+        """
+        if not event.arguments:
+            raise Refused("bad-arguments", "There is nothing to broadcast.")
+        isFiltered, routes = gates.judgesMessages, self._routes
+        envelope = readEnvelope(event.arguments[0], routed=routes) if routes or isFiltered else PLAIN
+        seats = self._speaking(participant, envelope)
+        if isFiltered:
+            return self._filtered(participant, event, envelope, seats, gates)
+        return self._handOut(participant, seats, envelope.targetUserId, relay(event))
+
+    def _speaking(self, participant: Participant, envelope: Envelope) -> list[Seat]:
+        """The seats from which a message may be spoken.
+
+        Raises:
+            Refused: There is none.
+        """
+        _, userId, _, roomName = envelope
+        held = participant.seats
+        if roomName is None:
+            seats = list(held.values())
+        else:
+            seats = [held[roomName]] if roomName in held else []
+        if not seats:
+            raise Refused("not-in-room", "Join the room first.")
+        if userId is None or (len(seats) == 1 and seats[0].userId == userId):
+            return seats
+        seats = [seat for seat in seats if seat.userId == userId]
+        if not seats:
+            raise Refused("not-your-user-id", "You have joined as somebody else.")
+        return seats
+
+    def _handOut(
+        self, participant: Participant, seats: list[Seat], target: str | None, event: OutgoingEvent
+    ) -> int:
+        """Deliver once to each peer, also to one that shares several rooms with the sender."""
+        sender = participant.peer
+        if target is not None and self._routes:
+            if len(seats) == 1:
+                return deliver(event, [peer for peer in seats[0].room.peersOf(target) if peer is not sender])
+            peers = dict.fromkeys(peer for seat in seats for peer in seat.room.peersOf(target))
+            peers.pop(sender, None)
+            return deliver(event, peers)
+        if len(seats) == 1 and self._echo:
+            return deliver(event, seats[0].room.seats)
+        everybody: dict[Peer, Any] = {}
+        for seat in seats:
+            everybody.update(seat.room.seats)
+        if not self._echo:
+            everybody.pop(sender, None)
+        return deliver(event, everybody)
+
+    def _filtered(
+        self, participant: Participant, event: Event, envelope: Envelope, seats: list[Seat], gates: Gates
+    ) -> int | Deferred[int]:
+        """As `_handOut`, for what the filters make of the message in each room. Waits only if a filter does."""
+        verdicts: list[_Verdict] = []
+        for index, seat in enumerate(seats):
+            message = messageOf(event, envelope, seat)
+            result = gates.filterMessage(seat.view, seat.room.view, message)
+            if isinstance(result, Deferred):
+                rest = [(other, messageOf(event, envelope, other)) for other in seats[index + 1 :]]
+                late = self._filteredLate(gates, verdicts, (seat, message), result, rest)
+                return ensureDeferred(late).addCallback(lambda done: self._handOutFiltered(event, done))
+            if result is message and len(seats) == 1 and seat.isTaken:
+                return self._handOut(participant, seats, message.targetUserId, relay(event))
+            verdicts.append((seat, message, result))
+        return self._handOutFiltered(event, verdicts)
+
+    @staticmethod
+    async def _filteredLate(
+        gates: Gates,
+        verdicts: list[_Verdict],
+        current: tuple[Seat, Message],
+        pending: Deferred[Message | None],
+        rest: list[tuple[Seat, Message]],
+    ) -> list[_Verdict]:
+        verdicts.append((*current, await pending))
+        for seat, message in rest:
+            result = gates.filterMessage(seat.view, seat.room.view, message)
+            verdicts.append((seat, message, await result if isinstance(result, Deferred) else result))
+        return verdicts
+
+    def _handOutFiltered(self, event: Event, verdicts: list[_Verdict]) -> int:
+        relayed = relay(event)
+        served: dict[Peer, None] = {}
+        for seat, before, after in verdicts:
+            if after is None or not seat.isTaken:
+                continue  # dropped; or the sender left, or was put out, while the filters thought
+            unchanged = after.body is before.body
+            outgoing = relayed if unchanged else OutgoingEvent.of(BROADCAST, plain(after.body))
+            receivers = [peer for peer in self._receivers(seat, after.targetUserId) if peer not in served]
+            served.update(dict.fromkeys(receivers))
+            deliver(outgoing, receivers)
+        return len(served)
+
+    def _receivers(self, seat: Seat, target: str | None) -> list[Peer]:
+        sender = seat.participant.peer
+        if target is not None and self._routes:
+            return [peer for peer in seat.room.peersOf(target) if peer is not sender]
+        return [peer for peer in seat.room.seats if peer is not sender or self._echo]

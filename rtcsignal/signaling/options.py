@@ -1,0 +1,29 @@
+"""What the signalling can be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from rtcsignal.bucket import Rate
+
+__all__ = ["SignalingOptions"]
+
+
+@dataclass(frozen=True)
+class SignalingOptions:
+    """Settings of the signalling. 0 switches a limit off.
+
+    Attributes:
+        echo: Senders get their own broadcasts, unless these are for one user.
+        exact: As the server that this one replaces: no routing by target or room, no binding of user ids, no further
+            arguments of events.
+        roomsPerPeer: Most rooms of one peer.
+        nameCharacters: Longest name of a user or a room.
+        joinsRate: Requests to join of one connection.
+    """
+
+    echo: bool = True
+    exact: bool = False
+    roomsPerPeer: int = 32
+    nameCharacters: int = 256
+    joinsRate: Rate = field(default_factory=lambda: Rate(10, 100))
