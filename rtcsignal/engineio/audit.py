@@ -37,6 +37,7 @@ def auditEngine(engine: EngineServer) -> Iterator[str]:
     owned = [session.deadline for session in sessions.values()]
     for polling in engine.pollings.values():
         owned.extend(polling.deadlines())
+    owned.extend(link.stall for link in engine.links)
     yield from auditOwners("engine", owned, len(engine.deadlines))
 
 

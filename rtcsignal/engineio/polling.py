@@ -151,7 +151,7 @@ class PollingTransport:
 
     def deadlines(self) -> list[Deadline | None]:
         """Those that it has, besides its session's heartbeat; some may be over."""
-        return [self._lingering, None if self.probe is None else self.probe.deadline]
+        return [self._lingering, self._stall, None if self.probe is None else self.probe.deadline]
 
     def send(self, message: Message) -> None:
         for packet in message.packets():

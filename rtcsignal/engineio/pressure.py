@@ -24,6 +24,7 @@ class Backpressure(FastLane):
     Attributes:
         clock: For pauses.
         stalls: For the deadline of a client that has stopped reading; None for no limit.
+        stall: That deadline; None if the client reads.
     """
 
     clock: IReactorTime
@@ -32,7 +33,7 @@ class Backpressure(FastLane):
 
     _congested = False
     _waiting = 0
-    _stall: Deadline | None = None
+    stall: Deadline | None = None
     _pause: IDelayedCall | None = None
 
     def stalled(self) -> None:
@@ -59,7 +60,7 @@ class Backpressure(FastLane):
         if not self._congested:  # transports say it again with every write
             self._congested = True
             self._waiting = 0
-            self._stall = self.stalls.start(Backpressure._endPatience, self) if self.stalls is not None else None
+            self.stall = self.stalls.start(Backpressure._endPatience, self) if self.stalls is not None else None
             self.transport.pauseProducing()
 
     def resumeProducing(self) -> None:
@@ -69,13 +70,13 @@ class Backpressure(FastLane):
         self._resumeReading()
 
     def _endPatience(self) -> None:
-        self._stall = None
+        self.stall = None
         self.stalled()
 
     def _endStall(self) -> None:
-        if self._stall is not None:
-            self._stall.cancel()
-            self._stall = None
+        if self.stall is not None:
+            self.stall.cancel()
+            self.stall = None
 
     def _endPause(self) -> None:
         self._pause = None

@@ -140,14 +140,16 @@ class World:
     def finish(self) -> None:
         """Everybody goes: nothing may be left of anybody."""
         self.turn()
-        assert list(auditEngine(self.engine)) == []
+        problems = list(auditEngine(self.engine))
+        assert problems == []
         for session in list(self.engine.registry.sessions.values()):
             session.abort(CloseReason.TRANSPORT_CLOSE)
         for visitor in self._visitors:
             visitor.link.close()
         self.clock.pump([1] * 5)
         assert self.sids == []
-        assert list(auditEngine(self.engine)) == []
+        problems = list(auditEngine(self.engine))
+        assert problems == []
         assert len(self.engine.deadlines) == 0, "deadlines of nobody"
         assert len(self.port.deadlines) == 0, "deadlines of connections that are gone"
         assert self.clock.getDelayedCalls() == [], "timers of nobody"
