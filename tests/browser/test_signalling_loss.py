@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 from playwright.sync_api import expect
 
 from tests.browser.conftest import PersonFactory
 from tests.browser.person import OFFER
 from tests.clients.line import Line
+from tests.conftest import ServerFactory
 
 _REFUSED = r"WebSocket connection to .* failed|/favicon\.svg: Failed to load"
 """What the browser's console says of a line that is cut; the icon is loaded when there is nothing else to do."""
@@ -61,3 +64,25 @@ def test_a_server_out_of_reach_is_waited_for(person: PersonFactory, line: Line, 
     expect(alice.status).to_have_text("The server cannot be reached. Trying again…")
     line.mend()
     expect(alice.status).to_have_text("Waiting for others")
+
+
+def test_where_connections_are_recovered_the_others_notice_nothing(
+    person: PersonFactory, server: ServerFactory, room: str
+) -> None:
+    """The one who was away finds everything as it was, and neither negotiates anew."""
+    process = server({"web": {"demo": True}, "socketio": {"recovery": {"window": 120}}})
+    with closing(Line(process.port)) as line:
+        alice, bob = person("Alice", url=process.url), person("Bob", url=line.url)
+        bob.allow(_REFUSED)
+        alice.enter(room)
+        bob.enter(room)
+        alice.expectCallWith("Bob")
+        alice.expectMedia("Bob")
+        line.cut()
+        expect(bob.status).to_have_text("The line to the server broke. Your call goes on; trying again…")
+        expect(alice.tile("Bob")).not_to_contain_text("reconnecting")
+        line.mend()
+        expect(bob.status).to_have_text("In a call with Alice")
+        expect(alice.tile("Bob")).not_to_contain_text("reconnecting")
+        alice.expectMedia("Bob")
+        assert (alice.begun(OFFER), bob.begun(OFFER)) == (0, 1)

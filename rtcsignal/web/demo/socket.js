@@ -45,6 +45,11 @@ export class Socket extends Emitter {
   #nextAck = 0;
   #acks = new Map();
   #incomplete = null;
+  #pid = null;
+  #offset;
+
+  /** The last connect gave us back the place that we had, and what we missed follows as events. */
+  recovered = false;
 
   /** @type {"closed" | "opening" | "connecting" | "connected" | "waiting"} */
   state = "closed";
@@ -197,7 +202,8 @@ export class Socket extends Emitter {
     this.#patience = pingInterval + pingTimeout;
     this.state = "connecting";
     const auth = typeof this.#auth === "function" ? this.#auth() : this.#auth;
-    this.#write(PACKET.connect, "", auth ?? undefined);
+    const claim = this.#pid === null ? auth : { pid: this.#pid, offset: this.#offset, ...auth };
+    this.#write(PACKET.connect, "", claim ?? undefined);
   }
 
   #pinged() {
@@ -230,17 +236,26 @@ export class Socket extends Emitter {
 
   #handle({ type, id, body }) {
     switch (type) {
-      case PACKET.connect: return this.#joined();
+      case PACKET.connect: return this.#joined(body);
       case PACKET.disconnect: return this.#end("server-disconnect");
       case PACKET.refusal: return this.#refused(body);
       case PACKET.event:
-      case PACKET.binaryEvent: return this.fire("event", body[0], body.slice(1));
+      case PACKET.binaryEvent: return this.#happened(id, body);
       default: return this.#acks.get(Number(id))?.resolve(body[0]);
     }
   }
 
-  #joined() {
+  /** A server that recovers lost connections sends an offset behind the arguments, unless it asks for an answer. */
+  #happened(id, [name, ...args]) {
+    if (this.#pid !== null && id === "") this.#offset = args.pop();
+    this.fire("event", name, args);
+  }
+
+  #joined({ pid = null } = {}) {
     this.state = "connected";
+    this.recovered = pid !== null && pid === this.#pid;
+    if (!this.recovered) this.#offset = undefined;
+    this.#pid = pid;
     this.#connectedAt = this.#clock.now();
     this.#watch.set(this.#patience, () => this.#lose("ping-timeout"));
     this.fire("connect");
@@ -281,6 +296,7 @@ export class Socket extends Emitter {
     this.#network.removeEventListener?.("offline", this.#onOffline);
     this.#again.clear();
     this.#hangUp();
+    this.#pid = null;
     this.state = "closed";
     if (wasConnected) this.fire("disconnect", reason);
   }

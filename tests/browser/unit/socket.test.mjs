@@ -237,3 +237,84 @@ describe("events and acknowledgements", () => {
     assert.equal(stage.clock.pending, 0);
   });
 });
+
+describe("a server that recovers lost connections", () => {
+  /** A server that gives everybody the same place, as long as it is `kept`, and keeps what it is told. */
+  function recovering(stage) {
+    const server = { auths: [], places: 0, kept: true, ws: null };
+    stage.server.received = (ws, text) => {
+      if (!text.startsWith("40")) return;
+      server.ws = ws;
+      server.auths.push(text.length > 2 ? JSON.parse(text.slice(2)) : null);
+      if (!server.kept) server.places += 1;
+      ws.put(`40{"sid":"s${server.places}","pid":"p${server.places}"}`);
+    };
+    return server;
+  }
+
+  it("is told the key and the last offset, beside the auth data", async () => {
+    const stage = new Stage();
+    const server = recovering(stage);
+    const socket = watched(stage, { auth: { token: "t" } });
+    socket.open();
+    await stage.clock.advance(20);
+    assert.equal(socket.recovered, false);
+    for (let loss = 0; loss < 2; loss += 1) {
+      stage.server.cut();
+      await stage.clock.advance(5000);
+      assert.equal(socket.recovered, true);
+      server.ws.put(`42["x",1,"0123abcd.${loss}"]`);
+      await stage.clock.advance(20);
+    }
+    stage.server.cut();
+    await stage.clock.advance(5000);
+    assert.deepEqual(server.auths, [
+      { token: "t" },
+      { pid: "p0", token: "t" },
+      { pid: "p0", offset: "0123abcd.0", token: "t" },
+      { pid: "p0", offset: "0123abcd.1", token: "t" },
+    ]);
+    const events = socket.seen.filter(([name]) => name === "event");
+    assert.deepEqual(events, [["event", "x", [1]], ["event", "x", [1]]]);
+  });
+
+  it("may have forgotten us", async () => {
+    const stage = new Stage();
+    const server = recovering(stage);
+    const socket = watched(stage);
+    socket.open();
+    await stage.clock.advance(20);
+    server.ws.put('42["x","0123abcd.1"]');
+    server.kept = false;
+    await stage.clock.advance(20);
+    for (let loss = 0; loss < 2; loss += 1) {
+      stage.server.cut();
+      await stage.clock.advance(5000);
+      assert.equal(socket.recovered, false);
+    }
+    assert.deepEqual(server.auths, [null, { pid: "p0", offset: "0123abcd.1" }, { pid: "p1" }]);
+  });
+
+  it("is a stranger once we have left", async () => {
+    const stage = new Stage();
+    const server = recovering(stage);
+    const socket = watched(stage);
+    socket.open();
+    await stage.clock.advance(20);
+    socket.close();
+    socket.open();
+    await stage.clock.advance(20);
+    assert.deepEqual(server.auths, [null, null]);
+  });
+
+  it("sends no offset where it asks for an answer", async () => {
+    const stage = new Stage();
+    const server = recovering(stage);
+    const socket = watched(stage);
+    socket.open();
+    await stage.clock.advance(20);
+    server.ws.put('427["x",1]');
+    await stage.clock.advance(20);
+    assert.deepEqual(socket.seen.at(-1), ["event", "x", [1]]);
+  });
+});
