@@ -123,6 +123,8 @@ class Jwt(Configurable):
 
     def _candidates(self, header: Mapping[str, Any]) -> list[_Key]:
         """The keys that may have signed a token: those of its algorithm, and of its id if they have one."""
+        if "crit" in header:  # extensions that whoever does not know them must not ignore (RFC 7515 section 4.1.11)
+            return []
         kid = header.get("kid")
         fit = [key for key in self._keys if header.get("alg") in key.algorithms]
         return [key for key in fit if kid is None or key.kid in (None, kid)]
