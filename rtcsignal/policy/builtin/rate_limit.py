@@ -26,9 +26,9 @@ class RateLimit(Configurable):
 
     name = "rate-limit"
     peerRate = Option(float, 50.0, "Messages per second of one connection, on average; 0 for no limit.", least=0)
-    peerBurst = Option(int, 200, "Messages of one connection at once.", least=1)
+    peerBurst = Option(int, 500, "Messages of one connection at once.", least=1)
     addressRate = Option(float, 500.0, "Messages per second of one address, on average; 0 for no limit.", least=0)
-    addressBurst = Option(int, 2000, "Messages of one address at once.", least=1)
+    addressBurst = Option(int, 5000, "Messages of one address at once.", least=1)
     kinds = Option(dict[_Kind, float], {}, "Messages of a kind per second of one connection, by kind.")
     kindBursts = Option(dict[_Kind, int], {}, "Messages of a kind at once, by kind; by default those of 5 seconds.")
 
@@ -122,8 +122,10 @@ class _Bucket:
         """
         if full - now > self.whole + self.interval:
             return now
-        wait = ceil((full - now - self.whole + self.interval) * 1000) / 1000
-        raise Refused("rate-limited", "Too many messages.", {"retry_after": wait, "limit": which})
+        wait = full - now - self.whole + self.interval
+        # In whole milliseconds, but for what is lost in differences of two times.
+        milliseconds = ceil(wait * 1000 - 0.01)
+        raise Refused("rate-limited", "Too many messages.", {"retry_after": milliseconds / 1000, "limit": which})
 
 
 @lru_cache(4096)
