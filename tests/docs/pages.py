@@ -13,7 +13,7 @@ __all__ = ["DOCS", "PAGES", "README", "TESTED_ELSEWHERE", "Block", "Link", "Page
 
 README = ROOT / "README.md"
 DOCS = ROOT / "docs"
-TESTED_ELSEWHERE = frozenset({"plugins.md", "authenticators.md", "message-filters.md"})
+TESTED_ELSEWHERE = frozenset({"plugins.md", "authenticators.md", "message-filters.md", "room-policies.md"})
 """Pages whose examples other tests run."""
 
 _FENCE = re.compile(r"```(?P<language>[a-z]*)")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from rtcsignal.api import Identity
+from rtcsignal.api import ConfigError, Identity
 from rtcsignal.policy.loader import loadPlugins
 from rtcsignal.testing import InMemoryServer, loadPlugin
 from tests.policy.sources import Use, Wanted
@@ -77,10 +78,36 @@ class TestRoomSchedule:
             assert answer.ok is isOpen
             assert answer.code == (None if isOpen else "closed")
 
-    def test_knows_time_zones(self) -> None:
-        with InMemoryServer(example("room-schedule", opens=0, closes=1, zone="Asia/Tokyo")) as server:
-            server.clock.advance(15 * 3600)
-            assert server.connect().join("kitchen", "ann").ok
+    @pytest.mark.parametrize(
+        ("zone", "time", "isOpen"),
+        [
+            ("Asia/Tokyo", "2026-03-01T14:59+00:00", False),
+            ("Asia/Tokyo", "2026-03-01T15:00+00:00", True),
+            ("America/St_Johns", "2026-03-01T03:29+00:00", False),
+            ("America/St_Johns", "2026-03-01T03:30+00:00", True),
+            ("Europe/Lisbon", "2026-03-28T23:59+00:00", False),
+            ("Europe/Lisbon", "2026-03-29T00:00+00:00", True),
+            ("Europe/Lisbon", "2026-03-29T22:59+00:00", False),
+            ("Europe/Lisbon", "2026-03-29T23:00+00:00", True),
+        ],
+    )
+    def test_knows_time_zones(self, zone: str, time: str, isOpen: bool) -> None:
+        with InMemoryServer(example("room-schedule", opens=0, closes=1, zone=zone)) as server:
+            server.clock.advance(datetime.fromisoformat(time).timestamp())
+            assert server.connect().join("kitchen", "ann").ok is isOpen
+
+    @pytest.mark.parametrize(
+        ("options", "problem"),
+        [
+            ({"zone": "Europe/Atlantis"}, "zone: there is no time zone Europe/Atlantis"),
+            ({"zone": "../etc/passwd"}, "zone: there is no time zone ../etc/passwd"),
+            ({"zone": "Europe"}, "zone: there is no time zone Europe"),
+            ({"opens": 7, "closes": 7}, "closes: must be another hour than opens"),
+        ],
+    )
+    def test_says_what_is_wrong_with_its_options(self, options: dict[str, Any], problem: str) -> None:
+        with pytest.raises(ConfigError, match=problem):
+            example("room-schedule", **options)
 
 
 class TestAskBackend:
