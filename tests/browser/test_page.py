@@ -97,6 +97,28 @@ def test_everything_works_by_keyboard(person: PersonFactory, room: str) -> None:
     alice.expectSaid("Bob left.")
 
 
+def test_the_link_is_copied_also_where_the_page_is_not_secure(person: PersonFactory, room: str) -> None:
+    """A phone that visits a server of the local network over plain http: its browser has no clipboard for pages."""
+    alice = person("Alice")
+    alice.page.add_init_script("Object.defineProperty(navigator, 'clipboard', { value: undefined });")
+    alice.enter(room)
+    button = alice.page.get_by_role("banner").get_by_role("button", name="Copy invite link")
+    button.click()
+    alice.expectSaid("Link copied")
+    expect(alice.page.locator("#copy-link")).to_be_focused()
+    other = person("Bob").open()
+    assert other.page.evaluate("navigator.clipboard.readText()") == alice.page.url
+
+
+def test_where_nothing_can_be_copied_the_link_is_said(person: PersonFactory, room: str) -> None:
+    alice = person("Alice")
+    alice.page.add_init_script("Object.defineProperty(navigator, 'clipboard', { value: undefined });")
+    alice.page.add_init_script("document.execCommand = () => false;")
+    alice.enter(room)
+    alice.page.locator("#copy-link").click()
+    alice.expectSaid(f"The link to this room: {alice.page.url}")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_phone_shows_everything_without_scrolling_sideways(person: PersonFactory, scheme: str, room: str) -> None:
     """From the lobby to nine people, upright; the controls stay in reach of a thumb."""
