@@ -111,6 +111,8 @@ def styleBreaches(module: str, source: str) -> list[str]:
             lines = (node.end_lineno or node.lineno) - node.lineno + 1
             if lines > MOST_FUNCTION_LINES:
                 breaches.append(f"{module}:{node.lineno}: {node.name} has {lines} lines")
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Name) and node.exc.id.isupper():
+            breaches.append(f"{module}:{node.lineno}: raises an exception for more than the first time")
         if isinstance(node, ast.Call) and _isLogCall(node) and isinstance(node.args[0], ast.JoinedStr):
             breaches.append(f"{module}:{node.lineno}: logs an f-string instead of a format and fields")
     return breaches
@@ -223,6 +225,7 @@ class TestTheRules:
             "from __future__ import annotations\ndef f():\n" + "    x = 1\n" * 50,
             "from __future__ import annotations\ndef f(x):\n    assert x\n",
             'from __future__ import annotations\nlog.info(f"{x}")\n',
+            "from __future__ import annotations\nraise BAD_REQUEST\n",
         ],
     )
     def test_aBreachOfTheStyleIsFound(self, source: str) -> None:

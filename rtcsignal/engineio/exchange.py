@@ -11,25 +11,26 @@ import json
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from types import MappingProxyType
 from urllib.parse import parse_qsl
 
 from rtcsignal.engineio.origin import OriginRule
 
 __all__ = [
-    "BAD_METHOD",
-    "BAD_REQUEST",
-    "INTERNAL_ERROR",
     "TOO_LARGE",
-    "UNKNOWN_SID",
-    "UNKNOWN_TRANSPORT",
-    "UNSUPPORTED_REVISION",
     "Request",
     "RequestError",
     "Response",
+    "badMethod",
+    "badRequest",
     "compressed",
     "forbidden",
+    "internalError",
     "parseQuery",
+    "unknownSid",
+    "unknownTransport",
+    "unsupportedRevision",
     "withCors",
 ]
 
@@ -108,12 +109,14 @@ class RequestError(Exception):
         return Response(self.status, self.message.encode(), (("Content-Type", "text/html"),))
 
 
-UNKNOWN_TRANSPORT = RequestError(400, 0, "Transport unknown")
-UNKNOWN_SID = RequestError(400, 1, "Session ID unknown")
-BAD_METHOD = RequestError(400, 2, "Bad handshake method")
-BAD_REQUEST = RequestError(400, 3, "Bad request")
-UNSUPPORTED_REVISION = RequestError(400, 5, "Unsupported protocol version")
-INTERNAL_ERROR = RequestError(500, 3, "Internal error")
+# Made anew each time: an exception that is raised again and again keeps every frame that it ever came through.
+unknownTransport = partial(RequestError, 400, 0, "Transport unknown")
+unknownSid = partial(RequestError, 400, 1, "Session ID unknown")
+badMethod = partial(RequestError, 400, 2, "Bad handshake method")
+badRequest = partial(RequestError, 400, 3, "Bad request")
+unsupportedRevision = partial(RequestError, 400, 5, "Unsupported protocol version")
+internalError = partial(RequestError, 500, 3, "Internal error")
+
 TOO_LARGE = Response(413, b"")
 
 

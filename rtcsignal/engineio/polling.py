@@ -20,7 +20,7 @@ from twisted.internet.task import deferLater
 
 from rtcsignal.bucket import TokenBucket
 from rtcsignal.engineio.deadlines import Deadline, Deadlines
-from rtcsignal.engineio.exchange import BAD_REQUEST, Request, Response, compressed, parseQuery
+from rtcsignal.engineio.exchange import Request, Response, badRequest, compressed, parseQuery
 from rtcsignal.engineio.frames import Message
 from rtcsignal.engineio.intake import SLICE, Intake
 from rtcsignal.engineio.options import EngineOptions
@@ -234,7 +234,7 @@ class PollingTransport:
         """
         if self._posting:
             self._session.abort(CloseReason.TRANSPORT_ERROR)
-            raise BAD_REQUEST
+            raise badRequest()
         self._posting = True
 
     def postLost(self) -> None:
@@ -257,7 +257,7 @@ class PollingTransport:
         except ProtocolError:
             self._posting = False
             session.abort(CloseReason.PARSE_ERROR)
-            return BAD_REQUEST.response()
+            return badRequest().response()
         pause, self._pause = self._pause, 0.0
         if not pause:
             self._posting = False

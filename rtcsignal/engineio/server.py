@@ -17,17 +17,17 @@ from twisted.logger import Logger
 
 from rtcsignal.engineio.deadlines import Deadlines
 from rtcsignal.engineio.exchange import (
-    BAD_METHOD,
-    BAD_REQUEST,
-    INTERNAL_ERROR,
-    UNKNOWN_SID,
-    UNKNOWN_TRANSPORT,
-    UNSUPPORTED_REVISION,
     Request,
     RequestError,
     Response,
+    badMethod,
+    badRequest,
     forbidden,
+    internalError,
     preflight,
+    unknownSid,
+    unknownTransport,
+    unsupportedRevision,
     withCors,
 )
 from rtcsignal.engineio.heartbeat import ClientHeartbeat, ServerHeartbeat
@@ -209,24 +209,24 @@ class EngineServer:
         """The checks that all requests share, in the order of the reference server."""
         transport = request.query.get("transport")
         if transport not in self.options.transports:
-            raise UNKNOWN_TRANSPORT
+            raise unknownTransport()
         origin = request.headers.get("origin")
         if origin is not None:
             if not origin.isprintable():
-                raise BAD_REQUEST
+                raise badRequest()
             if not self.options.origins.allows(origin, request.headers.get("host", "")):
                 raise forbidden("Origin not allowed")
         sid = request.query.get("sid")
         if sid is not None:
             if sid not in self.registry.sessions:
-                raise UNKNOWN_SID
+                raise unknownSid()
             if upgrade != (transport == "websocket") or (not upgrade and sid not in self._polling):
-                raise BAD_REQUEST
+                raise badRequest()
             return
         if request.method != "GET":
-            raise BAD_METHOD
+            raise badMethod()
         if upgrade != (transport == "websocket"):
-            raise BAD_REQUEST
+            raise badRequest()
         self._checkHandshake(request)
 
     def _checkHandshake(self, request: Request) -> None:
@@ -243,7 +243,7 @@ class EngineServer:
     def _revision(request: Request) -> Revision:
         revision = _REVISIONS.get(request.query.get("EIO", ""))
         if revision is None:
-            raise UNSUPPORTED_REVISION
+            raise unsupportedRevision()
         return revision
 
     def _newSid(self) -> str:
@@ -283,7 +283,7 @@ class EngineServer:
         except Exception as error:
             session.failed(error)
             session.abort(CloseReason.FAILED)
-            raise INTERNAL_ERROR from error
+            raise internalError() from error
         if session.isOpen:
             session.start()
         _log.debug(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import json
 import zlib
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -22,6 +24,8 @@ from rtcsignal.engineio.exchange import (
     withCors,
 )
 from rtcsignal.engineio.origin import OriginRule
+from tests.engineio.conftest import WorldFactory
+from tests.engineio.world import Answer
 
 ANY = OriginRule(["*"])
 
@@ -76,13 +80,13 @@ class TestErrors:
     @pytest.mark.parametrize(
         ("error", "status", "code", "message"),
         [
-            (exchange.UNKNOWN_TRANSPORT, 400, 0, "Transport unknown"),
-            (exchange.UNKNOWN_SID, 400, 1, "Session ID unknown"),
-            (exchange.BAD_METHOD, 400, 2, "Bad handshake method"),
-            (exchange.BAD_REQUEST, 400, 3, "Bad request"),
+            (exchange.unknownTransport(), 400, 0, "Transport unknown"),
+            (exchange.unknownSid(), 400, 1, "Session ID unknown"),
+            (exchange.badMethod(), 400, 2, "Bad handshake method"),
+            (exchange.badRequest(), 400, 3, "Bad request"),
             (forbidden(), 403, 4, "Forbidden"),
             (forbidden("Not today", 503), 503, 4, "Not today"),
-            (exchange.UNSUPPORTED_REVISION, 400, 5, "Unsupported protocol version"),
+            (exchange.unsupportedRevision(), 400, 5, "Unsupported protocol version"),
         ],
     )
     def test_theyAreJsonForPollsAndTextForUpgrades(
@@ -94,6 +98,29 @@ class TestErrors:
         upgrade = error.upgradeResponse()
         assert (upgrade.status, upgrade.body) == (status, message.encode())
         assert upgrade.headers == (("Content-Type", "text/html"),)
+
+
+    def test_theyAreMadeAnewSoThatNoneKeepsWhereItHasBeen(self, makeWorld: WorldFactory) -> None:
+        world = makeWorld()
+        for query in ({"transport": "x"}, {"transport": "polling", "sid": "x"}, {"transport": "polling", "EIO": "9"}):
+            before = Witness.alive
+            for _ in range(10):
+                assert Answer(world.engine.handle(Witness("GET", query, {}))).status == 400
+            gc.collect()
+            assert Witness.alive == before
+
+
+class Witness(exchange.Request):
+    """A request that is counted as long as it is alive."""
+
+    alive = 0
+
+    def __init__(self, *parts: Any) -> None:
+        super().__init__(*parts)
+        Witness.alive += 1
+
+    def __del__(self) -> None:
+        Witness.alive -= 1
 
 
 class TestCors:

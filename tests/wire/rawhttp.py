@@ -18,6 +18,9 @@ PATIENCE: Final = 5.0
 
 _PIECE: Final = 65536
 
+# From <linux/in.h>: the port is chosen when it is known where to, and so is free for others again.
+_BIND_ADDRESS_NO_PORT: Final = 24
+
 
 class ConnectionEnded(Exception):
     """The server ended the connection where an answer was due."""
@@ -83,10 +86,14 @@ def _raw(value: str | bytes) -> bytes:
 
 
 class Connection:
-    """One TCP connection, with what was read from it and not yet used; `receiveBuffer` is for those who do not read."""
+    """One TCP connection, with what was read from it and not yet used.
 
-    def __init__(self, address: Address, *, receiveBuffer: int | None = None) -> None:
+    `receiveBuffer` is for those who do not read, `source` is an address to come from.
+    """
+
+    def __init__(self, address: Address, *, receiveBuffer: int | None = None, source: str = "") -> None:
         self._address = address
+        self._source = source
         self._receiveBuffer = receiveBuffer
         self._open()
 
@@ -95,6 +102,9 @@ class Connection:
         self._socket.settimeout(PATIENCE)
         if self._receiveBuffer is not None:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._receiveBuffer)
+        if self._source:
+            self._socket.setsockopt(socket.IPPROTO_IP, _BIND_ADDRESS_NO_PORT, 1)
+            self._socket.bind((self._source, 0))
         self._socket.connect(self._address)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._buffer = b""
