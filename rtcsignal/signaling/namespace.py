@@ -76,6 +76,17 @@ class SignalingNamespace:
         if event.name in self._handlers or event.name in self._hub.gates.events:
             peer.application.take(event)
 
+    def mayReturn(self, peer: Peer, identity: Identity) -> bool:
+        """A new token of the same user may claim other things, and be good for longer."""
+        before: Identity = peer.identity
+        return (before.userId, before.roles) == (identity.userId, identity.roles)
+
+    def returned(self, peer: Peer) -> None:
+        participant: Participant = peer.application
+        participant.identity = peer.identity
+        self._hub.expiries.forget(participant)
+        self._hub.expiries.watch(participant)
+
     def disconnected(self, peer: Peer, reason: str) -> None:
         participant: Participant = peer.application
         self._hub.expiries.forget(participant)

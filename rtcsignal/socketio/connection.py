@@ -251,6 +251,8 @@ class Connection:
         session.send(Message(encode(CONNECT, name, _recoverable(peer.sid, claim.pid))))
         self._peers[name] = peer
         peer.attach(self, session)
+        peer.identity = identity
+        self._server.namespaces[name].returned(peer)
         for message in missed:
             session.send(message)
         if not session.isOpen:

@@ -37,6 +37,12 @@ class Namespace(Protocol):
     def received(self, peer: Peer, event: Event) -> None:
         """An event of a peer."""
 
+    def mayReturn(self, peer: Peer, identity: Any) -> bool:
+        """Whether a client that names the key of a peer, and was found to be `identity`, may have it back."""
+
+    def returned(self, peer: Peer) -> None:
+        """The client has a peer back; its identity is what was found this time."""
+
     def disconnected(self, peer: Peer, reason: str) -> None:
         """The peer has gone; called once for each that was connected."""
 
@@ -98,6 +104,12 @@ class EventNamespace:
             late.addErrback(_failed, peer)
         else:
             _acknowledge(peer, event, result)
+
+    def mayReturn(self, peer: Peer, identity: Any) -> bool:
+        return bool(peer.identity == identity)
+
+    def returned(self, peer: Peer) -> None:
+        """Nothing depends on it here."""
 
     def disconnected(self, peer: Peer, reason: str) -> None:
         del self.peers[peer.sid]

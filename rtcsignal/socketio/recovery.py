@@ -9,8 +9,8 @@
     any ----- it leaves, or is put out ---------> GONE
 
 The key to a peer is its *pid*, which the server tells its client and nobody else. A client that names a pid is judged
-again like any other, and must be found to be the same. Source: Socket.IO, connection state recovery; the public server
-never recovers a peer whose loss it has not noticed, nor one that has seen no event; this one does both.
+again like any other, and its namespace says whether it is the same. Source: Socket.IO, connection state recovery; the
+public server never recovers a peer whose loss it has not noticed, nor one that has seen no event; this one does both.
 """
 
 from __future__ import annotations
@@ -109,14 +109,20 @@ class Recovery:
         options: How far.
         windows: For deadlines of the window.
         gone: Called with a peer that is given up or put out while it is away, and the reason.
+        mayReturn: Called with a peer and the identity of a client that names its key: whether it may have it.
     """
 
     def __init__(
-        self, options: RecoveryOptions, windows: DeadlineQueue, gone: Callable[[Peer, str], None]
+        self,
+        options: RecoveryOptions,
+        windows: DeadlineQueue,
+        gone: Callable[[Peer, str], None],
+        mayReturn: Callable[[Peer, Any], bool],
     ) -> None:
         self._options = options
         self._windows = windows
         self._gone = gone
+        self._mayReturn = mayReturn
         self._numbers = Numbers()
         self._byPid: dict[str, _Pass] = {}
         self._byPeer: dict[Peer, _Pass] = {}
@@ -191,7 +197,7 @@ class Recovery:
         if found is None or found.opened > opened:
             return None
         peer = found.peer
-        if peer.namespace != namespace or peer.identity != identity:
+        if peer.namespace != namespace or not self._mayReturn(peer, identity):
             return None
         found.opened = opened
         peer.detach(self)

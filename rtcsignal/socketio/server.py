@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, field
+from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -74,7 +75,7 @@ class SocketServer:
         self.recovery: Recovery | None = None
         if options.recovery.window:
             windows = self.deadlines.after(options.recovery.window)
-            self.recovery = Recovery(options.recovery, windows, self.dismiss)
+            self.recovery = Recovery(options.recovery, windows, self.dismiss, self._mayReturn)
         self._channels: dict[str, PlainChannel] = {}
         self._numbers = itertools.count(1)
 
@@ -109,6 +110,9 @@ class SocketServer:
             self.recovery.forget(peer)
         peer.gone()
         self.namespaces[peer.namespace].disconnected(peer, reason)
+
+    def _mayReturn(self, peer: Peer, identity: Any) -> bool:
+        return self.namespaces[peer.namespace].mayReturn(peer, identity)
 
     def close(self) -> None:
         """The server stops: peers whose clients are away are gone, and no further ones are kept."""

@@ -172,6 +172,35 @@ class TestWhoReturns:
         assert world.rosters() == {"kitchen": ["ann"]}
         assert plugins.take() == [("joined", "ann", "kitchen", 1)]
 
+    @pytest.mark.parametrize("roles", [set(), {"host", "member"}])
+    def test_mustBeWhatItWas(self, makeWorld: WorldFactory, roles: set[str]) -> None:
+        found = [Identity("ann", frozenset({"host"})), Identity("ann", frozenset(roles))]
+        plugins = Plugins(authenticate=lambda handshake: found.pop(0))
+        ann = Member(makeWorld(gates=plugins, sockets=sockets()), "ann")
+        ann.lose()
+        ann.returns()
+        assert not ann.recovered
+
+    def test_mayHaveANewTokenThatClaimsOtherThingsAndHoldsLonger(self, makeWorld: WorldFactory) -> None:
+        found = [Identity("ann", claims={"team": team}, expiresAt=end) for team, end in (("blue", 40), ("red", 90))]
+        plugins = Plugins(authenticate=lambda handshake: found.pop(0))
+        world = makeWorld(gates=plugins, sockets=sockets())
+        ann = Member(world, "ann")
+        peer = plugins.peers["ann"]
+        ann.lose()
+        world.clock.advance(39)
+        ann.returns()
+        assert ann.recovered
+        assert peer.claims == {"team": "red"}
+        world.clock.advance(20)
+        ann.client.link.keepAlive()
+        assert world.rosters() == {"kitchen": ["ann"]}
+        plugins.take()
+        world.clock.advance(10)
+        ann.client.link.keepAlive()
+        world.clock.advance(21)
+        assert plugins.take() == [("left", "ann", "kitchen", 0, "expired")]
+
     def test_isJudgedByAuthenticatorsThatDoNotSeeTheKey(self, makeWorld: WorldFactory) -> None:
         seen: list[Handshake] = []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from rtcsignal.engineio.packet import Revision
 from rtcsignal.errors import ConnectRefused, ProtocolError
 from rtcsignal.socketio.namespace import EventNamespace
 from rtcsignal.socketio.peer import Peer
+from rtcsignal.socketio.recovery import RecoveryOptions
 from rtcsignal.values import Handshake
 from tests.engineio.conftest import Log
 from tests.socketio.conftest import WorldFactory
@@ -272,3 +274,20 @@ class TestEmittingToAll:
     def test_whoIsGoneDoesNot(self, world: World, namespace: EventNamespace, client: Client) -> None:
         client.hangUp()
         assert namespace.emit("hello") == 0
+
+
+def test_whoIsTheSameAsBeforeGetsItsPeerBack(makeWorld: WorldFactory, namespace: EventNamespace) -> None:
+    world = makeWorld(namespaces={"/": namespace}, recovery=RecoveryOptions(window=60))
+    namespace.on("connecting")(lambda handshake: handshake.auth["name"])
+
+    def come(**auth: str) -> tuple[Client, dict[str, str]]:
+        client = world.client(4)
+        client.send("0" + json.dumps(auth))
+        (answer,) = client.take()
+        return client, json.loads(str(answer)[1:])
+
+    client, ann = come(name="ann")
+    client.hangUp()
+    assert come(name="ben", pid=ann["pid"])[1]["sid"] != ann["sid"]
+    assert come(name="ann", pid=ann["pid"])[1]["sid"] == ann["sid"]
+    assert [peer.identity for peer in namespace.peers.values()] == ["ann", "ben"]

@@ -70,6 +70,12 @@ class Lobby:
         if self.react is not None:
             self.react(peer, event)
 
+    def mayReturn(self, peer: Peer, identity: Any) -> bool:
+        return bool(peer.identity == identity)
+
+    def returned(self, peer: Peer) -> None:
+        """It is the same as before."""
+
     def disconnected(self, peer: Peer, reason: str) -> None:
         self.gone.append((peer, reason))
         if self.mourn is not None:
