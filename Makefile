@@ -1,6 +1,8 @@
 # make run     install into .venv and start the server in the foreground, with the demo page
 # make test    install what the tests need, and run everything: what CI runs
 # make lint    only the linters
+# make bench   measure this server beside others, on this machine; make bench BENCH="--loads fan10 --repetitions 5"
+# make bench-codecs   time the codecs alone, and compare with the last time
 # make clean   remove what the others made
 #
 # Needs make and Python 3.11 or newer. Another interpreter: make run PYTHON=/path/to/python
@@ -11,13 +13,16 @@ BIN := $(VENV)/bin
 PYTHON := $(shell for python in python3 python3.15 python3.14 python3.13 python3.12 python3.11 python; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 CLIENTS := tests/clients
+BENCH_NODE := bench/servers/node
+BENCH_PYTHON := bench/servers/python
+BENCH :=
 PARALLEL := 2
 
 # What has to be right on every line, not only on nearly all.
 PURE := rtcsignal/engineio/packet.py,rtcsignal/engineio/payload.py,rtcsignal/engineio/frames.py,$\
 	rtcsignal/socketio/packet.py,rtcsignal/socketio/jsontext.py,rtcsignal/signaling/*
 
-.PHONY: run test lint tools clean
+.PHONY: run test lint bench bench-codecs tools clean
 
 run: $(VENV)/.installed
 	@echo "Starting. The last line will say which page to open in a browser; Ctrl-C ends the server."
@@ -28,10 +33,19 @@ test: lint $(CLIENTS)/node_modules/.package-lock.json
 	$(BIN)/pytest -n $(PARALLEL) --dist loadfile --cov --cov-report=
 	$(BIN)/coverage report --include='$(PURE)' --fail-under=100
 	$(BIN)/coverage report --fail-under=95
+	$(BIN)/python -m bench --quick
 
 lint: $(VENV)/.tested
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+# The exit status tells of lost, doubled or damaged deliveries, never of times.
+bench: $(VENV)/.installed bench/.venv/.installed $(BENCH_NODE)/node_modules/.package-lock.json
+	$(BIN)/python -m bench $(BENCH)
+
+bench-codecs: $(VENV)/.tested
+	$(BIN)/pytest tests/bench/test_codecs.py --benchmark-enable --benchmark-only --benchmark-autosave --benchmark-compare \
+		--benchmark-storage=bench/build/codecs --benchmark-columns=min,median,iqr,rounds --benchmark-sort=name -W default
 
 # Chromium and nginx are what some tests use; apt can install them only as root.
 tools:
@@ -39,7 +53,7 @@ tools:
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	rm -rf $(CLIENTS)/node_modules
+	rm -rf $(CLIENTS)/node_modules $(BENCH_NODE)/node_modules bench/.venv bench/build
 
 $(VENV)/.python:
 	@test -n "$(PYTHON)" || { echo "rtcsignal needs Python 3.11 or newer, and finds none. Say where it is: make PYTHON=/path/to/python" >&2; exit 1; }
@@ -58,3 +72,13 @@ $(VENV)/.tested: $(VENV)/.installed
 $(CLIENTS)/node_modules/.package-lock.json: $(CLIENTS)/package-lock.json | tools
 	@if command -v npm >/dev/null; then npm ci --prefix $(CLIENTS) && touch $@; \
 		else echo "npm is not installed, and so nothing is tested with the clients in $(CLIENTS)"; fi
+
+# Without npm the comparison goes on without Node's server.
+$(BENCH_NODE)/node_modules/.package-lock.json: $(BENCH_NODE)/package-lock.json
+	@if command -v npm >/dev/null; then npm ci --prefix $(BENCH_NODE) && touch $@; \
+		else echo "npm is not installed, and so Node's socket.io is not measured"; fi
+
+bench/.venv/.installed: $(VENV)/.python $(BENCH_PYTHON)/requirements.txt
+	$(PYTHON) -m venv bench/.venv
+	bench/.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement $(BENCH_PYTHON)/requirements.txt
+	@touch $@

@@ -1,0 +1,1 @@
+"""The benchmark: that it counts what it says it counts."""

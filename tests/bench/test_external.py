@@ -1,0 +1,148 @@
+"""Loading a server by its URL: bounds, warnings, and what the command line shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from bench import __main__ as bench
+from bench import external
+from bench.errors import BenchError
+from bench.external import Request
+from bench.scenarios import Kind
+from tests.bench.faulty import dropped, faultyServer
+from tests.support.processes import Process
+
+HERE = "ws://127.0.0.1:8080"
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"rooms": 2501}, "1 to 5000 connections"),
+        ({"rooms": 0}, "1 to 5000 connections"),
+        ({"seconds": 301}, "at most 300"),
+        ({"seconds": 0}, "above 0"),
+        ({"patience": 0}, "patience must be above 0"),
+        ({"rate": 20_001}, "at most 20000"),
+        ({"rate": -1}, "at most 20000"),
+        ({"size": 60_001}, "at most 60000 bytes"),
+        ({"kind": Kind.CALLS, "members": 1}, "two members"),
+        ({"members": 1, "echo": False}, "nobody hears"),
+        ({"auth": "{"}, "JSON"),
+        ({"headers": ["a: b\r\nc: d"]}, "one line"),
+        ({"headers": ["Bearer"]}, "one line"),
+    ],
+)
+def test_what_is_out_of_bounds_is_refused(changes: dict[str, Any], problem: str) -> None:
+    with pytest.raises(BenchError, match=problem):
+        Request(HERE, **changes).check()
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("ws://example.org", ("example.org", 80, False, "/socket.io/", "")),
+        ("wss://example.org/", ("example.org", 443, True, "/socket.io/", "")),
+        ("https://[::1]:8443/signal/socket.io/?a=b", ("::1", 8443, True, "/signal/socket.io/", "a=b")),
+    ],
+)
+def test_urls_say_where_the_server_is(url: str, expected: tuple[Any, ...]) -> None:
+    address = Request(url).address()
+    assert (address.host, address.port, address.secure, address.path, address.query) == expected
+
+
+@pytest.mark.parametrize("url", ["example.org", "ftp://example.org", "ws://", "ws://example.org:x"])
+def test_urls_that_are_none_are_refused(url: str) -> None:
+    with pytest.raises(BenchError):
+        Request(url).address()
+
+
+def test_a_modest_load_of_a_server_here_needs_no_warning() -> None:
+    assert external.warning(Request(HERE)) == ""
+    assert external.warning(Request("ws://localhost:1")) == ""
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [
+        (Request("wss://example.org"), "20 connections to example.org:443 for 10 s, 100 messages a second"),
+        (Request("wss://example.org", Kind.CROWD), "a server elsewhere"),
+        (Request(HERE, rate=0), "all that the server has"),
+        (Request(HERE, Kind.POLLING), "all that the server has"),
+    ],
+)
+def test_what_may_hurt_others_is_warned_of(request_: Request, words: str) -> None:
+    assert words in external.warning(request_)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--url", "ws://192.0.2.1"], "Add --yes"),
+        (["--url", HERE, "--do", "calls"], "Add --flood"),
+        (["--url", HERE, "--flood"], "Add --yes"),
+        (["--url", HERE, "--rooms", "100000", "--yes"], "5000 connections"),
+        (["--loads", "fan3"], "there is no fan3"),
+        (["--servers", "go"], "there is no go"),
+    ],
+)
+def test_nothing_is_done_without_consent(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench.main(arguments) == 2
+    assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("kind", "shown"),
+    [
+        ("fan-out", "deliveries a second of the server's processor time"),
+        ("calls", "calls a second"),
+        ("crowd", "KB of memory for each client"),
+        ("quiet", "heartbeats a second"),
+        ("polling", "cycles of GET and POST a second"),
+    ],
+)
+@pytest.mark.parametrize("python", [False, True], ids=["fastest", "python"])
+def test_a_running_server_is_loaded(
+    loaded: Process, capsys: pytest.CaptureFixture[str], kind: str, shown: str, python: bool
+) -> None:
+    seconds = "1.1" if kind == "quiet" else "0.2"
+    arguments = ["--url", loaded.url, "--do", kind, "--seconds", seconds, "--rooms", "3", "--yes", "--flood"]
+    assert bench.main([*arguments, "--pid", str(loaded.pid), *(["--python"] if python else [])]) == 0
+    output = capsys.readouterr().out
+    assert shown in output
+    assert "No delivery was lost, late, doubled or damaged." in output
+
+
+@pytest.mark.parametrize("revision", ["3", "4"])
+@pytest.mark.parametrize("namespace", ["/", "/socket.io"])
+def test_every_kind_of_client_is_there(loaded: Process, revision: str, namespace: str) -> None:
+    kind = ["--eio", revision, "--namespace", namespace]
+    assert bench.main(["--url", loaded.url, "--seconds", "0.2", *kind]) == 0
+
+
+def test_a_server_without_an_echo_is_loaded(server: Callable[..., Process]) -> None:
+    process = server({"signaling": {"echo": False}})
+    assert bench.main(["--url", process.url, "--seconds", "0.2", "--no-echo"]) == 0
+
+
+def test_what_a_server_refuses_is_said(server: Callable[..., Process], capsys: pytest.CaptureFixture[str]) -> None:
+    process = server({"limits": {"connections_per_address": 3}})
+    assert bench.main(["--url", process.url, "--seconds", "0.2"]) == 2
+    assert "client 3 (upgrading): no WebSocket: 'HTTP/1.1 429" in capsys.readouterr().err
+
+
+def test_the_exit_status_tells_of_lost_deliveries(capsys: pytest.CaptureFixture[str]) -> None:
+    with faultyServer(dropped, every=5) as faulty:
+        url = f"ws://127.0.0.1:{faulty.port}"
+        assert bench.main(["--url", url, "--seconds", "0.2", "--rate", "200", "--patience", "0.3"]) == 1
+        assert f"!! {faulty.spoiled} deliveries lost" in capsys.readouterr().out
+
+
+def test_the_list_shows_servers_and_loads(capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench.main(["--list"]) == 0
+    output = capsys.readouterr().out
+    assert "python-socketio" in output
+    assert "burst20" in output
