@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-EVENTS = ("user-joined", "user-left", "broadcast", "refused")
+EVENTS = (
+    *("user-joined", "user-left", "broadcast", "refused"),
+    *("admitted", "denied", "knock", "knock-ended", "replaced"),  # those of plugins that clients are tried with
+)
 
 PYTHON = "python"
 NPM_CLIENTS = ("2.2.0", "2.5.0", "3.1.3", "4.8")
