@@ -44,10 +44,13 @@ class LogRation:
             state.omitted += 1
             return False
         state.lines -= 1
-        if state.omitted:
-            _log.info("{count} lines about {kind} were left out", count=state.omitted, kind=kind)
-            state.omitted = 0
+        state.tell(kind)
         return True
+
+    def tell(self) -> None:
+        """Write how many lines were left out, as far as that has not been told."""
+        for kind, state in self._kinds.items():
+            state.tell(kind)
 
 
 class _Kind:
@@ -59,3 +62,9 @@ class _Kind:
         self.lines = lines
         self.at = at
         self.omitted = 0
+
+    def tell(self, kind: str) -> None:
+        """Write how many were not, if any."""
+        if self.omitted:
+            _log.info("{count} lines about {kind} were left out", count=self.omitted, kind=kind)
+            self.omitted = 0

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any
 
 from twisted.internet import defer
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from rtcsignal.lograte import LogRation
@@ -20,6 +21,7 @@ _REPEAT_SECONDS = 60.0
 _MOST_KEYS = 100
 _LINES_PER_SECOND = 10.0
 _LINES_AT_ONCE = 100.0
+_TELL_SECONDS = 2.0
 _MOST_FORMAT = 10_000
 _MOST_FRAMES = 4
 # Between the server and a plugin there are only these.
@@ -62,27 +64,43 @@ class Damper:
 
 
 class PluginLogger(Logger):
-    """The logger of one plugin: 100 lines at once, then 10 a second. Beyond, lines are counted and left out.
+    """The logger of one plugin: 100 lines at once, then 10 a second. Beyond, lines are left out, and their number is
+    written before the next line, or when a while has passed without one.
 
     Text from clients cannot break out of its line: control characters in it are escaped.
 
     Args:
         name: The plugin's name.
-        seconds: The time, on any scale.
+        clock: The time.
     """
 
-    def __init__(self, name: str, seconds: Callable[[], float]) -> None:
+    def __init__(self, name: str, clock: IReactorTime) -> None:
         super().__init__(namespace=f"plugin.{name}")
         self._kind = f"plugin {name}"
-        self._ration = LogRation(seconds, _LINES_PER_SECOND, _LINES_AT_ONCE)
+        self._clock: IReactorTime | None = clock
+        self._ration = LogRation(clock.seconds, _LINES_PER_SECOND, _LINES_AT_ONCE)
+        self._telling: IDelayedCall | None = None
 
     def emit(self, level: Any, format: str | None = None, **fields: Any) -> None:  # noqa: A002
         """Write an event, if the plugin has not written too many."""
         if not self._ration.allows(self._kind):
+            if self._telling is None and self._clock is not None:
+                self._telling = self._clock.callLater(_TELL_SECONDS, self._tell)
             return
         text = safe(format, _MOST_FORMAT) if format is not None and not format.isprintable() else format
         clean = {key: safe(value) if isinstance(value, str) else value for key, value in fields.items()}
         super().emit(level, text, **clean)
+
+    def close(self) -> None:
+        """The plugin has been stopped: write now what would be written later."""
+        self._clock = None
+        if self._telling is not None:
+            self._telling.cancel()
+            self._tell()
+
+    def _tell(self) -> None:
+        self._telling = None
+        self._ration.tell()
 
 
 def describe(error: BaseException) -> str:

@@ -7,7 +7,6 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -69,7 +68,7 @@ class Services:
     ) -> None:
         self.data: dict[str, Any] = {} if data is None else data
         self.clock: IReactorTime = reactor
-        self.log: Logger = PluginLogger(guard.name, reactor.seconds)
+        self.log: PluginLogger = PluginLogger(guard.name, reactor)
         self._guard = guard
         self._rooms = rooms
         self._calls: set[IDelayedCall] = set()
@@ -132,6 +131,7 @@ class Services:
             running.cancel()
         if self._http is not None:
             self._http.close()
+        self.log.close()
 
     def _run(self, function: Callable[..., Any], arguments: Any, keywords: Any) -> None:
         """Call what was to be called later."""

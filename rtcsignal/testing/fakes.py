@@ -252,7 +252,7 @@ class FakeServices:
     def __init__(self, name: str = "plugin", rooms: Iterable[FakeRoom] = ()) -> None:
         self.name = name
         self.clock = Clock()
-        self.log = PluginLogger(name, self.clock.seconds)
+        self.log = PluginLogger(name, self.clock)
         self.http = FakeHttp()
         self.data: dict[str, Any] = {}
         self.kicked: list[tuple[FakePeer, str]] = []

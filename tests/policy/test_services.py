@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
@@ -175,12 +176,12 @@ def events() -> Any:
 
 class TestTheLogger:
     @pytest.fixture
-    def now(self) -> list[float]:
-        return [0.0]
+    def clock(self) -> Clock:
+        return Clock()
 
     @pytest.fixture
-    def logger(self, now: list[float]) -> PluginLogger:
-        return PluginLogger("my-plugin", lambda: now[0])
+    def logger(self, clock: Clock) -> PluginLogger:
+        return PluginLogger("my-plugin", clock)
 
     def test_its_lines_carry_the_plugins_name(self, plugin: Plugin, events: list[LogEvent]) -> None:
         with InMemoryServer(plugin):
@@ -189,16 +190,35 @@ class TestTheLogger:
         assert event["log_namespace"] == "plugin.my-plugin"
 
     def test_a_flood_is_cut_short_and_the_rest_is_counted(
-        self, logger: PluginLogger, now: list[float], log: LogLines
+        self, logger: PluginLogger, clock: Clock, log: LogLines
     ) -> None:
         for number in range(10_000):
             logger.info("line {number}", number=number)
         assert len(log.lines) == 100
-        now[0] = 1.0
+        clock.advance(1)
         for _ in range(50):
             logger.info("more")
         assert len(log.about("more")) == 10
         assert log.about("9900 lines about plugin my-plugin were left out")
+
+    def test_who_falls_silent_after_a_flood_is_counted_as_well(
+        self, logger: PluginLogger, clock: Clock, log: LogLines
+    ) -> None:
+        for _ in range(150):
+            logger.info("line")
+        clock.advance(1.9)
+        assert not log.about("left out")
+        clock.advance(0.2)
+        assert log.lines[100:] == ["info: 50 lines about plugin my-plugin were left out"]
+        assert clock.getDelayedCalls() == []
+
+    def test_so_is_who_is_stopped_right_after(self, plugin: Plugin, log: LogLines) -> None:
+        with InMemoryServer(plugin):
+            for _ in range(150):
+                plugin.services.log.info("line")
+        assert log.about("50 lines about plugin my-plugin were left out")
+        for _ in range(150):
+            plugin.services.log.info("line")
 
     @pytest.mark.parametrize("write", [lambda log: log.info("{x}", x="a\nb"), lambda log: log.info("a\nb")])
     def test_texts_cannot_break_out_of_their_line(
