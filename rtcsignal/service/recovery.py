@@ -36,11 +36,11 @@ class Recovery(Section, frozen=True, kw_only=True):
     bytes: Annotated[
         Amount,
         Key(
-            "Most bytes of events that are kept for one client. 0 = no limit.",
-            "A hundred events of usual size, and some large offers among them.",
+            "Most memory for the events that are kept for one client; who has missed more begins anew. 0 = no limit.",
+            "A hundred events of usual size, a large offer among them; each takes about twice its length.",
             unit="bytes",
         ),
-    ] = 131_072
+    ] = 262_144
     clients: Annotated[
         Amount,
         Key(
@@ -49,4 +49,4 @@ class Recovery(Section, frozen=True, kw_only=True):
             "With the bytes of each they fit into half a gigabyte, whatever is sent to them.",
             unit="clients",
         ),
-    ] = 4_000
+    ] = 2_000

@@ -59,15 +59,15 @@ class RecoveryOptions:
     Attributes:
         window: Seconds for which a peer waits for its client.
         packets: Most events that are kept for one peer; at least 1.
-        size: Most bytes of events that are kept for one peer.
+        size: Most bytes of memory for them.
         held: Most peers that wait. Beyond, the one that has waited longest is given up.
         heldPerAddress: Most of them that came from one IP address, likewise.
     """
 
     window: float = 0.0
     packets: int = 100
-    size: int = 131_072
-    held: int = 4_000
+    size: int = 262_144
+    held: int = 2_000
     heldPerAddress: int = 200
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import sys
 from collections import deque
 from typing import Any
 
@@ -19,6 +20,8 @@ from rtcsignal.socketio.packet import EVENT, encode
 __all__ = ["Numbers", "Stamp", "Trail"]
 
 _EPOCH_BYTES = 4
+# What an entry takes besides its texts: the tuple, the number, the message, the heads of its strings.
+_ENTRY_BYTES = 250
 _OFFSET = re.compile(r"(?P<epoch>[0-9a-f]{8})\.(?P<number>[0-9]{1,18})", re.ASCII)
 
 
@@ -65,18 +68,18 @@ class Stamp:
     def __init__(self, numbers: Numbers) -> None:
         self.numbers = numbers
         self.number = numbers.next()
-        self._messages: dict[str, Message] = {}
+        self._messages: dict[str, tuple[Message, int]] = {}
 
-    def messageFor(self, event: OutgoingEvent, namespace: str) -> Message:
-        """The message that carries the event with its offset."""
-        message = self._messages.get(namespace)
-        if message is None:
+    def messageFor(self, event: OutgoingEvent, namespace: str) -> tuple[Message, int]:
+        """The message that carries the event with its offset, and how many bytes of memory it takes."""
+        found = self._messages.get(namespace)
+        if found is None:
             # The text is an array, perhaps with the white space behind it that its sender put there.
             text = f'{event.text.rstrip()[:-1]},"{self.numbers.write(self.number)}"]'
             attachments = event.attachments
-            text = encode(EVENT, namespace, text, attachments=len(attachments))
-            message = self._messages[namespace] = Message(text, attachments)
-        return message
+            message = Message(encode(EVENT, namespace, text, attachments=len(attachments)), attachments)
+            found = self._messages[namespace] = message, _memoryOf(message)
+        return found
 
 
 class Trail:
@@ -87,7 +90,7 @@ class Trail:
         namespace: The peer's namespace.
         numbers: The server's.
         packets: Most events kept; at least 1.
-        size: Most bytes of them together; 0 for no limit.
+        size: Most bytes of memory for them together; 0 for no limit. What several trails share counts in each.
     """
 
     __slots__ = (
@@ -120,8 +123,7 @@ class Trail:
             # The first receiver of this fan-out: an event object may have been sent before.
             stamp = event.stamp = Stamp(self._numbers)
         self._last = stamp.number
-        message = stamp.messageFor(event, self._namespace)
-        size = _sizeOf(message)
+        message, size = stamp.messageFor(event, self._namespace)
         self._kept.append((stamp.number, size, message))
         self._size += size
         while len(self._kept) > self._most or (self._mostSize and self._size > self._mostSize):
@@ -148,7 +150,9 @@ class Trail:
         return [message for number, _, message in self._kept if number > seen]
 
 
-def _sizeOf(message: Message) -> int:
-    if message.frame is not None:
-        return len(message.frame)
-    return len((message.text or "").encode()) + sum(map(len, message.attachments))
+def _memoryOf(message: Message) -> int:
+    """Bytes of memory, with all that is made of a message for its receivers."""
+    text, frame = message.text or "", message.frame
+    framed = len(text.encode()) if frame is None else len(frame)
+    # Attachments are kept as they are, framed, and perhaps in base64 as well.
+    return _ENTRY_BYTES + sys.getsizeof(text) + framed + 4 * sum(map(len, message.attachments))

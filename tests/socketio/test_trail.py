@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -127,16 +128,37 @@ class TestBounds:
         assert trail.missed(None) is None
 
     def test_onlyTheLastBytesAreKept(self, numbers: Numbers) -> None:
-        trail = trailOf(numbers, size=1_000)
+        """Of memory: a text is there as it is and as a frame."""
+        trail = trailOf(numbers, size=2_500)
         messages = [send(trail, "x", "." * 400) for _ in range(4)]
         assert trail.missed(offsetOf(messages[1])) == messages[2:]
         assert trail.missed(offsetOf(messages[0])) is None
 
     def test_attachmentsCount(self, numbers: Numbers) -> None:
-        trail = trailOf(numbers, size=1_000)
+        trail = trailOf(numbers, size=4_500)
         messages = [send(trail, "x", b"." * 400) for _ in range(4)]
         assert trail.missed(offsetOf(messages[1])) == messages[2:]
         assert trail.missed(offsetOf(messages[0])) is None
+
+    def test_emptyEventsCountToo(self, numbers: Numbers) -> None:
+        trail = trailOf(numbers, packets=100_000, size=100_000)
+        sent = [send(trail, "x") for _ in range(1_000)]
+        missed = trail.missed(offsetOf(sent[-200]))
+        assert missed is not None
+        assert trail.missed(offsetOf(sent[-500])) is None
+
+    def test_theBytesBoundTheMemory(self, numbers: Numbers) -> None:
+        """Whatever is kept: short, long, of letters that take four bytes in memory, binary."""
+        for arguments in (("",), ("." * 5_000,), ("." * 5_000 + "\N{GRINNING FACE}",), (b"." * 5_000,)):
+            trail = trailOf(numbers, packets=100_000, size=200_000)
+            tracemalloc.start()
+            try:
+                for _ in range(1_000):
+                    send(trail, "x", *arguments).frames(4, False)
+                kept, _ = tracemalloc.get_traced_memory()
+            finally:
+                tracemalloc.stop()
+            assert 40_000 < kept < 220_000, arguments[0][-1:]
 
     def test_whatIsTooLargeByItselfIsNotKept(self, numbers: Numbers) -> None:
         trail = trailOf(numbers, size=1_000)
