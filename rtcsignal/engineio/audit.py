@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from rtcsignal.engineio.addresses import countedAs
 from rtcsignal.engineio.deadlines import Deadline
 from rtcsignal.engineio.server import EngineServer
 from rtcsignal.engineio.session import Phase, Session
@@ -28,7 +29,7 @@ def auditEngine(engine: EngineServer) -> Iterator[str]:
         if session.sid != sid:
             yield "a session is registered under the sid of another one"
         yield from _auditSession(engine, session)
-    counts = Counter(session.request.address for session in sessions.values())
+    counts = Counter(countedAs(session.request.address) for session in sessions.values())
     if counts != engine.registry.counts:
         yield f"sessions per address: {dict(counts)}, counted are {dict(engine.registry.counts)}"
     for sid in engine.pollings.keys() - sessions.keys():

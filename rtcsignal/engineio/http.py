@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any, cast
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -16,11 +17,12 @@ from twisted.internet.interfaces import IAddress, ISSLTransport, ITransport
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel
+from twisted.web.http import HTTPChannel, parse_qs
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 from twisted.web.server import Request as WebRequest
 
+from rtcsignal.engineio.addresses import Place, Proxies
 from rtcsignal.engineio.deadlines import Deadline, Deadlines
 from rtcsignal.engineio.exchange import TOO_LARGE, Request, RequestError, Response, parseQuery, withCors
 from rtcsignal.engineio.httphead import Head
@@ -31,6 +33,8 @@ __all__ = ["EngineResource", "HttpLimits", "SafeSite", "addressOf", "lastAnswer"
 
 _log = Logger()
 _LINGER_SECONDS = 1.0
+_MOST_IN_A_TURN = 8
+_BAD_REQUEST = Response(400)
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,8 @@ class HttpLimits:
         bodyBytes: Size of a body.
         bodySeconds: From the end of the headers to the end of the body.
         idleSeconds: A connection with nothing under way is kept so long.
+        connectionsPerAddress: Connections of one address that are not WebSockets; those of trusted proxies, and those
+            without an address, are not counted.
     """
 
     headerBytes: int = 16_384
@@ -52,6 +58,7 @@ class HttpLimits:
     bodyBytes: int = 1_000_000
     bodySeconds: float = 20.0
     idleSeconds: float = 75.0
+    connectionsPerAddress: int = 800
 
 
 def addressOf(transport: ITransport) -> str:
@@ -59,22 +66,52 @@ def addressOf(transport: ITransport) -> str:
     return str(getattr(transport.getPeer(), "host", "") or "")
 
 
-def requestOf(head: Head, transport: ITransport) -> Request:
-    """The values of a request without a body."""
-    secure = ISSLTransport.providedBy(transport)
-    return Request(head.method, parseQuery(head.query), head.headers, b"", addressOf(transport), secure)
+def requestOf(head: Head, transport: ITransport, proxies: Proxies, body: bytes = b"") -> Request:
+    """The values of a request.
+
+    Args:
+        head: Its head.
+        transport: The connection that brings it.
+        proxies: Whose word is taken on where it comes from.
+        body: Its body.
+    """
+    peer = addressOf(transport)
+    address = proxies.clientOf(peer, head.headers)
+    secure = proxies.isSecure(peer, head.headers, ISSLTransport.providedBy(transport))
+    return Request(head.method, parseQuery(head.query), head.headers, body, address, secure)
 
 
 class SafeRequest(WebRequest):
-    """A request whose body is counted while it comes.
+    """A request whose body is counted while it comes, kept in memory, and never taken for a form.
 
     Attributes:
         post: What is to hear of the loss of this POST, if anything.
     """
 
     channel: SafeChannel
+    content: BytesIO
     post: PollingTransport | None = None
     _bodyBytes = 0
+
+    def gotLength(self, length: int | None) -> None:
+        # twisted.web would open a file for what is larger, and there may be no descriptor for it.
+        self.content = BytesIO()
+
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
+        # Forms of many parts take a second to read, and nobody here sends any.
+        self.content.seek(0)
+        self.method, self.uri, self.clientproto = command, path, version
+        self.path, _, query = path.partition(b"?")
+        self.args = parse_qs(query, True) if query else {}
+        if self.channel.mayServe():
+            self._serve()
+        else:
+            self.channel.site.deadlines.clock.callLater(0, self._serve)
+
+    def _serve(self) -> None:
+        if not self._disconnected:
+            self.post = None
+            self.process()
 
     def handleContentChunk(self, data: bytes) -> None:
         self._bodyBytes += len(data)
@@ -96,14 +133,22 @@ class SafeChannel(HTTPChannel):
 
     Attributes:
         site: The site; it holds the limits and the engines.
+        place: What counts this connection, if anything does.
         isRefusing: It has been answered before its time; whatever still comes is ignored.
     """
 
     site: SafeSite
     transport: Any  # TCP, TLS or UNIX: what we need is common to all, but to no interface
     requests: list[SafeRequest]
+    place: Place | None = None
     _deadline: Deadline | None = None
+    _served = 0
     isRefusing = False
+
+    def mayServe(self) -> bool:
+        """Whether one more request may be served in this turn: others want to be heard, too."""
+        self._served += 1
+        return self._served <= _MOST_IN_A_TURN
 
     @property
     def limits(self) -> HttpLimits:
@@ -114,6 +159,7 @@ class SafeChannel(HTTPChannel):
             return
         if self._deadline is None and not self._handlingRequest:
             self._await(self.limits.headerSeconds)
+        self._served = 0
         super().dataReceived(data)
 
     def lineLengthExceeded(self, line: bytes) -> None:
@@ -130,6 +176,9 @@ class SafeChannel(HTTPChannel):
         if most and self.length is not None and self.length > most:
             self.refuse(TOO_LARGE)
             return
+        if not self._hasHost() or (self._head().wantsWebSocket and self._head().hasBody):
+            self.refuse(_BAD_REQUEST)
+            return
         if self._command == b"POST":
             self._postStarted()
         if not self.isRefusing:
@@ -143,11 +192,11 @@ class SafeChannel(HTTPChannel):
         if head.wantsWebSocket and head.path in self.site.engines:
             self._switchToWebSocket(head)
             return
-        self.requests[-1].post = None
         super().allContentReceived()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._await(0)
+        self._freePlace()
         super().connectionLost(reason)
 
     def writeHeaders(self, version: bytes, code: bytes, reason: bytes, headers: Any) -> None:
@@ -170,7 +219,8 @@ class SafeChannel(HTTPChannel):
         self.setTimeout(None)
         head = self._head() if self.requests else None
         if head is not None and head.path in self.site.engines:
-            response = withCors(requestOf(head, self.transport), response, self.site.engines[head.path].options.origins)
+            origins = self.site.engines[head.path].options.origins
+            response = withCors(requestOf(head, self.transport, self.site.proxies), response, origins)
         self.transport.write(lastAnswer(response))
         self.transport.unregisterProducer()
         halfClose = getattr(self.transport, "loseWriteConnection", self.transport.loseConnection)
@@ -192,13 +242,22 @@ class SafeChannel(HTTPChannel):
         path, _, query = self._path.decode("latin-1").partition("?")
         return Head(self._command.decode("latin-1"), path, query, _headersOf(self.requests[-1]))
 
+    def _hasHost(self) -> bool:
+        hosts = self.requests[-1].requestHeaders.getRawHeaders(b"host") or []
+        return len(hosts) == 1 or (not hosts and self._version != b"HTTP/1.1")
+
+    def _freePlace(self) -> None:
+        if self.place is not None:
+            self.place.free()
+            self.place = None
+
     def _postStarted(self) -> None:
         head = self._head()
         engine = self.site.engines.get(head.path)
         if engine is None:
             return
         try:
-            self.requests[-1].post = engine.postStarted(requestOf(head, self.transport))
+            self.requests[-1].post = engine.postStarted(requestOf(head, self.transport, self.site.proxies))
         except RequestError as error:
             self.refuse(error.response())
 
@@ -210,6 +269,7 @@ class SafeChannel(HTTPChannel):
         rest = self.clearLineBuffer()
         self.setTimeout(None)
         transport.unregisterProducer()
+        self._freePlace()
         self.site.switchToWebSocket(transport, head, b"\r\n".join(lines), rest)
 
 
@@ -223,6 +283,7 @@ class SafeSite(Site):
         engines: The Engine.IO servers on this port, by path.
         switchToWebSocket: Called with transport, head, the head's bytes and what came behind it, when a connection
             turns into a WebSocket.
+        proxies: Whose word is taken on where a request comes from.
     """
 
     protocol = SafeChannel  # type: ignore[assignment]
@@ -235,12 +296,14 @@ class SafeSite(Site):
         deadlines: Deadlines,
         engines: Mapping[str, EngineServer],
         switchToWebSocket: Callable[[ITransport, Head, bytes, bytes], None],
+        proxies: Proxies,
     ) -> None:
         super().__init__(root, requestFactory=SafeRequest, timeout=limits.idleSeconds or None, reactor=deadlines.clock)
         self.limits = limits
         self.deadlines = deadlines
         self.engines = engines
         self.switchToWebSocket = switchToWebSocket
+        self.proxies = proxies
 
     def buildProtocol(self, addr: IAddress | None) -> SafeChannel:  # type: ignore[override]
         channel: Any = super().buildProtocol(addr)
@@ -280,16 +343,9 @@ class EngineResource(Resource):
 
     @staticmethod
     def _values(request: SafeRequest) -> Request:
-        _, _, query = request.uri.decode("latin-1").partition("?")
-        body = request.content.read() if request.content is not None else b""
-        return Request(
-            request.method.decode("latin-1"),
-            parseQuery(query),
-            _headersOf(request),
-            body,
-            addressOf(request.channel.transport),
-            request.isSecure(),
-        )
+        path, _, query = request.uri.decode("latin-1").partition("?")
+        head = Head(request.method.decode("latin-1"), path, query, _headersOf(request))
+        return requestOf(head, request.channel.transport, request.channel.site.proxies, request.content.read())
 
 
 def lastAnswer(response: Response) -> bytes:

@@ -42,6 +42,11 @@ class Head:
     headers: Mapping[str, str]
 
     @property
+    def hasBody(self) -> bool:
+        """A body follows, or something that a proxy on the way could take for one."""
+        return "transfer-encoding" in self.headers or self.headers.get("content-length", "0") != "0"
+
+    @property
     def wantsWebSocket(self) -> bool:
         """It is a WebSocket opening handshake (RFC 6455 section 4.1), as far as a dispatcher must know."""
         upgrades = self.headers.get("upgrade", "").lower().split(",")
@@ -57,7 +62,7 @@ def parseHead(block: bytes, mostHeaders: int) -> Head:
         mostHeaders: More header lines than this are refused; 0 for no limit.
 
     Raises:
-        BadHead: It is malformed, or has too many headers.
+        BadHead: It is malformed, has too many headers, or several that say for which host it is.
     """
     first, *lines = block.split(b"\r\n")
     match = _REQUEST_LINE.fullmatch(first)
@@ -71,6 +76,8 @@ def parseHead(block: bytes, mostHeaders: int) -> Head:
         if header is None:
             raise BadHead(400)
         name, value = header[1].decode("ascii").lower(), header[2].strip(b" \t").decode("latin-1")
+        if name == "host" and name in headers:
+            raise BadHead(400)
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     path, _, query = match[2].decode("ascii").partition("?")
     return Head(match[1].decode("ascii"), path, query, MappingProxyType(headers))

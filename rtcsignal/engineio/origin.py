@@ -20,11 +20,12 @@ class OriginRule:
     """Allows the server's own host, and the origins of a list.
 
     Args:
-        allowed: Origins such as ``https://example.org``, compared exactly but for case; ``*`` allows any.
+        allowed: Origins such as ``https://example.org``, compared exactly but for case and for a port that is the
+            usual one of the scheme; ``*`` allows any.
     """
 
     def __init__(self, allowed: Iterable[str] = ()) -> None:
-        self._allowed = frozenset(origin.lower() for origin in allowed)
+        self._allowed = frozenset(map(_plain, allowed))
         self._any = "*" in self._allowed
 
     def allows(self, origin: str, host: str) -> bool:
@@ -36,7 +37,7 @@ class OriginRule:
         """
         if self._any:
             return True
-        origin = origin.lower()
+        origin = _plain(origin)
         return origin in self._allowed or self._sameHost(origin, host.lower())
 
     @staticmethod
@@ -46,3 +47,12 @@ class OriginRule:
             return False
         default = _DEFAULT_PORTS[theirs[1]]
         return theirs[2] == ours[1] and (theirs[3] or default) == (ours[2] or default)
+
+
+def _plain(origin: str) -> str:
+    """An origin in lower case, without the port that its scheme has anyway (RFC 6454 section 4)."""
+    origin = origin.lower()
+    match = _ORIGIN.fullmatch(origin)
+    if match is None or match[3] is None or match[3] != _DEFAULT_PORTS.get(match[1]):
+        return origin
+    return f"{match[1]}://{match[2]}"

@@ -19,13 +19,15 @@ from twisted.internet.interfaces import (
     ITransport,
 )
 from twisted.internet.protocol import Protocol, connectionDone
+from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper
 from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from zope.interface import implementer
 
+from rtcsignal.engineio.addresses import AddressCounts, Place, Proxies
 from rtcsignal.engineio.deadlines import Deadline, Deadlines
 from rtcsignal.engineio.exchange import RequestError, Response, withCors
-from rtcsignal.engineio.http import HttpLimits, SafeSite, lastAnswer, requestOf
+from rtcsignal.engineio.http import HttpLimits, SafeSite, addressOf, lastAnswer, requestOf
 from rtcsignal.engineio.httphead import BadHead, Head, parseHead
 from rtcsignal.engineio.outbox import Flusher
 from rtcsignal.engineio.server import EngineServer
@@ -54,8 +56,18 @@ class Doorman(Protocol):
         self._address = address
         self._received = bytearray()
         self._deadline: Deadline | None = None
+        self._place: Place | None = None
 
     def connectionMade(self) -> None:
+        factory, peer = self.factory, addressOf(socketOf(self.transport))
+        if not factory.proxies.trusts(peer):
+            if socketOf(self.transport) is not self.transport:
+                self.transport.abortConnection()  # it could say that it speaks for anybody
+                return
+            if not factory.connections.hasPlaceFor(peer):
+                self._refuse(Response(429))
+                return
+            self._place = factory.connections.take(peer)
         seconds = self.factory.limits.headerSeconds
         if seconds:
             self._deadline = self.factory.deadlines.after(seconds).start(Doorman._late, self)
@@ -66,13 +78,13 @@ class Doorman(Protocol):
         end = self._received.find(_END, start)
         most = self.factory.limits.headerBytes
         if most and (end if end >= 0 else len(self._received)) > most:
-            self.transport.write(lastAnswer(Response(431)))
-            self.transport.loseConnection()
+            self._refuse(Response(431))
         elif end >= 0:
             self._pass(bytes(self._received), end)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._cancel()
+        self._freePlace()
 
     def _pass(self, received: bytes, end: int) -> None:
         self._cancel()
@@ -80,14 +92,27 @@ class Doorman(Protocol):
         try:
             head = parseHead(block, factory.limits.headerCount)
         except BadHead as error:
-            self.transport.write(lastAnswer(Response(error.status)))
-            self.transport.loseConnection()
+            self._refuse(Response(error.status))
             return
         if head.wantsWebSocket and head.path in factory.engines:
+            if head.hasBody:
+                self._refuse(Response(400))
+                return
+            self._freePlace()
             factory.switchToWebSocket(self.transport, head, block, received[end + len(_END) :])
             return
         channel = factory.site.buildProtocol(self._address)
+        channel.place, self._place = self._place, None
         _carryOn(self.transport, channel, received)
+
+    def _refuse(self, response: Response) -> None:
+        self.transport.write(lastAnswer(response))
+        self.transport.loseConnection()
+
+    def _freePlace(self) -> None:
+        if self._place is not None:
+            self._place.free()
+            self._place = None
 
     def _late(self) -> None:
         self._deadline = None
@@ -108,6 +133,7 @@ class PortFactory(WebSocketServerFactory):
         root: The resources for everything else; the engines' own must be among them.
         limits: What a connection may cost.
         clock: The time.
+        proxies: Whose word is taken on where a client is. The PROXY protocol is spoken with them alone.
 
     Attributes:
         flusher: Sends what has come together in a turn, on all connections.
@@ -117,13 +143,20 @@ class PortFactory(WebSocketServerFactory):
     noisy = False
 
     def __init__(
-        self, engines: list[EngineServer], root: Resource, limits: HttpLimits, clock: IReactorTime
+        self,
+        engines: list[EngineServer],
+        root: Resource,
+        limits: HttpLimits,
+        clock: IReactorTime,
+        proxies: Proxies | None = None,
     ) -> None:
         super().__init__(reactor=clock, server=None)
         self.engines: Mapping[str, EngineServer] = {engine.options.path: engine for engine in engines}
         self.limits = limits
         self.deadlines = Deadlines(clock)
-        self.site = SafeSite(root, limits, self.deadlines, self.engines, self.switchToWebSocket)
+        self.proxies = Proxies() if proxies is None else proxies
+        self.connections = AddressCounts(limits.connectionsPerAddress)
+        self.site = SafeSite(root, limits, self.deadlines, self.engines, self.switchToWebSocket, self.proxies)
         self._clock = clock
         self.flusher = Flusher(clock)
         configure(self, max((engine.options.maxPayload for engine in engines), default=0))
@@ -147,7 +180,7 @@ class PortFactory(WebSocketServerFactory):
             rest: What came behind it.
         """
         engine = self.engines[head.path]
-        request = requestOf(head, transport)
+        request = requestOf(head, transport, self.proxies)
         try:
             admission = engine.admitWebSocket(request)
         except RequestError as error:
@@ -200,6 +233,11 @@ def configure(factory: WebSocketServerFactory, maxPayload: int) -> None:
         allowNullOrigin=True,
         serveFlashSocketPolicy=False,
     )
+
+
+def socketOf(transport: Any) -> Any:
+    """The transport below one that speaks the PROXY protocol; every other transport itself."""
+    return transport.transport if isinstance(transport, HAProxyProtocolWrapper) else transport
 
 
 def _carryOn(transport: ITransport, protocol: IProtocol, received: bytes) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 
+from rtcsignal.engineio.addresses import AddressCounts, Place
 from rtcsignal.engineio.session import Session
 
 __all__ = ["Registry"]
@@ -22,30 +22,24 @@ class Registry:
 
     def __init__(self, perAddress: int) -> None:
         self.sessions: dict[str, Session] = {}
-        self._perAddress = perAddress
-        self._counts: dict[str, int] = {}
+        self._counts = AddressCounts(perAddress)
+        self._places: dict[str, Place] = {}
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """How many sessions each address has, "" being those without one."""
-        return MappingProxyType(self._counts)
+        """How many sessions each address has, by what it is counted under; "" are those without one."""
+        return self._counts.counts
 
     def hasPlaceFor(self, address: str) -> bool:
         """Whether one more session of `address` is allowed. Clients without an address are not counted."""
-        return not self._perAddress or not address or self._counts.get(address, 0) < self._perAddress
+        return self._counts.hasPlaceFor(address)
 
     def add(self, session: Session) -> None:
         """A session has begun."""
         self.sessions[session.sid] = session
-        address = session.request.address
-        self._counts[address] = self._counts.get(address, 0) + 1
+        self._places[session.sid] = self._counts.take(session.request.address)
 
     def remove(self, session: Session) -> None:
         """A session is over."""
         del self.sessions[session.sid]
-        address = session.request.address
-        count = self._counts[address] - 1
-        if count:
-            self._counts[address] = count
-        else:
-            del self._counts[address]
+        self._places.pop(session.sid).free()

@@ -5,15 +5,19 @@ from __future__ import annotations
 import re
 from difflib import get_close_matches
 from functools import cache
+from ipaddress import ip_network
 
 from twisted.internet.interfaces import IStreamServerEndpointStringParser
 from twisted.plugin import getPlugins
+
+from rtcsignal.engineio.addresses import UNIX
 
 __all__ = [
     "cookieName",
     "endpoint",
     "folder",
     "namespace",
+    "network",
     "origin",
     "pluginName",
     "socketioPath",
@@ -60,6 +64,19 @@ def origin(text: str) -> str | None:
         return 'must look like "https://example.org", with ":PORT" where it is not the usual one, or be "*"'
     port = text.rpartition(":")[2]
     return _portProblem(port) if port.isdecimal() else None
+
+
+def network(text: str) -> str | None:
+    """Whether it is an IP address, a network, or ``unix``."""
+    if text == UNIX:
+        return None
+    try:
+        ip_network(text)
+    except ValueError as error:
+        if "host bits" in str(error):
+            return f'must not have bits behind the prefix: "{ip_network(text, strict=False)}" is the network'
+        return 'must be an address such as "127.0.0.1", a network such as "10.0.0.0/8", or "unix"'
+    return None
 
 
 def socketioPath(text: str) -> str | None:

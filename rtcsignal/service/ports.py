@@ -16,9 +16,11 @@ from twisted.logger import Logger
 
 from rtcsignal.logtext import safe
 
-__all__ = ["CannotListen", "OpenPort", "closePorts", "openPorts", "whyNot"]
+__all__ = ["CannotListen", "OpenPort", "closePorts", "openPorts", "whyNot", "withBacklog"]
 
 _log = Logger()
+_BACKLOG = 1_024
+_WITH_BACKLOG = ("tcp", "tcp6", "ssl", "unix")
 _EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104 - these are compared with, nothing is bound to them
 
 
@@ -87,11 +89,23 @@ async def openPorts(
     ports: list[OpenPort] = []
     for endpoint in endpoints:
         try:
-            ports.append(OpenPort(endpoint, await serverFromString(reactor, endpoint).listen(factory)))
+            ports.append(OpenPort(endpoint, await serverFromString(reactor, withBacklog(endpoint)).listen(factory)))
         except Exception as error:
             await closePorts(ports)
             raise CannotListen(endpoint, whyNot(error)) from error
     return tuple(ports)
+
+
+def withBacklog(endpoint: str) -> str:
+    """The endpoint with a queue for a crowd that comes at once, unless it says how long its queue is.
+
+    Args:
+        endpoint: A Twisted endpoint string.
+    """
+    kind = endpoint.removeprefix("haproxy:").partition(":")[0]
+    if kind not in _WITH_BACKLOG or ":backlog=" in endpoint:
+        return endpoint
+    return f"{endpoint}:backlog={_BACKLOG}"
 
 
 async def closePorts(ports: Sequence[OpenPort]) -> None:

@@ -191,6 +191,16 @@ class Config(Section, frozen=True, kw_only=True):
             check=checks.origin,
         ),
     ] = ()
+    proxies: Annotated[
+        tuple[str, ...],
+        Key(
+            "Proxies whose word is taken on where a client is: addresses, networks, and \"unix\" for whoever connects "
+            "over a UNIX socket. From them X-Forwarded-For and X-Forwarded-Proto count, and the PROXY protocol of "
+            '"haproxy:" endpoints.',
+            "From anybody else these would be a way to pass for another.",
+            check=checks.network,
+        ),
+    ] = ()
     socketio: Socketio = Socketio()
     signaling: Signaling = Signaling()
     plugins: Plugins = Plugins()

@@ -10,11 +10,15 @@ a contract test fails when they change, and every other reactor is left as it is
 `settleGarbage` takes what exists after the start out of the collector's sight and lets it run more rarely: a server
 keeps thousands of objects for each hundred connections, and looking at all of them again and again costs more than
 the serving. It stays on, because connections of Autobahn's make cycles.
+
+`allowDescriptors` asks for as many open files as the system grants anyway: the limit that a process begins with is
+meant for programs that cannot handle more, and 1,024 would be the most clients.
 """
 
 from __future__ import annotations
 
 import gc
+import resource
 import sys
 from collections.abc import Callable
 from select import EPOLLIN
@@ -23,7 +27,7 @@ from typing import Any
 from twisted.internet.epollreactor import EPollReactor
 from twisted.logger import Logger
 
-__all__ = ["settleGarbage", "useLeanTurns"]
+__all__ = ["allowDescriptors", "settleGarbage", "useLeanTurns"]
 
 _GENERATIONS = (50_000, 20, 50)
 _NEEDED = ("_poller", "_selectables", "_doReadOrWrite", "_disconnectSelectable")
@@ -36,6 +40,20 @@ def settleGarbage() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_GENERATIONS)
+
+
+def allowDescriptors() -> int:
+    """Raise the limit on open files to what the process may have.
+
+    Returns:
+        The limit.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    except (OSError, ValueError):
+        return soft  # a system that says "no limit" and does not mean it
+    return hard
 
 
 def useLeanTurns(reactor: Any, flush: Callable[[], None]) -> bool:

@@ -7,17 +7,19 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from rtcsignal.bucket import Rate
+from rtcsignal.engineio.addresses import Proxies
 from rtcsignal.engineio.http import EngineResource, HttpLimits
 from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.origin import OriginRule
 from rtcsignal.engineio.port import PortFactory
 from rtcsignal.engineio.server import EngineServer
+from rtcsignal.errors import ConfigError
 from rtcsignal.lograte import LogRation
 from rtcsignal.policy.host import PluginHost
 from rtcsignal.policy.loader import loadPlugins
 from rtcsignal.service.audit import audit, census
 from rtcsignal.service.schema import Config
-from rtcsignal.service.tuning import settleGarbage, useLeanTurns
+from rtcsignal.service.tuning import allowDescriptors, settleGarbage, useLeanTurns
 from rtcsignal.signaling.gates import OpenGates
 from rtcsignal.signaling.hub import Hub, SignalingOptions
 from rtcsignal.signaling.namespace import SignalingNamespace
@@ -29,6 +31,9 @@ from rtcsignal.socketio.server import SocketOptions, SocketServer
 from rtcsignal.web.site import makeRoot
 
 __all__ = ["Server", "build"]
+
+_TCP_PER_CLIENT = 4
+"""TCP connections that a browser may open for one client on polling: one for the poll, one for posts, and some left."""
 
 
 class Server:
@@ -68,6 +73,7 @@ class Server:
             flusher = self.factory.flusher
             flusher.isCalled = useLeanTurns(self._reactor, flusher.flush)
             settleGarbage()
+        allowDescriptors()
         return self.plugins.start()
 
     def reload(self, config: Config) -> Deferred[bool]:
@@ -109,8 +115,9 @@ def build(config: Config, reactor: Any) -> Server:
         reactor: The time, and where the server will listen.
 
     Raises:
-        ConfigError: A plugin cannot be used.
+        ConfigError: A plugin cannot be used, or an endpoint would let anybody pass for anybody.
     """
+    _checkProxies(config)
     plugins = loadPlugins(config.plugins)
     hub = Hub(_signalingOptions(config), OpenGates(), reactor)
     lines = config.limits.logLinesPerSecond
@@ -122,8 +129,20 @@ def build(config: Config, reactor: Any) -> Server:
     engine = EngineServer(_engineOptions(config), reactor, sockets.connect, stopping=sockets.close)
     root = makeRoot(demo=config.web.demo)
     mount(root, config.socketio.path, EngineResource(engine))
-    factory = PortFactory([engine], root, _httpLimits(config), reactor)
+    factory = PortFactory([engine], root, _httpLimits(config), reactor, Proxies(config.proxies))
     return Server(reactor, factory, hub, sockets, engine, PluginHost(plugins, hub, reactor))
+
+
+def _checkProxies(config: Config) -> None:
+    if config.proxies:
+        return
+    problems = [
+        f"listen: {endpoint}: proxies must say who may connect there, as the PROXY protocol could tell any address"
+        for endpoint in config.listen
+        if endpoint.startswith("haproxy:")
+    ]
+    if problems:
+        raise ConfigError(problems)
 
 
 def _signalingOptions(config: Config) -> SignalingOptions:
@@ -194,4 +213,5 @@ def _httpLimits(config: Config) -> HttpLimits:
         bodyBytes=limits.messageBytes,
         bodySeconds=limits.bodySeconds,
         idleSeconds=limits.idleSeconds,
+        connectionsPerAddress=_TCP_PER_CLIENT * limits.connectionsPerAddress,
     )

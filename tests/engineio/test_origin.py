@@ -73,9 +73,18 @@ def test_theListAllowsExactlyItsOriginsButForCase() -> None:
     assert rule.allows("HTTPS://EXAMPLE.ORG", "server.test")
     assert rule.allows("null", "server.test")
     assert not rule.allows("http://example.org", "server.test")
-    assert not rule.allows("https://example.org:443", "server.test")
+    assert not rule.allows("https://example.org:444", "server.test")
     assert not rule.allows("https://example.org.evil.test", "server.test")
     assert not rule.allows("https://www.example.org", "server.test")
+
+
+@pytest.mark.parametrize("listed", ["https://example.org", "https://example.org:443"])
+@pytest.mark.parametrize("origin", ["https://example.org", "https://example.org:443"])
+def test_theUsualPortOfASchemeNeedNotBeSaid(listed: str, origin: str) -> None:
+    rule = OriginRule([listed])
+    assert rule.allows(origin, "server.test")
+    assert not rule.allows("https://example.org:80", "server.test")
+    assert not rule.allows("http://example.org:443", "server.test")
 
 
 def test_theServersOwnHostIsAllowedBesideTheList() -> None:

@@ -8,6 +8,7 @@ import signal
 import ssl
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -161,19 +162,28 @@ def test_itsNumbersFitTheDefaultsOfTheServer() -> None:
     assert number(r"client_max_body_size (\d+)k;") * 1024 > _DEFAULTS.limits.messageBytes
 
 
-@pytest.mark.parametrize(("limit", "second"), [(1, 429), (0, 200)])
-def test_behindAProxyEverybodyHasItsAddress(
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ({"proxies": ["127.0.0.1"], "limits": {"connections_per_address": 1}}, [200, 200, 429]),
+        ({"limits": {"connections_per_address": 1}}, [200, 429, 429]),
+        ({"limits": {"connections_per_address": 0}}, [200, 200, 200]),
+    ],
+    ids=["a proxy that is known", "one that is not", "no limit"],
+)
+def test_clientsAreCountedByTheirOwnAddressesIfTheProxyIsKnown(
     nginx: None,
     server: Callable[..., Process],
     certificate: Certificate,
     tmp_path: Path,
-    limit: int,
-    second: int,
+    config: dict[str, Any],
+    expected: list[int],
 ) -> None:
-    """Which is why the limit per address has to be switched off there."""
-    limited = server({"limits": {"connections_per_address": limit}})
-    with runNginx(tmp_path, limited.port, certificate) as proxy:
-        statuses = [get(proxy, _OPENING, certificate, {}, source=address)[0] for address in ("127.0.0.1", "127.0.0.2")]
+    counting = server(config)
+    sources = ("127.0.0.1", "127.0.0.2", "127.0.0.2")
+    forged = {"X-Forwarded-For": "192.0.2.77"}
+    with runNginx(tmp_path, counting.port, certificate) as proxy:
+        statuses = [get(proxy, _OPENING, certificate, forged, source=address)[0] for address in sources]
     # Polling clients that do not poll would hold up an orderly end.
-    limited.signal(signal.SIGKILL)
-    assert statuses == [200, second]
+    counting.signal(signal.SIGKILL)
+    assert statuses == expected

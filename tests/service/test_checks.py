@@ -121,3 +121,21 @@ def test_aCookieHasANameThatBrowsersTake(text: str, fine: bool) -> None:
 @pytest.mark.parametrize(("text", "fine"), [("room-size", True), ("", False), (" a", False), ("a\nb", False)])
 def test_aPluginHasAPrintableName(text: str, fine: bool) -> None:
     assert (checks.pluginName(text) is None) is fine
+
+
+@pytest.mark.parametrize("text", ["127.0.0.1", "10.0.0.0/8", "::1", "2001:db8::/32", "unix"])
+def test_a_proxy_has_an_address_or_a_network_of_addresses(text: str) -> None:
+    assert checks.network(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("localhost", 'must be an address such as "127.0.0.1", a network such as "10.0.0.0/8", or "unix"'),
+        ("10.0.0.1/8", 'must not have bits behind the prefix: "10.0.0.0/8" is the network'),
+        ("", 'must be an address such as "127.0.0.1", a network such as "10.0.0.0/8", or "unix"'),
+        ("10.0.0.0/33", 'must be an address such as "127.0.0.1", a network such as "10.0.0.0/8", or "unix"'),
+    ],
+)
+def test_a_proxy_that_cannot_be_is_explained(text: str, problem: str) -> None:
+    assert checks.network(text) == problem

@@ -71,6 +71,7 @@ class TestValues:
                 """
 listen: ["tcp:9000", "unix:/tmp/socket"]
 origins: ["https://example.org", "http://localhost:3000", "*"]
+proxies: ["127.0.0.1", "10.0.0.0/8", "2001:db8::/32", unix]
 socketio:
   path: /app/socket.io/
   transports: [websocket]
@@ -111,6 +112,7 @@ web: {demo: true}
         )
         assert config.listen == ("tcp:9000", "unix:/tmp/socket")
         assert config.origins == ("https://example.org", "http://localhost:3000", "*")
+        assert config.proxies == ("127.0.0.1", "10.0.0.0/8", "2001:db8::/32", "unix")
         assert config.socketio.path == "/app/socket.io/"
         assert config.socketio.transports == ("websocket",)
         assert (config.socketio.pingInterval, config.socketio.pingTimeout) == (0.5, 2)

@@ -123,6 +123,10 @@ class TestCheck:
         (line,) = refused(capsys, "--check", "--listen", "tcp:0:interfase=127.0.0.1")
         assert line.startswith("cannot listen on tcp:0:interfase=127.0.0.1: got an unexpected keyword argument")
 
+    def test_findsAnEndpointWhereAnybodyCouldPassForAnybody(self, capsys: pytest.CaptureFixture[str]) -> None:
+        (line,) = refused(capsys, "--check", "--listen", "haproxy:tcp:0")
+        assert line.startswith("listen: haproxy:tcp:0: proxies must say who may connect there")
+
     def test_findsAPluginThatIsNotThere(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         path = tmp_path / "server.conf"
         path.write_text("plugins: {use: [nobody]}")

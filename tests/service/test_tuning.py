@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import resource
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +13,7 @@ from twisted.internet.epollreactor import EPollReactor
 from twisted.internet.pollreactor import PollReactor
 from twisted.python.failure import Failure
 
-from rtcsignal.service.tuning import settleGarbage, useLeanTurns
+from rtcsignal.service.tuning import allowDescriptors, settleGarbage, useLeanTurns
 from tests.conftest import LoggedFailures
 
 
@@ -163,3 +164,22 @@ def test_theCollectorStaysOnAndLeavesAloneWhatIsThere() -> None:
     finally:
         gc.unfreeze()
         gc.set_threshold(*before)
+
+
+def test_the_process_may_open_as_many_files_as_the_system_grants() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+        assert allowDescriptors() == hard
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_system_that_does_not_grant_what_it_says_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(kind: int, limits: tuple[int, int]) -> None:
+        raise ValueError("not allowed to raise maximum limit")
+
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    monkeypatch.setattr(resource, "setrlimit", refuse)
+    assert allowDescriptors() == soft

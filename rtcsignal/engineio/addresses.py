@@ -1,0 +1,179 @@
+"""Who a client is to the limits: its address, behind proxies as well, and how many connections an address has.
+
+A proxy that is trusted tells for whom it speaks: in the header X-Forwarded-For, to which each proxy on the way appends
+the address that it was called from. What the client itself wrote there stands further to the left and proves nothing,
+so the list is read from the right, up to the first address that is no trusted proxy's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from types import MappingProxyType
+
+__all__ = ["UNIX", "AddressCounts", "Place", "Proxies", "countedAs", "plainAddress"]
+
+UNIX = "unix"
+"""Stands for whoever connects over a UNIX socket."""
+
+_MOST_HOPS = 32
+_CACHED = 4_096
+
+
+def plainAddress(text: str) -> str | None:
+    """An IP address in its usual form, without a port or a zone; None if it is none.
+
+    Args:
+        text: As proxies write it: ``192.0.2.1``, ``192.0.2.1:4711``, ``2001:db8::1``, ``[2001:db8::1]:4711``.
+    """
+    text = text.strip(" \t\"")
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return str(address)
+
+
+@lru_cache(maxsize=_CACHED)
+def countedAs(address: str) -> str:
+    """What connections of an address are counted under: of IPv6 the network of 64 bits, all of which one customer has.
+
+    Args:
+        address: An IP address, or any other text, which is counted as it is.
+    """
+    if ":" not in address:
+        return address
+    try:
+        parsed = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(parsed, IPv6Address):
+        if parsed.ipv4_mapped is not None:
+            return str(parsed.ipv4_mapped)
+        return str(IPv6Network((int(parsed), 64), strict=False))
+    return address
+
+
+class Proxies:
+    """The proxies whose word is taken.
+
+    Args:
+        trusted: IP addresses, networks such as ``10.0.0.0/8``, and `UNIX`.
+    """
+
+    def __init__(self, trusted: Iterable[str] = ()) -> None:
+        names = list(trusted)
+        self._unix = UNIX in names
+        self._networks = [ip_network(name) for name in names if name != UNIX]
+
+    def trusts(self, address: str) -> bool:
+        """Whether a connection from there is a trusted proxy's.
+
+        Args:
+            address: An IP address, or "" for a UNIX socket.
+        """
+        if not address:
+            return self._unix
+        return bool(self._networks) and self._isTrusted(address)
+
+    def clientOf(self, peer: str, headers: Mapping[str, str]) -> str:
+        """The address of the client that a request is from.
+
+        Args:
+            peer: The address of whoever is connected.
+            headers: Those of the request, names in lower case.
+        """
+        forwarded = headers.get("x-forwarded-for")
+        if forwarded is None or not self.trusts(peer):
+            return peer
+        client = peer
+        for hop in reversed(forwarded.rsplit(",", _MOST_HOPS)[-_MOST_HOPS:]):
+            address = plainAddress(hop)
+            if address is None:
+                break
+            client = address
+            if not self._isTrusted(address):
+                break
+        return client
+
+    def isSecure(self, peer: str, headers: Mapping[str, str], secure: bool) -> bool:
+        """Whether the client's connection is encrypted: what the nearest trusted proxy says, else what is so here.
+
+        Args:
+            peer: The address of whoever is connected.
+            headers: Those of the request, names in lower case.
+            secure: The connection to this server is encrypted.
+        """
+        scheme = headers.get("x-forwarded-proto")
+        if scheme is None or not self.trusts(peer):
+            return secure
+        return scheme.rpartition(",")[2].strip().lower() in ("https", "wss")
+
+    def _isTrusted(self, text: str) -> bool:
+        plain = plainAddress(text)
+        if plain is None:
+            return False
+        address: IPv4Address | IPv6Address = ip_address(plain)
+        return any(address in network for network in self._networks if _sameKind(address, network))
+
+
+def _sameKind(address: IPv4Address | IPv6Address, network: IPv4Network | IPv6Network) -> bool:
+    return address.version == network.version
+
+
+class Place:
+    """One place of an address, which it has until it is freed."""
+
+    __slots__ = ("_counts", "_key")
+
+    def __init__(self, counts: AddressCounts, key: str) -> None:
+        self._counts: AddressCounts | None = counts
+        self._key = key
+
+    def free(self) -> None:
+        """Give it back. Does nothing the second time."""
+        counts, self._counts = self._counts, None
+        if counts is not None:
+            counts.free(self._key)
+
+
+class AddressCounts:
+    """How many places each address has.
+
+    Args:
+        most: Places of one address; 0 for no limit.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._counts: dict[str, int] = {}
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How many places there are under each key, see `countedAs`."""
+        return MappingProxyType(self._counts)
+
+    def hasPlaceFor(self, address: str) -> bool:
+        """Whether there is one more place. Clients without an address are not counted."""
+        return not self._most or not address or self._counts.get(countedAs(address), 0) < self._most
+
+    def take(self, address: str) -> Place:
+        """Take a place, if there is one or not."""
+        key = countedAs(address)
+        self._counts[key] = self._counts.get(key, 0) + 1
+        return Place(self, key)
+
+    def free(self, key: str) -> None:
+        """A place is not needed any more; for `Place` alone."""
+        count = self._counts[key] - 1
+        if count:
+            self._counts[key] = count
+        else:
+            del self._counts[key]

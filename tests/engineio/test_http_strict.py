@@ -1,0 +1,144 @@
+"""Requests that mean one thing to a proxy and another to a careless server; and connections without end."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from twisted.web.resource import Resource
+
+from rtcsignal.engineio.http import HttpLimits
+from rtcsignal.engineio.packet import Revision
+from rtcsignal.engineio.session import CloseReason
+from tests.engineio.conftest import WorldFactory
+from tests.engineio.world import Visitor, World
+from tests.wire.rawhttp import requestBytes
+from tests.wire.rawws import upgradeBytes
+
+POLLING = "/socket.io/?EIO=4&transport=polling"
+WEBSOCKET = "/socket.io/?EIO=4&transport=websocket"
+FIRST = requestBytes("GET", "/x")
+
+
+class Counter(Resource):
+    """Counts the requests for it."""
+
+    isLeaf = True
+    served = 0
+
+    def render(self, request: object) -> bytes:
+        self.served += 1
+        return b"served"
+
+
+class TestHosts:
+    """RFC 9112 section 3.2: exactly one."""
+
+    @pytest.mark.parametrize("before", [b"", FIRST], ids=["first", "later"])
+    @pytest.mark.parametrize("hosts", [b"", b"Host: a\r\nHost: b\r\n", b"Host: a\r\nhOST: a\r\n"])
+    def test_none_and_several_are_refused(self, visitor: Visitor, before: bytes, hosts: bytes) -> None:
+        if before:
+            visitor.send(before)
+            assert visitor.response()[0] == 404
+        visitor.send(f"GET {POLLING} HTTP/1.1\r\n".encode() + hosts + b"\r\n")
+        assert visitor.read().startswith(b"HTTP/1.1 400 ")
+        assert visitor.world.sids == []
+
+    def test_http_1_0_needs_none(self, visitor: Visitor) -> None:
+        visitor.send(f"GET {POLLING} HTTP/1.0\r\n\r\n".encode())
+        assert visitor.read().startswith(b"HTTP/1.0 200 ")
+
+
+class TestUpgradesWithABody:
+    """What follows would be a body to a proxy, and frames to us."""
+
+    @pytest.mark.parametrize("before", [b"", FIRST], ids=["first", "later"])
+    @pytest.mark.parametrize("header", [("Content-Length", "5"), ("Transfer-Encoding", "chunked")])
+    def test_they_are_refused(self, visitor: Visitor, before: bytes, header: tuple[str, str]) -> None:
+        if before:
+            visitor.send(before)
+            visitor.response()
+        visitor.send(upgradeBytes(WEBSOCKET, [header]))
+        assert visitor.read().startswith(b"HTTP/1.1 400 ")
+        assert visitor.world.sids == []
+
+    def test_a_body_of_no_bytes_is_none(self, visitor: Visitor) -> None:
+        visitor.send(upgradeBytes(WEBSOCKET, [("Content-Length", "0")]))
+        assert visitor.read().startswith(b"HTTP/1.1 101 ")
+
+
+class TestBodies:
+    def test_large_ones_need_no_file(self, world: World, visitor: Visitor, revision: Revision) -> None:
+        poller = world.poller(revision)
+        before = os.listdir("/proc/self/fd")
+        visitor.send(poller.posting(b"4" + b"a" * 500_000)[:-1])
+        assert os.listdir("/proc/self/fd") == before
+
+    @pytest.mark.parametrize("kind", ["multipart/form-data; boundary=x", "multipart/form-data", "a/b; boundary="])
+    def test_forms_are_nothing_special(self, visitor: Visitor, kind: str) -> None:
+        body = b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n--x'
+        visitor.send(requestBytes("POST", "/x", [("Content-Type", kind)], body))
+        assert visitor.response()[0] == 404
+
+
+class TestPipelining:
+    def test_some_requests_are_served_in_one_turn_and_the_rest_in_the_next(self, visitor: Visitor) -> None:
+        counter = Counter()
+        visitor.world.root.putChild(b"count", counter)
+        visitor.send(requestBytes("GET", "/count") * 20)
+        assert counter.served == 8
+        visitor.world.turn()
+        assert counter.served == 20
+        assert visitor.read().count(b"HTTP/1.1 200 OK") == 20
+
+    def test_who_leaves_in_between_is_not_served(self, world: World, revision: Revision) -> None:
+        poller, visitor = world.poller(revision), world.visitor()
+        application = poller.application
+        visitor.send(requestBytes("GET", "/x") * 8 + poller.posting(b"2:4a" if revision == 3 else b"4a"))
+        visitor.link.close()
+        world.turn()
+        assert application.received == []
+        assert application.closed == [CloseReason.TRANSPORT_ERROR]
+
+
+class TestConnectionsPerAddress:
+    def test_an_address_has_so_many_and_others_theirs(self, makeWorld: WorldFactory) -> None:
+        world = makeWorld(limits=HttpLimits(connectionsPerAddress=3))
+        silent = [world.visitor("192.0.2.1") for _ in range(3)]
+        refused = world.visitor("192.0.2.1")
+        refused.link.turn()
+        assert refused.read().startswith(b"HTTP/1.1 429 ")
+        assert not refused.connected
+        assert world.visitor("192.0.2.2").request("GET", "/x")[0] == 404
+        silent[0].link.close()
+        assert world.visitor("192.0.2.1").request("GET", "/x")[0] == 404
+
+    def test_those_that_were_used_count_until_they_end(self, makeWorld: WorldFactory) -> None:
+        world = makeWorld(limits=HttpLimits(connectionsPerAddress=2))
+        used = [world.visitor() for _ in range(2)]
+        for visitor in used:
+            assert visitor.request("GET", "/x")[0] == 404
+        refused = world.visitor()
+        refused.link.turn()
+        assert not refused.connected
+        used[0].link.close()
+        assert world.visitor().request("GET", "/x")[0] == 404
+
+    def test_websockets_are_sessions_and_counted_as_such(self, makeWorld: WorldFactory, revision: Revision) -> None:
+        world = makeWorld(limits=HttpLimits(connectionsPerAddress=1))
+        for _ in range(3):
+            world.socket(revision)
+        later = world.visitor()
+        assert later.request("GET", "/x")[0] == 404
+        later.send(upgradeBytes(WEBSOCKET))
+        assert later.read().startswith(b"HTTP/1.1 101 ")
+        assert world.visitor().request("GET", "/x")[0] == 404
+
+    def test_nothing_is_counted_of_connections_that_are_gone(self, makeWorld: WorldFactory) -> None:
+        world = makeWorld(limits=HttpLimits(connectionsPerAddress=1, headerSeconds=10))
+        for data in (b"", FIRST, upgradeBytes(WEBSOCKET), b"nonsense\r\n\r\n", upgradeBytes(WEBSOCKET + "&sid=x")):
+            visitor = world.visitor()
+            visitor.send(data)
+            visitor.link.close()
+            world.clock.advance(0)
+            assert world.port.connections.counts == {}
