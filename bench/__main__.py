@@ -27,6 +27,7 @@ from bench.errors import BenchError
 from bench.measure import Plan, whyNotNative
 from bench.report import Report, terminal, writeResults
 from bench.scenarios import QUICK, SCENARIOS, Kind, Scenario
+from bench.script import Dialect
 
 __all__ = ["main"]
 
@@ -60,12 +61,16 @@ def _compare(options: argparse.Namespace) -> int:
     contenders = _present(_chosen(wanted, CONTENDERS), bool(options.servers))
     loads = options.loads or ",".join(QUICK if options.quick else _LOADS)
     scenarios: list[Scenario] = _chosen(loads, _LOADS)
+    if options.eio == 3 and any(scenario.kind is Kind.POLLING for scenario in scenarios):
+        _tell("Without polling, which is measured with revision 4 of Engine.IO.")
+        scenarios = [scenario for scenario in scenarios if scenario.kind is not Kind.POLLING]
     seconds = options.seconds or (0.5 if options.quick else 2.0)
     plan = Plan(seconds, warm=min(0.5, seconds / 2), native=not options.python)
     repetitions = options.repetitions or (1 if options.quick else 3)
+    dialect = Dialect(options.namespace, options.eio)
     report = Report(machine(), [])
     try:
-        for run in compare(contenders, scenarios, repetitions, plan, _tell):
+        for run in compare(contenders, scenarios, repetitions, plan, dialect, _tell):
             report.runs.append(run)
     except KeyboardInterrupt:
         _tell("Interrupted: this is what was measured.")
@@ -155,6 +160,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--quick", action="store_true", help="a few seconds, this server alone")
     add("--report", nargs="?", const="", metavar="FILE", help="put results (the newest) into the documentation")
     add("--seconds", type=float, help="how long each load is measured (2; with --url 10)")
+    add("--namespace", default="/", help="of Socket.IO (/)")
+    add("--eio", type=int, choices=(3, 4), default=4, help="revision of Engine.IO (4)")
     add("--python", action="store_true", help="never use the load generator in C")
     compared = parser.add_argument_group("comparing")
     add = compared.add_argument
@@ -173,8 +180,6 @@ def _parser() -> argparse.ArgumentParser:
     add("--patience", type=float, default=5.0, help="seconds that the last deliveries may take (5)")
     add("--flood", action="store_true", help="as fast as the server goes")
     add("--yes", action="store_true", help="yes, load it, wherever it is and whoever uses it")
-    add("--namespace", default="/", help="of Socket.IO (/)")
-    add("--eio", type=int, choices=(3, 4), default=4, help="revision of Engine.IO (4)")
     add("--no-echo", action="store_true", help="senders do not get their own broadcasts")
     add("--auth", default="", metavar="JSON", help="goes with CONNECT")
     add("--header", action="append", default=[], metavar="LINE", help="of each request; may be repeated")

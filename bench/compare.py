@@ -7,7 +7,7 @@ import os
 import platform
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from resource import RLIMIT_NOFILE, getrlimit, setrlimit
@@ -17,6 +17,7 @@ from bench.contenders import Contender, Cores, running
 from bench.errors import BenchError
 from bench.measure import Measured, Plan, measure
 from bench.scenarios import Scenario
+from bench.script import Dialect
 
 __all__ = ["Run", "compare", "machine"]
 
@@ -54,6 +55,7 @@ def compare(
     scenarios: Sequence[Scenario],
     repetitions: int,
     plan: Plan,
+    dialect: Dialect,
     tell: Callable[[str], None],
 ) -> Iterator[Run]:
     """Run everything. Servers take turns within a repetition, so that other work on the machine meets all of them.
@@ -63,6 +65,7 @@ def compare(
         scenarios: The loads.
         repetitions: How many times.
         plan: How long.
+        dialect: How the clients speak.
         tell: Gets a line for each load.
 
     Yields:
@@ -80,7 +83,7 @@ def compare(
             for contender in order:
                 try:
                     with running(contender, scenario, cores) as target:
-                        measured = measure(target, scenario, plan)
+                        measured = measure(replace(target, dialect=dialect), scenario, plan)
                 except BenchError as error:
                     measured = Measured({}, failure=str(error))
                 run = Run(scenario.name, contender.name, repetition, measured)

@@ -174,7 +174,7 @@ def shown(request: Request, measured: Measured) -> str:
         if name in measured.values:
             counted = f"{_COUNTED[request.kind]} " if name.startswith("per") else ""
             lines.append(f"{measured.values[name]:>14,.2f}  {counted}{row.title}")
-    lines.append(f"{measured.generator:>14.0%}  of its processor, used by the load generator ({measured.loop})")
+    lines.append(f"{measured.generator:>14.0%}  of the time, the load generator was at work ({measured.loop})")
     if measured.bound:
         lines.append("The load generator may have been what limits.")
     if measured.faulty:

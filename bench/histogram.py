@@ -9,7 +9,7 @@ __all__ = ["BUCKETS", "Histogram", "bucketOf"]
 _STEPS = 32
 _BITS = 5
 BUCKETS = _STEPS * 40
-"""The last one is for everything above 9 minutes. `native.c` has the same buckets."""
+"""The last one is for everything above 9 minutes. `native/load.h` has the same buckets."""
 
 
 def bucketOf(nanoseconds: int) -> int:

@@ -1,6 +1,6 @@
 """Plays a script in all rooms: the loop in Python, for TLS and where there is no compiler.
 
-`native.c` does the same for plain sockets, at a tenth of the cost; the tests of the two are the same.
+`native/load.c` does the same for plain sockets, at a tenth of the cost; the tests of the two are the same.
 """
 
 from __future__ import annotations

@@ -14,13 +14,13 @@ from bench.polling import PollingLoop
 from bench.scenarios import Kind, Scenario
 from bench.script import BROADCAST, Dialect, Script
 from bench.tally import Tally
-from bench.usage import Usage, usageOf
+from bench.usage import Usage, busy, usageOf
 from bench.wire import Address
 
 __all__ = ["Measured", "Plan", "Target", "measure", "whyNotNative"]
 
 _BOUND = 0.85
-"""With a larger share of its processor in use, the generator may be what limits."""
+"""With a larger share of the time at work, or in want of a processor, the generator may be what limits."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Measured:
         closed: Connections that were lost.
         trouble: The first fault, or "".
         failure: Why it could not be measured, or "".
-        generator: Share of its processor that the load generator used.
+        generator: Share of the time in which the load generator worked, or waited for a processor to work on.
         loop: Which one: ``C`` or ``Python``.
     """
 
@@ -116,16 +116,16 @@ class _Watch:
 
     pid: int | None
     began: float = field(default_factory=time.perf_counter)
-    ownBefore: float = field(default_factory=time.process_time)
+    ownBefore: float = field(default_factory=busy)
     before: Usage | None = None
 
     def __post_init__(self) -> None:
         self.before = self._look()
 
     def stop(self) -> tuple[float, float | None, float]:
-        """Seconds, seconds of the server's processor time, and the generator's share of its processor."""
+        """Seconds, seconds of the server's processor time, and the generator's share of them."""
         seconds = time.perf_counter() - self.began
-        own = (time.process_time() - self.ownBefore) / seconds
+        own = min((busy() - self.ownBefore) / seconds, 1.0)
         after = self._look()
         return seconds, after.since(self.before) if after and self.before else None, own
 

@@ -50,6 +50,11 @@ class Report:
         return [name for name in CONTENDERS if name in there]
 
     @property
+    def peers(self) -> list[str]:
+        """Those that ours is compared with."""
+        return [name for name in self.servers if name != OURS] if OURS in self.servers else []
+
+    @property
     def repetitions(self) -> int:
         """How many times."""
         return 1 + max((run.repetition for run in self.runs), default=0)
@@ -101,7 +106,7 @@ def readResults(path: Path) -> Report:
 
 def terminal(report: Report) -> str:
     """The table, and below it what is wrong."""
-    peers = [name for name in report.servers if name != OURS]
+    peers = report.peers
     head = ["", "unit", *(CONTENDERS[name].title for name in report.servers), *(f"/ {name}" for name in peers)]
     rows = [head]
     for line in report.lines():
@@ -128,7 +133,7 @@ def _aligned(rows: list[list[str]]) -> list[str]:
 def _remarks(report: Report) -> list[str]:
     remarks = [f"Medians of {report.repetitions}; CPU s: a second of the server's processor time, user and system."]
     if any(line.bound for line in report.lines()):
-        remarks.append("* The load generator used nearly all of its processor, and may have been what limits.")
+        remarks.append("* The load generator had hardly any time to spare, and may have been what limits.")
     for run in report.faults:
         remarks.append(f"!! {run.scenario} on {run.server}: {run.measured.faults}")
     if not report.faults:
@@ -138,7 +143,7 @@ def _remarks(report: Report) -> list[str]:
 
 def markdown(report: Report) -> str:
     """The table for the documentation."""
-    peers = [name for name in report.servers if name != OURS]
+    peers = report.peers
     titles = [CONTENDERS[name].title for name in report.servers]
     head = ["", "", *titles, *(f"/ {CONTENDERS[name].title}" for name in peers)]
     rows = [head, ["---", "---", *["---:"] * (len(head) - 2)]]

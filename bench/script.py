@@ -1,7 +1,7 @@
 """What the members of a room do, as data: who says what, who answers, and when the next step begins.
 
-Both loops, `bench.loop` and `native.c`, play such a script in many rooms at once. A broadcast carries a mark in its
-text, from which a receiver knows who sent it, which one it is of this sender's, and when:
+Both loops, `bench.loop` and `native/load.c`, play such a script in many rooms at once. A broadcast carries a mark in
+its text, from which a receiver knows who sent it, which one it is of this sender's, and when:
 
     ~ connection sequence nanoseconds move ~       in hexadecimal, of 8, 8, 16 and 4 digits
 

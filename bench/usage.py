@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Usage", "usageOf"]
+__all__ = ["Usage", "busy", "usageOf"]
 
 _PROC = Path("/proc")
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -50,6 +51,15 @@ def usageOf(pid: int) -> Usage:
         else:
             times[each, each] = (int(fields[_USER]) + int(fields[_SYSTEM])) / _TICKS
     return Usage(times, resident)
+
+
+def busy() -> float:
+    """Seconds that this process has worked, or waited for a processor because others had them all."""
+    try:
+        waited = int((_PROC / "self" / "schedstat").read_text().split()[1]) / 1e9
+    except (OSError, IndexError, ValueError):
+        waited = 0.0
+    return time.process_time() + waited
 
 
 def _family(pid: int) -> dict[int, list[str]]:

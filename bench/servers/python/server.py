@@ -35,8 +35,10 @@ def serve(namespace: str) -> None:
     @sio.on("leave-room", namespace=namespace)  # type: ignore[untyped-decorator]
     async def leave(sid: str, text: str) -> None:
         request = json.loads(text)
-        await sio.emit("user-left", request["userId"], room=request["roomName"], namespace=namespace)
+        # Who leaves is told last: what it does then must not meet it still in the room.
         await sio.leave_room(sid, request["roomName"], namespace=namespace)
+        await sio.emit("user-left", request["userId"], room=request["roomName"], namespace=namespace)
+        await sio.emit("user-left", request["userId"], to=sid, namespace=namespace)
 
     @sio.on("broadcast", namespace=namespace)  # type: ignore[untyped-decorator]
     async def broadcast(sid: str, message: Any) -> None:

@@ -1,4 +1,4 @@
-"""The loop in C: compiles `native.c` where there is a compiler, and drives it."""
+"""The loop in C: compiles `load.c` where there is a compiler, and drives it."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ __all__ = ["NativeLoop", "library"]
 
 _Kept = TypeVar("_Kept", bound="ctypes.Array[Any]")
 
-_SOURCE = Path(__file__).with_name("native.c")
-_BUILD = Path(__file__).with_name("build")
+_HERE = Path(__file__).parent
+_SOURCE = _HERE / "load.c"
+_BUILD = _HERE.parent / "build"
 
 
 class _Text(Structure):
@@ -93,7 +94,8 @@ def library() -> ctypes.CDLL:
     compiler = shutil.which(os.environ.get("CC", "cc")) or shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
         raise BenchError("there is no C compiler")
-    name = hashlib.sha256(_SOURCE.read_bytes()).hexdigest()[:16]
+    source = b"".join(path.read_bytes() for path in sorted(_HERE.glob("*.[ch]")))
+    name = hashlib.sha256(source).hexdigest()[:16]
     target = _BUILD / f"native-{name}.so"
     if not target.exists():
         _BUILD.mkdir(exist_ok=True)
