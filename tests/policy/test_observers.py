@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred
+from zope.interface import implementer
 
-from rtcsignal.api import Refused
-from rtcsignal.testing import FakePeer, FakeRoom
+from rtcsignal.api import IDoorObserver, IRoomPolicy, Refused, Waiting
+from rtcsignal.testing import FakePeer, FakeRoom, InMemoryServer
 from tests.policy.bench import Bench, Observer
 from tests.policy.conftest import LogLines
 
@@ -87,3 +88,57 @@ def test_a_shadow_observer_is_told_as_well(bench: Bench) -> None:
     heard: list[Any] = []
     bench.chain(Observer(lambda *given: heard.append(given)), shadow=True).joined(FakePeer(), FakeRoom())
     assert len(heard) == 1
+
+
+@implementer(IDoorObserver)
+class Porter:
+    """Keeps what it hears of a door, and may fail at it."""
+
+    name = "porter"
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.heard: list[tuple[Any, ...]] = []
+        self._error = error
+
+    def entering(self, peer: Any, room: Any) -> None:
+        self._hear("entering", peer.userId, room.name)
+
+    def withdrew(self, peer: Any, room: Any, reason: str) -> None:
+        self._hear("withdrew", peer.userId, room.name, reason)
+
+    def _hear(self, *what: Any) -> None:
+        self.heard.append(what)
+        if self._error is not None:
+            raise self._error
+
+
+@implementer(IRoomPolicy)
+class Wait:
+    """Lets nobody in yet."""
+
+    name = "wait"
+
+    def mayJoin(self, peer: Any, room: Any) -> None:
+        if room.name == "cellar":
+            raise Waiting
+
+
+def test_doors_are_watched_and_what_fails_there_is_logged(log: LogLines) -> None:
+    porter = Porter(ZeroDivisionError())
+    with InMemoryServer(porter, Wait()) as server:
+        ann = server.connect()
+        assert ann.join("kitchen", "ann").ok
+        assert ann.join("cellar", "ann").code == "waiting"
+        assert ann.leave("cellar", "ann").ok
+        assert porter.heard == [("entering", "ann", "kitchen"), ("withdrew", "ann", "cellar", "left")]
+        assert server.counters("porter").errors == 2
+    assert log.about("plugin porter: entering failed", "ZeroDivisionError")
+    assert log.about("plugin porter: withdrew failed", "ZeroDivisionError")
+    assert log.about("observers of doors: porter")
+
+
+def test_a_shadow_lets_nobody_wait() -> None:
+    with InMemoryServer(Wait(), shadow=True) as server:
+        assert server.connect().join("cellar", "ann").ok
+        assert server.counters("wait").shadowed == {"waiting": 1}
+        assert len(server.hub.waiting) == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from rtcsignal.errors import Waiting
+from rtcsignal.interfaces import IPeer, IRoom
 from rtcsignal.signaling.gates import Gates, OpenGates
 from rtcsignal.values import Handshake, Identity, Message
 from tests.signaling.plugins import Plugins
@@ -30,6 +32,17 @@ def test_whoAsksAllTheSameIsToldYes(world: World) -> None:
     gates.mayJoin(peer, place)
     assert gates.filterMessage(peer, place, message) is message
     assert gates.handleEvent(peer, place, "knock", {}) is None
+
+
+def test_whoStopsWaitingForPoliciesThatAreGoneIsNobodysBusiness(world: World) -> None:
+    def wait(peer: IPeer, room: IRoom) -> None:
+        raise Waiting
+
+    world.hub.gates = Plugins(mayJoin=wait)
+    ann = world.client()
+    assert ann.ask("join-room", room("ann", "kitchen")).code == "waiting"
+    world.hub.gates = OpenGates()
+    assert ann.ask("leave-room", room("ann", "kitchen")).ok
 
 
 def test_itIsWhatAServerHasByDefault(world: World) -> None:
