@@ -11,7 +11,7 @@ import json
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from types import MappingProxyType
 from urllib.parse import parse_qsl
 
@@ -36,10 +36,16 @@ __all__ = [
 
 _COMPRESS_FROM = 1024
 _MOST_QUERY_FIELDS = 100
+_MOST_SHARED = 64
 
 
 def parseQuery(query: str) -> Mapping[str, str]:
     """The fields of a query string; of a repeated field the first, as no client repeats one."""
+    # Those that open a connection are few, and kept with it; with a sid or a time each is another one.
+    return _shared(query) if len(query) <= _MOST_SHARED and "sid=" not in query and "&t=" not in query else _read(query)
+
+
+def _read(query: str) -> Mapping[str, str]:
     try:
         pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=_MOST_QUERY_FIELDS, errors="replace")
     except ValueError:
@@ -48,6 +54,9 @@ def parseQuery(query: str) -> Mapping[str, str]:
     for name, value in pairs:
         fields.setdefault(name, value)
     return MappingProxyType(fields)
+
+
+_shared = lru_cache(maxsize=256)(_read)
 
 
 @dataclass(frozen=True)

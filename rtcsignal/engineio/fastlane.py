@@ -109,16 +109,24 @@ class FastLane(SlimProtocol):
 
     Attributes:
         takesFrames: Do so.
+        credit: How many bytes may come before `creditSpent` is called.
         receiver: Gets the texts; it may close the connection, and be replaced, meanwhile.
     """
 
     takesFrames = False
+    credit = 0
     receiver: TextReceiver | None = None
     maxMessagePayloadSize: int
 
     _rest = b""
 
+    def creditSpent(self) -> None:
+        """More bytes have come than `credit` allowed, which is below zero by their number."""
+
     def dataReceived(self, data: bytes) -> None:
+        self.credit -= len(data)
+        if self.credit < 0:
+            self.creditSpent()
         if self._rest:
             data, self._rest = self._rest + data, b""
         if not self.takesFrames or self.state != _OPEN or self.data or self.current_frame or self.inside_message:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
+from sys import intern
 from typing import Any, cast
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -63,7 +64,7 @@ class HttpLimits:
 
 def addressOf(transport: ITransport) -> str:
     """The IP address of the other side, or "" if there is none (a UNIX socket)."""
-    return str(getattr(transport.getPeer(), "host", "") or "")
+    return intern(str(getattr(transport.getPeer(), "host", "") or ""))
 
 
 def requestOf(head: Head, transport: ITransport, proxies: Proxies, body: bytes = b"") -> Request:

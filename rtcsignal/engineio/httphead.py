@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from sys import intern
 from types import MappingProxyType
 
 __all__ = ["BadHead", "Head", "parseHead"]
@@ -75,7 +76,9 @@ def parseHead(block: bytes, mostHeaders: int) -> Head:
         header = _HEADER.fullmatch(line)
         if header is None:
             raise BadHead(400)
-        name, value = header[1].decode("ascii").lower(), header[2].strip(b" \t").decode("latin-1")
+        # Interned, because connections keep their headers, and thousands of them have the same.
+        name = intern(header[1].decode("ascii").lower())
+        value = intern(header[2].strip(b" \t").decode("latin-1"))
         if name == "host" and name in headers:
             raise BadHead(400)
         headers[name] = f"{headers[name]}, {value}" if name in headers else value

@@ -101,6 +101,8 @@ class EngineServer:
         self._stopping = stopping
         self._polling: dict[str, PollingTransport] = {}
         self._links: set[WebSocketLink] = set()
+        # Bound once, not once for each session.
+        self._sessionGone, self._frameReceived = self._gone, self.intake.frameReceived
         self._closed: Deferred[None] | None = None
         self._giveUp: IDelayedCall | None = None
         interval, timeout = options.pingInterval, options.pingTimeout
@@ -251,7 +253,7 @@ class EngineServer:
 
     def _newSession(self, sid: str, revision: Revision, request: Request) -> Session:
         heartbeat = self._heartbeats[revision]
-        session = Session(sid, revision, request, heartbeat, self._gone, self.intake.frameReceived)
+        session = Session(sid, revision, request, heartbeat, self._sessionGone, self._frameReceived)
         self.registry.add(session)
         return session
 

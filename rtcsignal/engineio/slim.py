@@ -39,7 +39,9 @@ LAZY: dict[str, Callable[[], Any]] = {
 
 DROPPED = frozenset(
     (
+        "_results",
         "_transport_details",
+        "_valid_events",
         "_wskey",
         "admission",
         "http_headers",

@@ -109,7 +109,7 @@ class WebSocketLink(Backpressure):
     _failed = False
     _fragments = 0
     _waiting = 0
-    _credit = SLICE
+    credit = SLICE
     _bytes: TokenBucket | None = None
 
     def onConnect(self, request: Any) -> tuple[None, dict[str, str]]:
@@ -123,12 +123,6 @@ class WebSocketLink(Backpressure):
         # Some clients look for messages only after they have handled the 101: give it a packet of its own.
         self.clock.callLater(_AFTER_HANDSHAKE_SECONDS, self._settle)
         self.admission.opened(self)
-
-    def dataReceived(self, data: bytes) -> None:
-        self._credit -= len(data)
-        if self._credit < 0:
-            self._account()
-        super().dataReceived(data)
 
     def processData(self) -> bool:
         # A frame that broke a rule is read to its end, as it may be the client's farewell; what is behind it is not.
@@ -292,10 +286,10 @@ class WebSocketLink(Backpressure):
         if self.fast and self.state == _OPEN:
             self.slimDown()
 
-    def _account(self) -> None:
+    def creditSpent(self) -> None:
         """More has come than was accounted for."""
         if self.intake is not None:
-            self._bytes, self._credit, wait = self.intake.advance(self._bytes, -self._credit)
+            self._bytes, self.credit, wait = self.intake.advance(self._bytes, -self.credit)
             if wait:
                 self.pauseReading(wait)
 

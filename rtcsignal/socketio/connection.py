@@ -78,7 +78,7 @@ class Connection:
         self._bucket = server.newBucket()
         self._number = server.nextNumber()
         self._peers: dict[str, Peer] = {}
-        self._asked: dict[str, Deferred[Any]] = {}
+        self._asked: Mapping[str, Deferred[Any]] = EMPTY
         self._deadline: Deadline | None = None
         self._waiting: Deadline | None = None
 
@@ -124,7 +124,7 @@ class Connection:
         for deadline in (self._deadline, self._waiting):
             if deadline is not None:
                 deadline.cancel()
-        asked, self._asked = self._asked, {}
+        asked, self._asked = self._asked, EMPTY
         for answer in asked.values():
             _safely(answer.cancel)
         for peer in list(self._peers.values()):
@@ -194,26 +194,33 @@ class Connection:
             self._refuse(name, refusal)
             return
         if isinstance(identity, Deferred):
-            self._asked[name] = identity
+            self._asked = {**self._asked, name: identity}
             identity.addCallbacks(self._judged, self._notJudged, callbackArgs=(name, claim), errbackArgs=(name,))
         else:
             self._accept(name, identity, claim)
 
     def _judged(self, identity: Any, name: str, claim: Claim | None) -> None:
-        if self._asked.pop(name, None) is not None:
+        if self._isAnswered(name):
             try:
                 self._accept(name, identity, claim)
             except Exception as error:
                 self._session.failed(error)
 
     def _notJudged(self, failure: Failure, name: str) -> None:
-        if self._asked.pop(name, None) is None:
+        if not self._isAnswered(name):
             return
         if isinstance(failure.value, ConnectRefused):
             self._refuse(name, failure.value)
         else:
             _log.error("a client could not be judged: {error}", error=repr(failure.value))
             self._refuse(name, _INTERNAL)
+
+    def _isAnswered(self, name: str) -> bool:
+        """Whether the client still wants to hear of a namespace for which it was judged; from now on it does not."""
+        if name not in self._asked:
+            return False
+        self._asked = {other: asked for other, asked in self._asked.items() if other != name} or EMPTY
+        return True
 
     def _accept(self, name: str, identity: Any, claim: Claim | None) -> None:
         if self._deadline is not None:

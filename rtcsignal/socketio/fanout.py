@@ -47,7 +47,7 @@ class OutgoingEvent:
         """The message that carries it to peers of a namespace. The same for all of them, in both protocols."""
         message = self._messages.get(namespace)
         if message is None:
-            text = encode(EVENT, namespace, self.text, attachments=len(self.attachments))
+            text = encode(EVENT, namespace, self.text, None, len(self.attachments))
             message = self._messages[namespace] = Message(text, self.attachments)
         return message
 
@@ -81,9 +81,10 @@ def deliver(event: OutgoingEvent, peers: Iterable[Peer]) -> int:
     Returns:
         To how many.
     """
-    count, channel, message = 0, None, None
+    count = 0
+    channel: Channel | None = None
     for peer in peers:
-        if message is None or peer.channel is not channel:
+        if peer.channel is not channel:
             channel = peer.channel
             message = channel.messageOf(event)
         peer.session.send(message)

@@ -108,12 +108,13 @@ class Decoder:
 
     __slots__ = ("_bytes", "_count", "_header", "_limits", "_received")
 
+    _received: list[bytes]
+
     def __init__(self, limits: DecoderLimits) -> None:
         self._limits = limits
         self._header: Packet | None = None
         self._count = 0
         self._bytes = 0
-        self._received: list[bytes] = []
 
     @property
     def waiting(self) -> bool:
@@ -166,7 +167,8 @@ class Decoder:
         if len(self._received) < self._count:
             return None
         self._header = None
-        attachments, self._received = tuple(self._received), []
+        attachments = tuple(self._received)
+        del self._received
         try:
             data = _attach(header.data, attachments)
         except RecursionError as error:  # only where the limit on depth is switched off
