@@ -150,7 +150,7 @@ def _forgetPeer(house: House) -> None:
 
 def _loseLink(house: House) -> None:
     engine: Any = house.server.engine
-    engine._links.pop()
+    engine._links.remove(next(link for link in engine.links if link.receiver is _first(house).transport))
 
 
 def _deafen(house: House) -> None:
@@ -160,7 +160,7 @@ def _deafen(house: House) -> None:
 
 def _miscount(house: House) -> None:
     registry: Any = house.server.engine.registry
-    registry._counts["192.0.2.9"] = 1
+    registry._counts.take("192.0.2.9")
 
 
 def _endSilently(house: House) -> None:
@@ -236,7 +236,7 @@ BREAKS: dict[Callable[[House], None], str] = {
     _stopHeartbeat: "has no heartbeat",
     _forgetPolling: "has no polling transport",
     _forgetPeer: "has gone",
-    _loseLink: "WebSocket that is gone|upgrade|deadlines",
+    _loseLink: "WebSocket that is gone",
     _deafen: "nobody listens to",
     _miscount: "sessions per address",
     _endSilently: "still registered",
