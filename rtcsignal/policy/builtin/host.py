@@ -77,8 +77,10 @@ class Host(Configurable):
         state = room.data.get(_NAME)
         if state is None or state["owner"] != peer.sid or not room.size or state["closing"]:
             return
-        if reason == "replaced":  # the same user comes in from elsewhere, and goes on as the host
+        if reason == "replaced":
+            # The same user may come in on another connection in this very turn, and goes on as the host then.
             state["owner"], state["heir"] = None, peer.userId
+            self._services.callLater(0, self._fill, room.name)
         else:
             self._appoint(self._successor(room, peer.userId), room, state)
 
@@ -112,6 +114,14 @@ class Host(Configurable):
             self._close(room.name, room.createdAt)
         elif all(peer.sid != state["owner"] for peer in room.peers()):
             self._appoint(self._successor(room, None), room, state)
+
+    def _fill(self, roomName: str) -> None:
+        """A host was replaced: if nobody came in its place, it was in another room."""
+        room = self._services.room(roomName)
+        state = room.data.get(_NAME) if room is not None else None
+        if room is not None and state is not None and state["heir"] is not None:
+            heir, state["heir"] = state["heir"], None
+            self._appoint(self._successor(room, heir), room, state)
 
     def _successor(self, room: IRoom, userId: str | None) -> IPeer | None:
         """Who is the host next: the same user on another connection, one with a role, who is there longest."""

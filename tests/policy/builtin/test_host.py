@@ -258,21 +258,48 @@ class TestClose:
         assert server.members("kitchen") == ["eve"]
 
 
-def test_after_the_last_of_a_user_was_replaced_elsewhere_somebody_is_the_host(server: InMemoryServer) -> None:
-    """A plugin that gives the reason ``replaced`` and brings nobody in its place leaves no room without a host."""
-    services = FakeServices()
-    configured = plugin.configured({})
-    configured.start(services)
-    ann, ben, cat = FakePeer("ann"), FakePeer("ben"), FakePeer("cat")
-    room = FakeRoom("kitchen")
-    for peer in (ann, ben):
-        room.add(peer)
-        configured.joined(peer, room)
-    room.remove(ann)
-    configured.left(ann, room, "replaced")
-    room.add(cat)
-    configured.joined(cat, room)
-    assert cat.sent == [hostIs("ben")]
+class TestAHostThatIsReplaced:
+    """By ``one-session-per-user``, which ends its connection with all its rooms."""
+
+    @pytest.fixture
+    def server(self) -> Iterator[InMemoryServer]:
+        with InMemoryServer(use=["host", {"one-session-per-user": {"rooms": {"kitchen": "replace"}}}]) as running:
+            yield running
+
+    def test_goes_on_in_that_room_and_is_followed_in_the_others(self, server: InMemoryServer) -> None:
+        ann, ben = enter(server, "ann", "ben")
+        for client, user in ((ann, "ann"), (ben, "ben")):
+            client.join("cellar", user)
+            client.take()
+        (again,) = enter(server, "ann")
+        server.advance(0)
+        assert ben.take("host") == [hostIs("ann"), hostIs("ben", "cellar")]
+        assert again.request("lock", {"roomName": "kitchen"}).ok
+        assert ben.request("lock", {"roomName": "cellar"}).ok
+
+    def test_is_followed_before_somebody_else_comes(self) -> None:
+        services = FakeServices()
+        configured = plugin.configured({})
+        configured.start(services)
+        ann, ben, cat = FakePeer("ann"), FakePeer("ben"), FakePeer("cat")
+        room = FakeRoom("kitchen")
+        for peer in (ann, ben):
+            room.add(peer)
+            configured.joined(peer, room)
+        room.remove(ann)
+        configured.left(ann, room, "replaced")
+        room.add(cat)
+        configured.joined(cat, room)
+        assert cat.sent == [hostIs("ben")]
+
+    def test_leaves_nothing_to_be_done_when_the_room_ends_in_the_same_turn(self, server: InMemoryServer) -> None:
+        ann, ben = enter(server, "ann", "ben")
+        for client, user in ((ann, "ann"), (ben, "ben")):
+            client.join("cellar", user)
+        enter(server, "ann")
+        ben.lose()
+        server.advance(0)
+        assert server.members("cellar") == []
 
 
 @pytest.mark.parametrize(
