@@ -142,7 +142,7 @@ export class Room extends Emitter {
   }
 
   #event(name, args) {
-    if (name === "refused") return this.#refusal(args[0] ?? {});
+    if (name === "refused") return this.#refusedLate(args[0] ?? {});
     if (this.state === "joining") return this.#early.push([name, args]);
     if (!this.joined) return undefined;
     switch (name) {
@@ -179,6 +179,12 @@ export class Room extends Emitter {
     if (body === null || typeof body !== "object" || typeof body.userId !== "string") return;
     const forUs = body.targetUserId === undefined || body.targetUserId === this.userId;
     if (body.userId !== this.userId && forUs && this.#isOurs(body)) this.fire("message", body);
+  }
+
+  /** A refusal that answers nothing: of a request without an acknowledgement, or of our being connected at all. */
+  #refusedLate(body) {
+    const error = this.#refusal(body);
+    if (body.event === "connect") this.#end(error);
   }
 
   #refusal({ code = "refused", message = "The server refused.", ...data } = {}) {

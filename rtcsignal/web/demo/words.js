@@ -10,6 +10,7 @@ const REFUSALS = {
   "rate-limited": "That was too fast for the server. Wait a moment and try again.",
   "too-many-rooms": "You are in too many rooms already.",
   "unauthorized": "The server does not let you in without signing in.",
+  "expired": "You were signed in until now. Sign in again.",
   "timeout": "The server did not answer in time. Try again.",
   "internal": "Something went wrong on the server. Try again.",
   "server-disconnect": "The server ended the connection.",

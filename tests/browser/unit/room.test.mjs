@@ -163,5 +163,17 @@ describe("the end", () => {
     [...stage.server.connections][0].event("refused", { event: "broadcast", code: "bad-arguments", message: "No." });
     await stage.clock.advance(50);
     assert.deepEqual([room.seen.at(-1)[0], room.seen.at(-1)[1].code], ["refused", "bad-arguments"]);
+    assert.equal(room.joined, true);
+  });
+
+  it("is over when the server says that we may not be connected any more, with the reason", async () => {
+    const stage = new Stage();
+    const room = member(stage, "a");
+    await stage.clock.advance(50);
+    [...stage.server.connections][0].event("refused", { event: "connect", code: "expired", message: "Sign in again." });
+    await stage.clock.advance(50);
+    const heard = room.seen.slice(1).map(([name, error]) => [name, error.code]);
+    assert.deepEqual(heard, [["refused", "expired"], ["ended", "expired"]]);
+    assert.equal(room.state, "outside");
   });
 });
