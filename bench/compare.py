@@ -72,23 +72,30 @@ def compare(
         What came of each load.
     """
     _allowFiles()
-    cores = Cores.ofThisMachine()
+    cores, mine = Cores.ofThisMachine(), os.sched_getaffinity(0)
     if cores.generator is not None:
         os.sched_setaffinity(0, {cores.generator})
     else:
         tell("There is one processor only: the generator takes from the servers what it needs.")
-    for repetition in range(repetitions):
-        order = contenders if repetition % 2 == 0 else contenders[::-1]
-        for scenario in scenarios:
-            for contender in order:
-                try:
-                    with running(contender, scenario, cores) as target:
-                        measured = measure(replace(target, dialect=dialect), scenario, plan)
-                except BenchError as error:
-                    measured = Measured({}, failure=str(error))
-                run = Run(scenario.name, contender.name, repetition, measured)
-                tell(_line(run, scenario))
-                yield run
+    try:
+        for repetition in range(repetitions):
+            order = contenders if repetition % 2 == 0 else contenders[::-1]
+            for scenario in scenarios:
+                for contender in order:
+                    measured = _measuredOn(contender, scenario, cores, plan, dialect)
+                    run = Run(scenario.name, contender.name, repetition, measured)
+                    tell(_line(run, scenario))
+                    yield run
+    finally:
+        os.sched_setaffinity(0, mine)
+
+
+def _measuredOn(contender: Contender, scenario: Scenario, cores: Cores, plan: Plan, dialect: Dialect) -> Measured:
+    try:
+        with running(contender, scenario, cores) as target:
+            return measure(replace(target, dialect=dialect), scenario, plan)
+    except BenchError as error:
+        return Measured({}, failure=str(error))
 
 
 def machine() -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -38,6 +39,12 @@ def test_loads_are_measured_shown_and_kept(tmp_path: Path, capsys: pytest.Captur
     assert ElementTree.fromstring(path.with_suffix(".svg").read_text()).tag.endswith("svg")
 
 
+def test_the_process_may_use_all_its_processors_again_afterwards() -> None:
+    before = os.sched_getaffinity(0)
+    assert bench.main(["--quick", "--loads", "call1", "--seconds", "0.1"]) == 0
+    assert os.sched_getaffinity(0) == before
+
+
 def test_a_quick_run_ends_well_where_everything_is_delivered(capsys: pytest.CaptureFixture[str]) -> None:
     assert bench.main(["--quick", "--loads", "call1", "--seconds", "0.2"]) == 0
     assert "one call alone" in capsys.readouterr().out
@@ -59,7 +66,7 @@ def test_servers_take_turns_and_change_their_order(monkeypatch: pytest.MonkeyPat
         (1, "two", "python"),
         (1, "two", "node"),
     ]
-    assert {run.measured for run in runs if run.measured.failure != "not today"} == set()
+    assert {run.measured.failure for run in runs} == {"not today"}
 
 
 def test_a_server_that_does_not_start_is_a_failure_with_its_last_words() -> None:
