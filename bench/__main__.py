@@ -65,7 +65,7 @@ def _compare(options: argparse.Namespace) -> int:
         _tell("Without polling, which is measured with revision 4 of Engine.IO.")
         scenarios = [scenario for scenario in scenarios if scenario.kind is not Kind.POLLING]
     seconds = options.seconds or (0.5 if options.quick else 2.0)
-    plan = Plan(seconds, warm=min(0.5, seconds / 2), native=not options.python)
+    plan = Plan(seconds, warm=seconds / 2, native=not options.python)
     repetitions = options.repetitions or (1 if options.quick else 3)
     dialect = Dialect(options.namespace, options.eio)
     report = Report(machine(), [])

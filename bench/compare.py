@@ -13,7 +13,7 @@ from pathlib import Path
 from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 from typing import Any
 
-from bench.contenders import Contender, Cores, running
+from bench.contenders import Contender, Cores, peerVersions, running
 from bench.errors import BenchError
 from bench.measure import Measured, Plan, measure
 from bench.scenarios import Scenario
@@ -101,7 +101,7 @@ def _measuredOn(contender: Contender, scenario: Scenario, cores: Cores, plan: Pl
 def machine() -> dict[str, Any]:
     """On what it was measured, without a name."""
     cpu = re.search(r"^model name\s*:\s*(.*)$", _read("/proc/cpuinfo"), re.MULTILINE)
-    packages = ("rtcsignal", "twisted", "autobahn", "msgspec")
+    packages = {name: _version(name) for name in ("rtcsignal", "twisted", "autobahn", "msgspec")}
     return {
         "when": datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes"),
         "processor": cpu[1] if cpu else platform.machine(),
@@ -109,7 +109,7 @@ def machine() -> dict[str, Any]:
         "load": round(os.getloadavg()[0], 1),
         "system": f"{platform.system()} {platform.release().partition('-')[0]}",
         "python": platform.python_version(),
-        "packages": {name: _version(name) for name in packages},
+        "packages": packages | peerVersions(),
     }
 
 

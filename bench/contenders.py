@@ -23,7 +23,7 @@ from bench.measure import Target
 from bench.scenarios import Scenario
 from bench.wire import Address
 
-__all__ = ["CONTENDERS", "OURS", "Contender", "Cores", "running"]
+__all__ = ["CONTENDERS", "OURS", "Contender", "Cores", "peerVersions", "running"]
 
 _HERE = Path(__file__).resolve().parent
 _ROOT = _HERE.parent
@@ -131,6 +131,22 @@ class _PythonSocketio(_Peer):
 
     def command(self, start: _Start) -> list[str]:
         return [str(_HERE / ".venv" / "bin" / "python"), str(_PYTHON / "server.py")]
+
+
+def peerVersions() -> dict[str, str]:
+    """The versions of what others need, as far as it is installed."""
+    versions: dict[str, str] = {}
+    if not CONTENDERS["node"].missing():
+        asked = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False)  # noqa: S607
+        versions["Node"] = asked.stdout.strip().removeprefix("v")
+        manifest = _NODE / "node_modules" / "socket.io" / "package.json"
+        versions["socket.io"] = str(json.loads(manifest.read_text(encoding="utf-8"))["version"])
+    if not CONTENDERS["python"].missing():
+        pinned = (_PYTHON / "requirements.txt").read_text(encoding="utf-8").splitlines()
+        versions |= dict(
+            line.split("==") for line in pinned if line.startswith(("python-socketio", "uvicorn", "uvloop"))
+        )
+    return versions
 
 
 CONTENDERS: dict[str, Contender] = {each.name: each for each in (Contender(), _Node(), _PythonSocketio())}

@@ -117,6 +117,8 @@ class PythonLoop:
         if not self._begun:
             self._begin()
         self._spin(end, lambda: False)
+        if self._gap:
+            self._sayWhatIsDue(end)
         self._counting = False
 
     def drain(self, most: float) -> None:

@@ -239,6 +239,7 @@ void load_run(Load *load, double seconds, int counting) {
             enter(load, &load->groups[i], load->setup.moves_on ? load->setup.step_count - 1 : 0);
     }
     spin(load, end);
+    if (load->setup.gap) say_what_is_due(load, end);
     load->counting = 0;
 }
 
