@@ -26,7 +26,7 @@ from rtcsignal.service.app import RTCSignalService
 from rtcsignal.service.config import defaultConfig, loadConfig
 from rtcsignal.service.logs import LEVELS, logObserver
 from rtcsignal.service.ports import whyNot
-from rtcsignal.service.schema import Config
+from rtcsignal.service.schema import Config, Socketio
 from rtcsignal.service.signals import handleSignals
 from rtcsignal.service.wiring import build
 
@@ -229,9 +229,20 @@ def _summary(source: str | None, config: Config) -> list[str]:
         f"{source or 'the default configuration'}: no mistakes",
         f"listens on {', '.join(config.listen)}",
         f"Socket.IO at {socketio.path} over {' and '.join(socketio.transports)}",
+        _recoverySummary(socketio),
         f"namespaces {', '.join(config.signaling.namespaces)}",
         f"pages may come from {', '.join(['the same host', *config.origins])}",
         f"plugin folders: {', '.join(plugins.folders) or 'none'}",
         f"plugins: {', '.join(use.name for use in plugins.use) or 'none'}",
         f"demo page: {'at /' if config.web.demo else 'off'}",
     ]
+
+
+def _recoverySummary(socketio: Socketio) -> str:
+    window = socketio.recovery.window
+    if not window:
+        return "lost connections are not recovered"
+    # Clients may notice a loss a heartbeat later than the server, and wait up to five seconds before they try again.
+    needed = socketio.pingInterval + 6
+    warning = f", which is short: clients may need {needed:g} s to come back" if window < needed else ""
+    return f"lost connections can be recovered for {window:g} s{warning}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
@@ -202,3 +203,20 @@ def test_whoLeavesOnPurposeHasLeft(clients: Clients, line: Line, kind: Kind, roo
     ann.close()
     witness.expect("user-left", "ann", {"roomName": room, "reason": "disconnect"})
     witness.hearsNothing()
+
+
+def test_aServerOnWhichSomebodyIsAwayStopsInOrder(
+    serverFor: ServerFactory, clients: Clients, lineTo: Callable[[Process], Line], room: str
+) -> None:
+    with serverFor({"socketio": {"recovery": {"window": 120}}}) as server:
+        line = lineTo(server)
+        ann, witness = meet(clients, line, WEBSOCKET, room, server.url)
+        line.cut()
+        ann.expectLife("disconnect")
+        assert witness.ask("broadcast", {"number": 1})["delivered"] == 2
+        witness.everything()
+        server.signal(signal.SIGTERM)
+        witness.expectLife("disconnect")
+        assert server.waitExit(10) == 0
+        assert witness.heard.takeAll() == []
+        assert "ann left" in server.output()

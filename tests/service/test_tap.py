@@ -103,12 +103,26 @@ class TestCheck:
             f"{path}: no mistakes",
             "listens on tcp:8080",
             "Socket.IO at /socket.io/ over polling and websocket",
+            "lost connections are not recovered",
             "namespaces /, /socket.io",
             "pages may come from the same host, https://example.org",
             f"plugin folders: {tmp_path}/x",
             "plugins: none",
             "demo page: at /",
         ]
+
+    @pytest.mark.parametrize(
+        ("window", "more"),
+        [(31, ""), (30.5, ", which is short: clients may need 31 s to come back")],
+    )
+    def test_saysHowLongConnectionsCanBeRecovered(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], window: float, more: str
+    ) -> None:
+        """Clients may notice a loss by `ping_interval` later than the server."""
+        path = tmp_path / "server.conf"
+        path.write_text(f"socketio: {{ping_interval: 25, recovery: {{window: {window}}}}}\n")
+        lines = answered(capsys, "--check", "--config", str(path)).splitlines()
+        assert f"lost connections can be recovered for {window:g} s{more}" in lines
 
     def test_worksWithoutAFile(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert answered(capsys, "--check").startswith("the default configuration: no mistakes\n")
