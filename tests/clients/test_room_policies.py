@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -89,6 +90,17 @@ class TestTheLobby:
         ann.emit("deny", {"roomName": room, "sid": sid})
         ben.expect("denied", {"roomName": room, "reason": "denied"})
         ann.expect("knock-ended", {"roomName": room, "userId": "ben", "sid": sid, "reason": "denied"})
+
+    def test_outlivesAReload(self, clients: Clients, server: Process, ann: Client, room: str) -> None:
+        ben = clients.connect(WEBSOCKET, "ben", url=server.url)
+        assert ben.join(room)["error"]["code"] == "waiting"
+        sid = self.knock(ann, room)
+        server.signal(signal.SIGHUP)
+        server.waitOutput("reloaded, plugins: room policies: host, one-session-per-user, lobby")
+        assert [each["sid"] for each in ann.ask("who-waits", {"roomName": room})["waiting"]] == [sid]
+        assert ann.ask("admit", {"roomName": room, "targetUserId": "ben"})["ok"]
+        assert ben.next()[0] == "admitted"
+        assert ben.join(room)["ok"]
 
     def test_hearsWhoGivesUp(self, ann: Client, ben: Client, room: str) -> None:
         ben.join(room)

@@ -44,7 +44,7 @@ class OneSessionPerUser(Configurable):
         choices=("connection", "membership"),
     )
     most = Option(int, 3, "Times that a user may be replaced within `seconds`, if the clients tell no `tab`.", least=1)
-    seconds = Option(float, 10, "See `most`.", least=1)
+    seconds = Option(float, 10, "The time for `most`.", least=1)
 
     def start(self, services: IServices) -> None:
         self._services = services
