@@ -7,9 +7,7 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -24,8 +22,9 @@ from rtcsignal.policy.builtin.shared_secret import makeTicket, sharedSecret
 from rtcsignal.policy.listing import _option
 from rtcsignal.testing import FakeServices
 from tests.docs.pages import DOCS, Block, Page
+from tests.docs.servers import serving
 from tests.docs.test_examples import expectedLines, run
-from tests.support.processes import Process, checkoutEnvironment, startProcess, twistdCommand
+from tests.support.processes import Process, checkoutEnvironment
 
 PAGE = Page(DOCS / "authenticators.md")
 PLUGINS = {plugin.name: plugin for plugin in (jwt, sharedSecret, http, anonymous)}
@@ -76,15 +75,6 @@ def inShell(folder: Path, block: Block) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
-
-
-@contextmanager
-def serving(folder: Path, configuration: str) -> Iterator[Process]:
-    (folder / "server.conf").write_text(configuration, encoding="utf-8")
-    command = twistdCommand("--config", "server.conf", "--listen", "tcp:0:interface=127.0.0.1")
-    with startProcess(command, cwd=str(folder)) as process:
-        yield process
-    assert "Traceback" not in process.output(), process.output()
 
 
 def assertTheClientsWork(name: str, process: Process, start: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +24,8 @@ from rtcsignal.policy.loader import loadPlugins
 from rtcsignal.service.config import loadConfig
 from rtcsignal.testing import InMemoryServer
 from tests.docs.pages import DOCS, Block, Page
+from tests.docs.servers import serving
 from tests.docs.test_examples import expectedLines, run
-from tests.support.processes import Process, startProcess, twistdCommand
 
 PAGE = Page(DOCS / "message-filters.md")
 PLUGINS: tuple[Any, ...] = (rateLimit, maxSize, schema, directedOnly, candidates, codecs, audit, webhook)
@@ -74,15 +73,6 @@ def test_everyConfigurationCanBeUsed(tmp_path: Path, block: Block) -> None:
     path.write_text(block.text, encoding="utf-8")
     config = loadConfig(str(path))
     assert len(loadPlugins(config.plugins).entries) == len(config.plugins.use) > 0
-
-
-@contextmanager
-def serving(folder: Path, configuration: str) -> Iterator[Process]:
-    (folder / "server.conf").write_text(configuration, encoding="utf-8")
-    command = twistdCommand("--config", "server.conf", "--listen", "tcp:0:interface=127.0.0.1")
-    with startProcess(command, cwd=str(folder)) as process:
-        yield process
-    assert "Traceback" not in process.output(), process.output()
 
 
 def test_theClientThatIsLimitedSendsEverything(npmClients: None, tmp_path: Path) -> None:
