@@ -143,11 +143,11 @@ class Chain:
         Raises:
             Refused: One of them says no.
         """
-        for index, gate in enumerate(self._filters[start:], start + 1):
-            answer = gate.ask(message, peer, room, message)
+        for gate in self._filters[start:]:
+            answer = gate.filter(peer, room, message)
             if answer is not message:
                 if answer.__class__ is Deferred:
-                    return answer.addCallback(self._filtered, peer, room, index)
+                    return answer.addCallback(self._filtered, peer, room, self._filters.index(gate) + 1)
                 if answer is None:
                     return None
                 message = answer

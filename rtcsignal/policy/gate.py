@@ -65,26 +65,31 @@ class Gate:
         if not self._breaker.sound and not self._breaker.allows():
             self._counters.unavailable += 1
             return self._unanswered("unavailable", "This cannot be decided at the moment.", instead)
+        self._counters.calls += 1
+        began = self._stopwatch()
+        try:
+            answer = self._method(*arguments)
+        except BaseException as error:
+            return self._interrupted(error, began, instead)
+        return self._answered(answer, began, instead)
+
+    def filter(self, peer: Any, room: Any, message: Any) -> Any:
+        """As `ask`, of a filter: every message goes this way, and most come out as they were."""
+        if not self._breaker.sound:
+            return self.ask(message, peer, room, message)
         counters = self._counters
         counters.calls += 1
         began = self._stopwatch()
         try:
-            answer = self._method(*arguments)
-            if answer is not instead and answer.__class__ not in self._plain:
-                answer = _started(answer)
+            answer = self._method(peer, room, message)
         except BaseException as error:
-            self._guard.called(self._answers.method, self._stopwatch() - began)
-            return self.raised(error, error.__traceback__, instead)
-        took = self._stopwatch() - began
-        if took > BLOCKING_SECONDS:
-            self._guard.called(self._answers.method, took)
-        else:
-            counters.seconds += took
-        if answer is instead and self._breaker.sound:
-            return answer
-        if isinstance(answer, Deferred):
-            return self._wait(answer, instead)
-        return self.returned(answer, instead)
+            return self._interrupted(error, began, message)
+        if answer is message:
+            took = self._stopwatch() - began
+            if took <= BLOCKING_SECONDS and self._breaker.sound:
+                counters.seconds += took
+                return answer
+        return self._answered(answer, began, message)
 
     def returned(self, answer: Any, instead: Any) -> Any:
         """The method has answered: what that comes to.
@@ -136,6 +141,26 @@ class Gate:
     def abandoned(self) -> None:
         """The answer is not wanted any more."""
         self._breaker.abandoned()
+
+    def _answered(self, answer: Any, began: float, instead: Any) -> Any:
+        try:
+            if answer is not instead and answer.__class__ not in self._plain:
+                answer = _started(answer)
+        except BaseException as error:
+            return self._interrupted(error, began, instead)
+        self._measure(began)
+        if answer is instead and self._breaker.sound:
+            return answer
+        if isinstance(answer, Deferred):
+            return self._wait(answer, instead)
+        return self.returned(answer, instead)
+
+    def _interrupted(self, error: BaseException, began: float, instead: Any) -> Any:
+        self._measure(began)
+        return self.raised(error, error.__traceback__, instead)
+
+    def _measure(self, began: float) -> None:
+        self._guard.called(self._answers.method, self._stopwatch() - began)
 
     def _wait(self, call: Deferred[Any], instead: Any) -> Any:
         result = _Awaited(self, call, instead).result

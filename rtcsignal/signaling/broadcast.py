@@ -105,18 +105,21 @@ class Broadcasts:
         self, participant: Participant, event: Event, envelope: Envelope, seats: list[Seat], gates: Gates
     ) -> int | Deferred[int]:
         """As `_handOut`, for what the filters make of the message in each room. Waits only if a filter does."""
+        seat = seats[0]
+        message = messageOf(event, envelope, seat)
+        result = gates.filterMessage(seat.view, seat.room.view, message)
+        if result is message and len(seats) == 1 and seat.isTaken:
+            return self._handOut(participant, seats, message.targetUserId, relay(event))
+        rest = [(other, messageOf(event, envelope, other)) for other in seats[1:]]
         verdicts: list[_Verdict] = []
-        for index, seat in enumerate(seats):
-            message = messageOf(event, envelope, seat)
-            result = gates.filterMessage(seat.view, seat.room.view, message)
-            if isinstance(result, Deferred):
-                rest = [(other, messageOf(event, envelope, other)) for other in seats[index + 1 :]]
-                late = self._filteredLate(gates, verdicts, (seat, message), result, rest)
-                return ensureDeferred(late).addCallback(lambda done: self._handOutFiltered(event, done))
-            if result is message and len(seats) == 1 and seat.isTaken:
-                return self._handOut(participant, seats, message.targetUserId, relay(event))
+        while not isinstance(result, Deferred):
             verdicts.append((seat, message, result))
-        return self._handOutFiltered(event, verdicts)
+            if not rest:
+                return self._handOutFiltered(event, verdicts)
+            seat, message = rest.pop(0)
+            result = gates.filterMessage(seat.view, seat.room.view, message)
+        late = self._filteredLate(gates, verdicts, (seat, message), result, rest)
+        return ensureDeferred(late).addCallback(lambda done: self._handOutFiltered(event, done))
 
     @staticmethod
     async def _filteredLate(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -13,6 +15,9 @@ from rtcsignal.socketio.peer import Event
 from rtcsignal.values import Message
 
 __all__ = ["messageOf", "plain", "relay"]
+
+# What `Message(...)` does, in half of the time.
+_message: Callable[[tuple[str, str, str | None, Any, int]], Message] = partial(tuple.__new__, Message)
 
 
 def relay(event: Event) -> OutgoingEvent:
@@ -39,7 +44,7 @@ def messageOf(event: Event, envelope: Envelope, seat: Seat) -> Message:
     size = len(text) if text.isascii() else len(text.encode())
     if event.attachments:
         size += sum(map(len, event.attachments))
-    return Message(envelope.kind, seat.userId, envelope.targetUserId, body, size)
+    return _message((envelope.kind, seat.userId, envelope.targetUserId, body, size))
 
 
 def plain(body: Any) -> Any:
