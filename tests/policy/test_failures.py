@@ -128,6 +128,13 @@ class Strange:
         raise RuntimeError
 
 
+class Slippery:
+    """Cannot even be looked at."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError("hands off")
+
+
 class TestWrongAnswers:
     @pytest.mark.parametrize("answer", [True, False, "no", 0, Strange(), object()])
     def test_of_a_policy_count_as_failures_and_refuse(self, bench: Bench, log: LogLines, answer: Any) -> None:
@@ -171,6 +178,10 @@ class TestWrongAnswers:
         with pytest.raises(Refused, match="internal"):
             bench.chain(Authenticator(lambda handshake: answer)).authenticate(HANDSHAKE)
         assert bench.counters["authenticator"].errors == 1
+
+    def test_what_cannot_be_looked_at_too(self, bench: Bench, log: LogLines) -> None:
+        assert join(bench.chain(Policy(lambda peer, room: Slippery()))) == "internal"
+        assert log.about("policy", "mayJoin failed: RuntimeError: hands off")
 
     def test_late_ones_too(self, bench: Bench) -> None:
         assert join(bench.chain(Policy(lambda peer, room: succeed("yes")))) == "internal"
