@@ -12,9 +12,12 @@ import pytest
 
 from tests.clients.client import Client
 from tests.clients.kinds import PYTHON, Kind
+from tests.clients.line import Line
 from tests.clients.opener import Clients
 from tests.clients.test_loss import SENT_AWAY
 from tests.support.processes import Process
+
+ServerFactory = Callable[[dict[str, Any]], AbstractContextManager[Process]]
 
 KINDS = (
     Kind("2.2.0", "polling", "/socket.io"),
@@ -33,7 +36,7 @@ MOST_SECONDS = 0.1
 
 
 @pytest.fixture(scope="module")
-def server(serverFor: Callable[[dict[str, Any]], AbstractContextManager[Process]]) -> Iterator[Process]:
+def server(serverFor: ServerFactory) -> Iterator[Process]:
     """A server with these policies."""
     with serverFor({"plugins": {"use": USE}}) as process:
         yield process
@@ -149,3 +152,20 @@ class TestASecondSession:
         again = clients.connect(kind, "ann", url=server.url)
         assert again.join(room, tab="one")["error"]["code"] == "replaced"
         assert second.ask("broadcast", {"userId": "ann", "msgType": 9}) == {"ok": True, "delivered": 1}
+
+    def test_endsOneThatIsAwayAndMightBeRecovered(self, clients: Clients, serverFor: ServerFactory, room: str) -> None:
+        with serverFor({"plugins": {"use": USE}, "socketio": {"recovery": {"window": 120}}}) as server:
+            line = Line(server.port)
+            first = clients.node(WEBSOCKET, "ann", url=line.url)
+            first.join(room, tab="one")
+            line.settle(1)
+            line.cut()
+            first.expectLife("disconnect")
+            second = clients.connect(WEBSOCKET, "ann", url=server.url)
+            assert second.join(room, tab="two")["members"] == [{"userId": "ann"}]
+            line.mend()
+            first.expectLife("connect")
+            assert not first.state()["recovered"]
+            assert first.join(room, tab="one")["error"]["code"] == "replaced"
+            assert second.ask("broadcast", {"userId": "ann", "msgType": 9}) == {"ok": True, "delivered": 1}
+            line.close()
