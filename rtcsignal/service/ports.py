@@ -122,7 +122,11 @@ def whyNot(error: Exception) -> str:
     if isinstance(error, CannotListenError):
         error = error.socketError if isinstance(error.socketError, Exception) else error
     if isinstance(error, OSError) and error.strerror:
-        where = f": {error.filename}" if error.filename else ""
+        # Of two names the second is the one that was to be made; the lock of a UNIX socket is such a link.
+        name = error.filename2 or error.filename
+        if isinstance(name, bytes):
+            name = os.fsdecode(name)
+        where = f": {name}" if name else ""
         return safe(f"{error.strerror}{where}")
     if isinstance(error, TypeError):
         # Arguments that the kind of endpoint does not have, or not enough of them: "function() got an ...".

@@ -92,6 +92,10 @@ def test_aPortThatDoesNotCloseIsLoggedAndTheOthersAreClosed(loggedFailures: Logg
             FileNotFoundError(errno.ENOENT, "No such file or directory", "key.pem"),
             "No such file or directory: key.pem",
         ),
+        (
+            FileNotFoundError(errno.ENOENT, "No such file or directory", "964", None, b"/missing/socket.lock"),
+            "No such file or directory: /missing/socket.lock",
+        ),
         (IndexError("list index out of range"), "the service manager handed over no such socket"),
         (KeyError("http"), "the service manager handed over no such socket"),
         (
