@@ -40,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
+        if sys.platform != "linux":
+            raise BenchError("this needs Linux, for epoll and for what it tells of processes")
         if options.list:
             return _list()
         if options.report is not None:

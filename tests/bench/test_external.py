@@ -142,6 +142,14 @@ def test_the_exit_status_tells_of_lost_deliveries(capsys: pytest.CaptureFixture[
         assert f"!! {faulty.spoiled} deliveries lost" in capsys.readouterr().out
 
 
+def test_elsewhere_than_on_linux_it_says_that_it_cannot(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.platform", "plan9")
+    assert bench.main(["--quick"]) == 2
+    assert "needs Linux" in capsys.readouterr().err
+
+
 def test_the_list_shows_servers_and_loads(capsys: pytest.CaptureFixture[str]) -> None:
     assert bench.main(["--list"]) == 0
     output = capsys.readouterr().out

@@ -12,12 +12,12 @@ import pytest
 from bench.crowd import Crowd
 from bench.errors import BenchError
 from bench.loop import PythonLoop
-from bench.measure import whyNotNative
 from bench.native import NativeLoop
 from bench.script import BROADCAST, Dialect, Script, call, fanOut, quiet
 from bench.tally import Tally
 from bench.wire import Address
 from tests.bench.faulty import FaultyServer, Spoil, damage, double, dropped, faultyServer, overtake
+from tests.support.tools import needed
 
 FOUR, THREE = Dialect(), Dialect(revision=3)
 MOST = 10.0
@@ -28,8 +28,7 @@ def loops(request: pytest.FixtureRequest) -> Any:
     """The class of one of the two."""
     if request.param == "python":
         return PythonLoop
-    if why := whyNotNative():
-        pytest.skip(why)
+    needed("cc")
     return NativeLoop
 
 
