@@ -205,6 +205,29 @@ def test_whoLeavesOnPurposeHasLeft(clients: Clients, line: Line, kind: Kind, roo
     witness.hearsNothing()
 
 
+def test_aNewerClientThatCannotRecoverCanTakeTheOldPlace(
+    serverFor: ServerFactory, clients: Clients, lineTo: Callable[[Process], Line], room: str
+) -> None:
+    """It stays in the room beside its new self, unless a policy allows only one."""
+    config = {"socketio": {"recovery": {"window": 120}}, "plugins": {"use": ["one-session-per-user"]}}
+    with serverFor(config) as server:
+        line = lineTo(server)
+        ann, witness = meet(clients, line, Kind("3.1.3", "websocket", "/"), room, server.url)
+        line.cut()
+        ann.expectLife("disconnect")
+        say(witness, 1)
+        line.mend()
+        ann.expectLife("connect")
+        assert not ann.state()["recovered"]
+        assert [member["userId"] for member in ann.join(room)["members"]] == ["witness", "ann"]
+        assert witness.everything() == [
+            *said(1),
+            ("user-left", "ann", {"roomName": room, "reason": "replaced"}),
+            ("user-joined", "ann", {"roomName": room}),
+        ]
+        assert events(ann) == [("user-joined", "ann", {"roomName": room})]
+
+
 def test_aServerOnWhichSomebodyIsAwayStopsInOrder(
     serverFor: ServerFactory, clients: Clients, lineTo: Callable[[Process], Line], room: str
 ) -> None:
