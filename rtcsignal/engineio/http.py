@@ -26,6 +26,7 @@ from twisted.web.server import Request as WebRequest
 from rtcsignal.engineio.addresses import Place, Proxies
 from rtcsignal.engineio.deadlines import Deadline, Deadlines
 from rtcsignal.engineio.exchange import TOO_LARGE, Request, RequestError, Response, parseQuery, withCors
+from rtcsignal.engineio.httpanswer import REASONS, lastAnswer
 from rtcsignal.engineio.httphead import Head
 from rtcsignal.engineio.polling import PollingTransport
 from rtcsignal.engineio.server import EngineServer
@@ -104,15 +105,12 @@ class SafeRequest(WebRequest):
         self.method, self.uri, self.clientproto = command, path, version
         self.path, _, query = path.partition(b"?")
         self.args = parse_qs(query, True) if query else {}
-        if self.channel.mayServe():
-            self._serve()
-        else:
-            self.channel.site.deadlines.clock.callLater(0, self._serve)
+        self.channel.serve(self)
 
-    def _serve(self) -> None:
-        if not self._disconnected:
-            self.post = None
-            self.process()
+    def serve(self) -> None:
+        """Its time has come."""
+        self.post = None
+        self.process()
 
     def handleContentChunk(self, data: bytes) -> None:
         self._bodyBytes += len(data)
@@ -144,12 +142,34 @@ class SafeChannel(HTTPChannel):
     place: Place | None = None
     _deadline: Deadline | None = None
     _served = 0
+    _held: SafeRequest | None = None
     isRefusing = False
 
-    def mayServe(self) -> bool:
-        """Whether one more request may be served in this turn: others want to be heard, too."""
+    def serve(self, request: SafeRequest) -> None:
+        """Serve a request, or hold it back: until the next turn if this one has seen many, as others want to be heard,
+        and while the client does not read the answers that it has."""
         self._served += 1
-        return self._served <= _MOST_IN_A_TURN
+        if self._served <= _MOST_IN_A_TURN and not self._waitingForTransport:
+            request.serve()
+            return
+        self._held = request
+        self._networkProducer.pauseProducing()
+        self._await(self.limits.idleSeconds)
+        if not self._waitingForTransport:
+            self.site.deadlines.clock.callLater(0, self._serveHeld)
+
+    def resumeProducing(self) -> None:
+        """The client has read what it had been answered."""
+        super().resumeProducing()
+        if self._held is not None:
+            self.site.deadlines.clock.callLater(0, self._serveHeld)
+
+    def _serveHeld(self) -> None:
+        request, self._held = self._held, None
+        if request is not None:
+            self._await(0)
+            self._served = 1
+            request.serve()
 
     @property
     def limits(self) -> HttpLimits:
@@ -162,6 +182,12 @@ class SafeChannel(HTTPChannel):
             self._await(self.limits.headerSeconds)
         self._served = 0
         super().dataReceived(data)
+
+    def lineReceived(self, line: bytes) -> None:
+        if line[:1] in (b" ", b"\t"):
+            self.refuse(_BAD_REQUEST)  # a folded header, which some read as one and others as two
+        elif not self.isRefusing:
+            super().lineReceived(line)
 
     def lineLengthExceeded(self, line: bytes) -> None:
         """A line is longer than all headers together may be."""
@@ -197,6 +223,7 @@ class SafeChannel(HTTPChannel):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._await(0)
+        self._held = None
         self._freePlace()
         super().connectionLost(reason)
 
@@ -349,25 +376,6 @@ class EngineResource(Resource):
         return requestOf(head, request.channel.transport, request.channel.site.proxies, request.content.read())
 
 
-def lastAnswer(response: Response) -> bytes:
-    """A whole answer after which the connection is closed, for where twisted.web does not write it."""
-    lines = [f"HTTP/1.1 {response.status} {_REASONS.get(response.status, 'Error')}"]
-    lines.extend(f"{name}: {value}" for name, value in response.headers)
-    lines.extend((f"Content-Length: {len(response.body)}", "Connection: close", "", ""))
-    return "\r\n".join(lines).encode("latin-1") + response.body
-
-
-_REASONS = {
-    400: "Bad Request",
-    403: "Forbidden",
-    408: "Request Timeout",
-    413: "Content Too Large",
-    429: "Too Many Requests",
-    431: "Request Header Fields Too Large",
-    503: "Service Unavailable",
-}
-
-
 def _headersOf(request: WebRequest) -> Mapping[str, str]:
     return {
         name.decode("latin-1").lower(): b", ".join(values).decode("latin-1")
@@ -383,7 +391,7 @@ def _failed(failure: Failure, request: SafeRequest) -> None:
 
 
 def _write(request: SafeRequest, response: Response) -> None:
-    reason = _REASONS.get(response.status)
+    reason = REASONS.get(response.status)
     request.setResponseCode(response.status, reason.encode() if reason else None)
     for name, value in response.headers:
         request.responseHeaders.addRawHeader(name.encode("latin-1"), value.encode("latin-1"))

@@ -10,8 +10,10 @@ from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
+from rtcsignal.bucket import TokenBucket
 from rtcsignal.engineio.deadlines import Deadline, DeadlineQueue
 from rtcsignal.engineio.fastlane import FastLane
+from rtcsignal.engineio.intake import SLICE, Intake
 
 __all__ = ["Backpressure"]
 
@@ -24,17 +26,21 @@ class Backpressure(FastLane):
     Attributes:
         clock: For pauses.
         stalls: For the deadline of a client that has stopped reading; None for no limit.
+        intake: Accounts for the bytes that come; None for no limit.
         stall: That deadline; None if the client reads.
     """
 
     clock: IReactorTime
     transport: Any
     stalls: DeadlineQueue | None = None
+    intake: Intake | None = None
 
     _congested = False
     _waiting = 0
     stall: Deadline | None = None
     _pause: IDelayedCall | None = None
+    credit = SLICE
+    _bytes: TokenBucket | None = None
 
     def stalled(self) -> None:
         """The client has not read for as long as it may."""
@@ -77,6 +83,13 @@ class Backpressure(FastLane):
         if self.stall is not None:
             self.stall.cancel()
             self.stall = None
+
+    def creditSpent(self) -> None:
+        """More has come than was accounted for."""
+        if self.intake is not None:
+            self._bytes, self.credit, wait = self.intake.advance(self._bytes, -self.credit)
+            if wait:
+                self.pauseReading(wait)
 
     def _endPause(self) -> None:
         self._pause = None

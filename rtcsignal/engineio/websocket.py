@@ -13,10 +13,8 @@ from typing import Any, Protocol
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
-from rtcsignal.bucket import TokenBucket
 from rtcsignal.engineio.fastlane import TextReceiver
 from rtcsignal.engineio.frames import Message, binaryFrame, textFrame
-from rtcsignal.engineio.intake import SLICE, Intake
 from rtcsignal.engineio.outbox import Flusher, canSendNow, sendNow, waitingIn
 from rtcsignal.engineio.packet import MESSAGE, decodeBinary, decodeText, encodeBase64, encodeBinary
 from rtcsignal.engineio.pressure import Backpressure
@@ -28,6 +26,7 @@ __all__ = ["Admission", "Receiver", "WebSocketLink", "WebSocketTransport"]
 _OPEN: int = Backpressure.STATE_OPEN
 _MOST_FRAGMENTS = 1_000
 _MOST_PIECES = 1_000
+_MOST_IGNORED = 500
 _AFTER_HANDSHAKE_SECONDS = 0.01
 _GOING_AWAY = 1001  # what browsers say when a page is closed (RFC 6455 section 7.4.1)
 
@@ -88,7 +87,6 @@ class WebSocketLink(Backpressure):
         receiver: What it is used for; None if nobody listens.
         fast: Use the fast path, once the client has seen the 101.
         sendQueue: Most bytes that may wait for the client, beyond what the transport holds anyway; 0 for no limit.
-        intake: Accounts for the bytes that come; None for no limit.
         flusher: Sends at the end of the turn what has come together in `frames`.
         closed: Called with the link when it is gone, if it had been open.
         frames: What is to be sent at the end of this turn; the same list from the handshake to the end.
@@ -99,7 +97,6 @@ class WebSocketLink(Backpressure):
     transport: Any  # TCP, TLS or UNIX: what we need is common to all, but to no interface
     receiver: Receiver | None = None
     sendQueue = 0
-    intake: Intake | None = None
 
     flusher: Flusher
     closed: Callable[[WebSocketLink], None]
@@ -109,8 +106,7 @@ class WebSocketLink(Backpressure):
     _failed = False
     _fragments = 0
     _waiting = 0
-    credit = SLICE
-    _bytes: TokenBucket | None = None
+    _ignored = 0
 
     def onConnect(self, request: Any) -> tuple[None, dict[str, str]]:
         return None, self.admission.headers
@@ -286,16 +282,14 @@ class WebSocketLink(Backpressure):
         if self.fast and self.state == _OPEN:
             self.slimDown()
 
-    def creditSpent(self) -> None:
-        """More has come than was accounted for."""
-        if self.intake is not None:
-            self._bytes, self.credit, wait = self.intake.advance(self._bytes, -self.credit)
-            if wait:
-                self.pauseReading(wait)
-
     def _count(self) -> None:
         if self.receiver is not None:
             self.receiver.frameReceived()
+            return
+        self._ignored += 1
+        if self._ignored > _MOST_IGNORED:
+            self._failed = True
+            self.drop()
 
     def stalled(self) -> None:
         if self.receiver is not None:

@@ -213,6 +213,7 @@ class TestTwistedsHttp:
         assert isinstance(channel, SafeChannel)
         assert (channel._command, channel._path, channel._version) == (b"POST", b"/x", b"HTTP/1.1")
         assert (channel.length, channel._handlingRequest, len(channel.requests)) == (2, False, 1)
+        assert (channel._waitingForTransport, channel._networkProducer) == (False, visitor.transport)
 
     def test_theMethodsThatAreExtendedAreThere(self) -> None:
         for name in (
@@ -221,7 +222,9 @@ class TestTwistedsHttp:
             "clearLineBuffer",
             "connectionLost",
             "dataReceived",
+            "lineReceived",
             "rawDataReceived",
+            "resumeProducing",
             "setTimeout",
             "writeHeaders",
         ):

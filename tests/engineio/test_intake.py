@@ -142,6 +142,15 @@ class TestFrames:
             session.frameReceived()
         assert session.bucket is None
 
+    def test_afterTheFarewellSomeAreIgnoredAndThenTheConnectionIsCut(self, world: World, revision: Revision) -> None:
+        socket = world.socket(revision)
+        socket.session.close()
+        socket.visitor.send(frame(PONG) * 400)
+        assert socket.connected
+        socket.visitor.send(frame(PONG) * 400)
+        world.turn()
+        assert not socket.connected
+
     def test_withoutALimitThereIsNone(self, makeWorld: WorldFactory, revision: Revision, fast: bool) -> None:
         socket = makeWorld(fast=fast, framesRate=Rate(0, 0)).socket(revision)
         socket.visitor.send(frame(PONG) * 5_000)

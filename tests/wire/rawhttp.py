@@ -125,6 +125,10 @@ class Connection:
         except (BrokenPipeError, ConnectionResetError):
             raise ConnectionEnded("the server closed the connection before it was told all") from None
 
+    def patience(self, seconds: float = PATIENCE) -> None:
+        """From now on sending and reading may take so long."""
+        self._socket.settimeout(seconds)
+
     def sendPieces(self, data: bytes, size: int) -> None:
         """Sends the bytes in TCP segments of `size`."""
         for start in range(0, len(data), size):

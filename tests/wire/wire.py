@@ -16,10 +16,11 @@ SOCKETIO_PATH: Final = "/socket.io/"
 
 
 class Wire:
-    """The way to a server at `address`."""
+    """The way to a server at `address`, from an address of this machine."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, source: str = "") -> None:
         self.address = address
+        self._source = source
         self._open: list[Connection] = []
         self._sessions: list[Polling] = []
 
@@ -35,7 +36,7 @@ class Wire:
 
     def connection(self, *, receiveBuffer: int | None = None) -> Connection:
         """A new TCP connection."""
-        connection = Connection(self.address, receiveBuffer=receiveBuffer)
+        connection = Connection(self.address, receiveBuffer=receiveBuffer, source=self._source)
         self._open.append(connection)
         return connection
 

@@ -1,0 +1,1 @@
+"""Attacks on a real server over real sockets, and what everybody else notices of them: nothing."""

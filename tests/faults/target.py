@@ -1,0 +1,192 @@
+"""The server under attack, seen from outside: who still talks, what it costs, what it writes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.support.processes import ROOT, Process, checkoutEnvironment
+from tests.wire.engine import EngineSocket
+from tests.wire.rawhttp import Connection, ConnectionEnded
+from tests.wire.rawws import WebSocket, upgradeBytes
+from tests.wire.socketio import Peer, event
+from tests.wire.wire import SOCKETIO_PATH, Wire
+
+__all__ = ["Bystanders", "Target", "joined", "quietly", "unread"]
+
+_TROUBLE = re.compile(r"Traceback|Unhandled|\berror\b.*Error|#critical|#error")
+_MOST_LINES = 400
+_MOST_DELAY = 1.0
+_MORE_DESCRIPTORS = 8
+
+
+class Bystanders:
+    """The pair that talks meanwhile.
+
+    Args:
+        port: The server's.
+    """
+
+    def __init__(self, port: int) -> None:
+        self._process: subprocess.Popen[str] = subprocess.Popen(
+            [sys.executable, "-m", "tests.faults.bystander", str(port)],
+            cwd=ROOT,
+            env=checkoutEnvironment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            self.report()
+        except BaseException:
+            self.stop()
+            raise
+
+    def report(self) -> dict[str, Any]:
+        """What they noticed since the last time."""
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None
+        assert stdout is not None
+        stdin.write("\n")
+        stdin.flush()
+        line = stdout.readline()
+        assert line, "the bystanders were disturbed so much that they gave up"
+        report: dict[str, Any] = json.loads(line)
+        return report
+
+    def stop(self) -> None:
+        """They leave."""
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                stream.close()
+        self._process.kill()
+        self._process.wait()
+
+
+class Target:
+    """A server, and everything that is measured of it.
+
+    Args:
+        process: The server.
+        bystanders: Who talks there meanwhile; None if nobody does.
+    """
+
+    def __init__(self, process: Process, bystanders: Bystanders | None = None) -> None:
+        self.process = process
+        self._bystanders = bystanders
+        self._numbers = iter(range(1, 250 * 250))
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where it listens."""
+        return "127.0.0.1", self.process.port
+
+    def newSource(self) -> str:
+        """An address of this machine that nobody has used, so that limits per address begin anew."""
+        number = next(self._numbers)
+        return f"127.1.{number // 250}.{1 + number % 250}"
+
+    def kilobytes(self) -> int:
+        """The memory that it has (RSS)."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
+        found = re.search(r"VmRSS:\s*(\d+) kB", status)
+        assert found is not None
+        return int(found[1])
+
+    def descriptors(self) -> int:
+        """How many files it has open."""
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    def processorSeconds(self) -> float:
+        """How much of a processor it has used."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def begin(self) -> None:
+        """Something is about to happen to it."""
+        self._logged = len(self.process.output())
+        self._open = self.descriptors()
+        if self._bystanders is not None:
+            self._bystanders.report()
+
+    def logged(self) -> str:
+        """What it has written since then."""
+        return self.process.output()[self._logged :]
+
+    def end(self) -> None:
+        """It is over: nobody was held up, nothing is left, the log is short and without failures, calls work."""
+        assert self.process.running, self.process.output()[-3000:]
+        self.assertCallWorks()
+        if self._bystanders is not None:
+            report = self._bystanders.report()
+            assert report["worst"] < _MOST_DELAY, report
+            assert report["count"] > 0, report
+        logged = self.logged()
+        assert _TROUBLE.search(logged) is None, logged[:3000]
+        assert logged.count("\n") < _MOST_LINES, logged[:3000]
+        self.waitUntil(lambda: self.descriptors() <= self._open + _MORE_DESCRIPTORS)
+
+    def waitUntil(self, condition: Callable[[], bool], seconds: float = 5.0) -> None:
+        """Wait until something is so, which it must be soon."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, "it is still not so"
+            time.sleep(0.02)
+
+    def assertCallWorks(self) -> None:
+        """Three people of both generations and transports set up a call, from an address of their own."""
+        wire = Wire(self.address, self.newSource())
+        room = f"call {next(self._numbers)}"
+        people = {
+            name: joined(wire.namespacePeer(revision, transport), name, room)
+            for name, revision, transport in (("ann", 3, "websocket"), ("ben", 4, "polling"), ("cas", 4, "websocket"))
+        }
+        for name, peer in people.items():
+            peer.send(event("broadcast", {"userId": name, "msgType": 1, "sdp": "v=0\r\n"}))
+        expected = {f'42["broadcast",{{"userId":"{name}","msgType":1,"sdp":"v=0\\r\\n"}}]' for name in people}
+        for peer in people.values():
+            heard: set[str] = set()
+            while not expected <= heard:
+                heard.add(str(peer.receive()))
+        for peer in people.values():
+            peer.send("1")
+        wire.closeAll()
+
+
+def joined(peer: Peer, name: str, room: str) -> Peer:
+    """The peer, once it is in the room."""
+    peer.send(event("join-room", {"userId": name, "roomName": room}, ack="900"))
+    while not (packet := str(peer.receive())).startswith("43900"):
+        pass
+    assert '"ok":true' in packet, packet
+    return peer
+
+
+def quietly(connection: Connection, data: bytes) -> bool:
+    """Send as much as the server takes within a moment; whether that was everything."""
+    connection.patience(0.5)
+    try:
+        connection.send(data)
+    except (ConnectionEnded, TimeoutError):
+        return False
+    finally:
+        connection.patience()
+    return True
+
+
+def unread(wire: Wire, revision: int, name: str, room: str) -> Connection:
+    """The connection of a member on WebSocket that will not read, with little room in the network."""
+    connection = wire.connection(receiveBuffer=4096)
+    target = f"{SOCKETIO_PATH}?EIO={revision}&transport=websocket"
+    peer = EngineSocket(WebSocket(connection, upgradeBytes(target)), revision)
+    peer.readHandshake()
+    peer.send(*["40"] if revision == 4 else [])
+    peer.send(event("join-room", {"userId": name, "roomName": room}))
+    return connection

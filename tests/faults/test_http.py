@@ -1,0 +1,163 @@
+"""Requests: floods, forms, smuggling, and connections that never say anything."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from tests.faults.target import Target, quietly
+from tests.wire.rawhttp import Connection, ConnectionEnded, chunked, requestBytes
+from tests.wire.rawws import upgradeBytes
+from tests.wire.wire import SOCKETIO_PATH, Wire
+
+HANDSHAKE = f"{SOCKETIO_PATH}?EIO=4&transport=polling"
+WEBSOCKET = f"{SOCKETIO_PATH}?EIO=4&transport=websocket"
+HIDDEN = requestBytes("GET", HANDSHAKE)
+
+
+def everything(connection: Connection) -> bytes:
+    """All that the server says until it ends the connection."""
+    try:
+        return connection.readToEnd()
+    except ConnectionEnded:
+        return b""
+
+
+def test_pipelined_requests_take_turns_with_everybody_else(attacker: Wire) -> None:
+    connections = [attacker.connection() for _ in range(20)]
+    for connection in connections:
+        quietly(connection, requestBytes("GET", "/status") * 400)
+    for connection in connections:
+        assert all(connection.readResponse().status == 200 for _ in range(400))
+
+
+def test_answers_that_nobody_reads_stop_the_requests(target: Target, attacker: Wire) -> None:
+    before = target.kilobytes()
+    connections = [attacker.connection(receiveBuffer=4096) for _ in range(10)]
+    for connection in connections:
+        quietly(connection, requestBytes("GET", "/status") * 40_000)
+    assert target.kilobytes() - before < 10_000
+
+
+@pytest.mark.parametrize("kind", ["multipart/form-data; boundary=x", "application/x-www-form-urlencoded"])
+def test_forms_of_masses_of_fields_are_not_read(attacker: Wire, kind: str) -> None:
+    part = b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n' if "boundary" in kind else b"a=b&"
+    body = part * (990_000 // len(part))
+    for _ in range(5):
+        assert attacker.request("POST", "/status", [("Content-Type", kind)], body).status == 405
+
+
+def test_a_body_in_chunks_of_one_byte_costs_no_more_than_its_bytes(target: Target, attacker: Wire) -> None:
+    session = attacker.polling(4, path=SOCKETIO_PATH)
+    before = target.kilobytes()
+    connection = attacker.connection()
+    connection.send(requestBytes("POST", session.target, [("Transfer-Encoding", "chunked")]))
+    for _ in range(30):
+        quietly(connection, b"1\r\n4\r\n" * 10_000)
+    assert target.kilobytes() - before < 10_000
+
+
+SMUGGLING = {
+    "two lengths": (b"Content-Length: 0\r\nContent-Length: 300\r\n", b""),
+    "a list of lengths": (b"Content-Length: 0, 300\r\n", b""),
+    "a length and chunks": (b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", b"0\r\n\r\n"),
+    "chunks and a length": (b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", b"0\r\n\r\n"),
+    "a signed length": (b"Content-Length: +5\r\n", b"4aaaa"),
+    "a length with an underscore": (b"Content-Length: 5_0\r\n", b"4aaaa"),
+    "a blank before the colon": (b"Content-Length : 5\r\n", b"4aaaa"),
+    "chunks twice": (b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", b"0\r\n\r\n"),
+    "chunks of chunks": (b"Transfer-Encoding: chunked, chunked\r\n", b"0\r\n\r\n"),
+    "an unknown coding": (b"Transfer-Encoding: xchunked\r\n", b"0\r\n\r\n"),
+    "chunks behind a control character": (b"Transfer-Encoding: \x0bchunked\r\n", b"0\r\n\r\n"),
+    "a folded header": (b"X: a\r\n Transfer-Encoding: chunked\r\n", b"0\r\n\r\n"),
+    "a chunk with a signed size": (b"Transfer-Encoding: chunked\r\n", b"+0\r\n\r\n"),
+    "a chunk with a hexadecimal prefix": (b"Transfer-Encoding: chunked\r\n", b"0x0\r\n\r\n"),
+    "a chunk extension with NUL": (b"Transfer-Encoding: chunked\r\n", b"0;a=\x00\r\n\r\n"),
+    "a bare CR": (b"X: a\rContent-Length: 300\r\n", b""),
+    "two hosts": (b"Host: other\r\n", b""),
+    "NUL in a value": (b"X: a\x00b\r\n", b""),
+}
+
+
+@pytest.mark.parametrize("before", [b"", requestBytes("GET", "/status")], ids=["first", "later"])
+@pytest.mark.parametrize(("headers", "body"), SMUGGLING.values(), ids=SMUGGLING.keys())
+def test_what_two_servers_could_read_differently_is_refused_and_nothing_behind_it_is_served(
+    attacker: Wire, before: bytes, headers: bytes, body: bytes
+) -> None:
+    connection = attacker.connection()
+    head = f"POST {HANDSHAKE} HTTP/1.1\r\nHost: a\r\n".encode()
+    connection.send(before + head + headers + b"\r\n" + body + HIDDEN)
+    if before:
+        assert connection.readResponse().status == 200
+    answers = everything(connection)
+    assert answers.startswith(b"HTTP/1.1 400 ") or answers == b""
+    assert answers.count(b"HTTP/1.1") <= 1
+    assert b'"sid"' not in answers
+
+
+@pytest.mark.parametrize("header", [("Content-Length", str(len(HIDDEN))), ("Transfer-Encoding", "chunked")])
+def test_an_upgrade_with_a_body_is_refused(attacker: Wire, header: tuple[str, str]) -> None:
+    connection = attacker.connection()
+    connection.send(upgradeBytes(WEBSOCKET, [header]) + chunked(HIDDEN))
+    answers = everything(connection)
+    assert answers.startswith(b"HTTP/1.1 400 ")
+    assert b'"sid"' not in answers
+
+
+def test_line_feeds_alone_end_no_lines(attacker: Wire) -> None:
+    connection = attacker.connection()
+    connection.send(b"GET /status HTTP/1.1\nHost: a\n\n" + HIDDEN.replace(b"\r\n\r\n", b"\r\nX: y\r\n\r\n"))
+    answers = everything(connection)
+    assert answers.startswith(b"HTTP/1.1 400 ")
+    assert b'"sid"' not in answers
+
+
+@pytest.mark.parametrize("data", [b"", b"G", b"GET / HTTP/1.1\r\nHost: a\r\nX: "], ids=["silence", "a byte", "a head"])
+def test_an_address_has_so_many_idle_connections_and_the_others_theirs(
+    target: Target, attacker: Wire, data: bytes
+) -> None:
+    connections = [attacker.connection() for _ in range(900)]
+    for connection in connections:
+        quietly(connection, data)
+    refused = 0
+    for connection in connections[780:]:
+        if not connection.isQuiet(0.001):
+            assert b" 429 " in everything(connection).split(b"\r\n")[0] + b" 429 "
+            refused += 1
+    assert 90 <= refused <= 120
+    target.assertCallWorks()
+    for connection in connections:
+        connection.close()
+
+
+def test_connections_that_are_reset_at_any_moment_harm_nobody(attacker: Wire) -> None:
+    whole = upgradeBytes(WEBSOCKET)
+    moments = [b"", whole[:1], whole[: len(whole) // 2], whole[:-2], whole, requestBytes("GET", HANDSHAKE)[:-1], HIDDEN]
+    for data in moments * 15:
+        connection = attacker.connection()
+        connection.send(data)
+        connection.reset()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x00" * 20_000,
+        b"\xff" * 20_000,
+        b"\r\n" * 10_000,
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"\x16\x03\x01" + struct.pack(">H", 512) + bytes(512) + b"\r\n\r\n",
+        b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\nGET /status HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET " + b"/" * 60_000,
+        b"GET /status HTTP/1.1\r\n" + b"a: b\r\n" * 5_000 + b"\r\n",
+        b"GET /status HTTP/1.1\r\nHost: a\r\n" + b"".join(b"h%d: x\r\n" % n for n in range(120)) + b"\r\n",
+        "GET /státus HTTP/1.1\r\nHost: a\r\n\r\n".encode(),
+    ],
+    ids=range(10),
+)
+def test_what_is_no_request_is_refused_at_once(attacker: Wire, data: bytes) -> None:
+    connection = attacker.connection()
+    quietly(connection, data)
+    answers = everything(connection)
+    assert answers == b"" or answers[9:12] in (b"400", b"414", b"431", b"505")
