@@ -8,7 +8,6 @@ before, as proxies that keep connections open do it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from io import BytesIO
 from sys import intern
 from typing import Any, cast
@@ -28,6 +27,7 @@ from rtcsignal.engineio.deadlines import Deadline, Deadlines
 from rtcsignal.engineio.exchange import TOO_LARGE, Request, RequestError, Response, parseQuery, withCors
 from rtcsignal.engineio.httpanswer import REASONS, lastAnswer
 from rtcsignal.engineio.httphead import Head
+from rtcsignal.engineio.httplimits import HttpLimits
 from rtcsignal.engineio.polling import PollingTransport
 from rtcsignal.engineio.server import EngineServer
 
@@ -37,30 +37,6 @@ _log = Logger()
 _LINGER_SECONDS = 1.0
 _MOST_IN_A_TURN = 8
 _BAD_REQUEST = Response(400)
-
-
-@dataclass(frozen=True)
-class HttpLimits:
-    """What one HTTP connection may cost. 0 switches a limit off.
-
-    Attributes:
-        headerBytes: Size of a request's line and headers together.
-        headerCount: Number of header lines.
-        headerSeconds: From the first byte to the end of the headers.
-        bodyBytes: Size of a body.
-        bodySeconds: From the end of the headers to the end of the body.
-        idleSeconds: A connection with nothing under way is kept so long.
-        connectionsPerAddress: Connections of one address that are not WebSockets; those of trusted proxies, and those
-            without an address, are not counted.
-    """
-
-    headerBytes: int = 16_384
-    headerCount: int = 100
-    headerSeconds: float = 10.0
-    bodyBytes: int = 1_000_000
-    bodySeconds: float = 20.0
-    idleSeconds: float = 75.0
-    connectionsPerAddress: int = 800
 
 
 def addressOf(transport: ITransport) -> str:

@@ -1,0 +1,31 @@
+"""What one HTTP connection may cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["HttpLimits"]
+
+
+@dataclass(frozen=True)
+class HttpLimits:
+    """What one HTTP connection may cost. 0 switches a limit off.
+
+    Attributes:
+        headerBytes: Size of a request's line and headers together.
+        headerCount: Number of header lines.
+        headerSeconds: From the first byte to the end of the headers.
+        bodyBytes: Size of a body.
+        bodySeconds: From the end of the headers to the end of the body.
+        idleSeconds: A connection with nothing under way is kept so long.
+        connectionsPerAddress: Connections of one address that are not WebSockets; those of trusted proxies, and those
+            without an address, are not counted.
+    """
+
+    headerBytes: int = 16_384
+    headerCount: int = 100
+    headerSeconds: float = 10.0
+    bodyBytes: int = 1_000_000
+    bodySeconds: float = 20.0
+    idleSeconds: float = 75.0
+    connectionsPerAddress: int = 800
