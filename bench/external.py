@@ -11,13 +11,14 @@ from urllib.parse import urlsplit
 
 from bench.errors import BenchError
 from bench.measure import Measured, Plan, Target, measure
-from bench.scenarios import Kind, Row, Scenario
+from bench.scenarios import Kind, Scenario
 from bench.script import Dialect
 from bench.wire import Address
 
 __all__ = ["Request", "load", "shown", "warning"]
 
 MOST_CONNECTIONS = 5000
+MOST_POLLING = 500
 MOST_SECONDS = 300.0
 MOST_RATE = 20_000.0
 _DEFAULT_PORTS = {"ws": 80, "http": 80, "wss": 443, "https": 443}
@@ -81,8 +82,10 @@ class Request:
             raise BenchError("size must be at most 60000 bytes")
         if self.kind is Kind.CALLS and self.members < 2:
             raise BenchError("a call needs two members")
-        if self.members < 2 and not self.echo:
-            raise BenchError("without an echo nobody hears anything in rooms of one")
+        if not self.echo and (self.members < 2 or self.kind is Kind.POLLING):
+            raise BenchError("without an echo nobody hears anything in rooms of one, in which polling is measured")
+        if self.kind is Kind.POLLING and self.rooms > MOST_POLLING:
+            raise BenchError(f"at most {MOST_POLLING} clients can poll: they come one after another")
         if self.auth and not _isJson(self.auth):
             raise BenchError("auth must be JSON text")
         if any("\r" in line or "\n" in line or ":" not in line for line in self.headers):
@@ -150,13 +153,13 @@ def load(request: Request) -> Measured:
 
 
 _SHOWN = {
-    "perSecond": Row("perSecond", "a second", ""),
-    "perCpuSecond": Row("perCpuSecond", "a second of the server's processor time", ""),
-    "serverShare": Row("serverShare", "of a processor, used by the server", ""),
-    "p50": Row("p50", "ms, median", ""),
-    "p99": Row("p99", "ms, 99 % are within", ""),
-    "kilobytes": Row("kilobytes", "KB of memory for each client", ""),
-    "microseconds": Row("microseconds", "us of processor time for each heartbeat", ""),
+    "perSecond": "{counted} a second",
+    "perCpuSecond": "{counted} a second of the server's processor time",
+    "serverShare": "of a processor, used by the server",
+    "p50": "ms, median",
+    "p99": "ms, 99 % are within",
+    "kilobytes": "KB of memory for each client",
+    "microseconds": "us of processor time for each heartbeat",
 }
 _COUNTED = {
     Kind.FAN_OUT: "deliveries",
@@ -170,10 +173,9 @@ _COUNTED = {
 def shown(request: Request, measured: Measured) -> str:
     """What came of it, for people."""
     lines = []
-    for name, row in _SHOWN.items():
+    for name, words in _SHOWN.items():
         if name in measured.values:
-            counted = f"{_COUNTED[request.kind]} " if name.startswith("per") else ""
-            lines.append(f"{measured.values[name]:>14,.2f}  {counted}{row.title}")
+            lines.append(f"{measured.values[name]:>14,.2f}  {words.format(counted=_COUNTED[request.kind])}")
     lines.append(f"{measured.generator:>14.0%}  of the time, the load generator was at work ({measured.loop})")
     if measured.bound:
         lines.append("The load generator may have been what limits.")

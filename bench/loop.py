@@ -13,7 +13,7 @@ from typing import Protocol
 from bench.client import Client
 from bench.crowd import Crowd
 from bench.errors import ConnectionLost
-from bench.frames import CLOSE, PING, TEXT, frameHead, xor
+from bench.frames import CLOSE, PING, PONG, TEXT, frameHead, maskedFrame, xor
 from bench.script import BROADCAST, MARK_SIZE, ROOM_SIZE, Move, Script, Step, markOf, roomOf
 from bench.tally import Checker, Tally
 
@@ -170,7 +170,7 @@ class PythonLoop:
             if opcode == TEXT:
                 self._text(client, payload, now)
             elif opcode == PING:
-                client.send(payload, 10)
+                self._write(client, maskedFrame(PONG, payload, client.key))
             elif opcode == CLOSE:
                 raise ConnectionLost("the server closed the WebSocket")
 
@@ -180,7 +180,7 @@ class PythonLoop:
         elif text.startswith(self._announcements):
             self._heard(self._groups[client.number // self._script.members], now)
         elif text[:1] == b"2":
-            client.send(b"3" + text[1:])
+            self._write(client, maskedFrame(TEXT, b"3" + text[1:], client.key))
             self._tally.heartbeats += self._counting
         elif text[:1] == b"3":
             self._tally.heartbeats += self._counting
@@ -261,8 +261,7 @@ class PythonLoop:
         """Clients of revision 3 send the heartbeats."""
         self._nextPing += self._pingGap
         for client in self._clients:
-            if client.wire.fileno() >= 0:
-                client.send(b"2")
+            self._write(client, maskedFrame(TEXT, b"2", client.key))
 
     def _lost(self, client: Client, why: str) -> None:
         if client.wire.fileno() >= 0:

@@ -48,6 +48,8 @@ class _Channel:
         """As `answer`, but wait for it."""
         end = time.perf_counter() + _PATIENCE
         while time.perf_counter() < end:
+            if self.wire.blocked:
+                self.wire.flush()
             select.select([self.wire], [], [], 0.1)
             body = self.answer()
             if body is not None:
@@ -166,7 +168,7 @@ class PollingLoop:
         for channel in (poller.polls, poller.posts):
             while not channel.wire.greet() or not select.select([], [channel.wire], [], 0)[1]:
                 select.select([channel.wire], [channel.wire], [], _PATIENCE)
-        poller.polls.wire.send(self._request("GET", poller))
+        self._poll(poller)
         poller.sid = readOpening(poller.polls.wait())["sid"]
         self._post(poller, f"40{self._dialect.prefix}{self._auth}".encode())
         self._posted(poller, poller.posts.wait())
@@ -198,7 +200,12 @@ class PollingLoop:
         return self._address.request(method, f"EIO=4&transport=polling{sid}", lines) + b"\r\n"
 
     def _poll(self, poller: _Poller) -> None:
-        poller.polls.wire.send(self._request("GET", poller))
+        self._write(poller.polls, self._request("GET", poller))
+
+    def _write(self, channel: _Channel, data: bytes) -> None:
+        channel.wire.send(data)
+        if channel.wire.blocked and channel.wire.fileno() in self._byFile:
+            self._epoll.modify(channel.wire.fileno(), select.EPOLLIN | select.EPOLLOUT)
 
     def _post(self, poller: _Poller, body: bytes) -> None:
         if poller.posting:
@@ -206,7 +213,7 @@ class PollingLoop:
             return
         poller.posting = True
         lines = ("Content-Type: text/plain;charset=UTF-8", f"Content-Length: {len(body)}")
-        poller.posts.wire.send(self._request("POST", poller, lines) + body)
+        self._write(poller.posts, self._request("POST", poller, lines) + body)
 
     def _say(self, poller: _Poller) -> None:
         (move,) = self._script.moves
@@ -222,10 +229,14 @@ class PollingLoop:
         while (left := end - time.perf_counter()) > 0:
             if self._draining and tally.expected <= tally.received + tally.damaged:
                 return
-            for file, _ in self._epoll.poll(min(left, 0.05), 256):
+            for file, events in self._epoll.poll(min(left, 0.05), 256):
                 poller, channel = self._byFile[file]
                 try:
-                    self._ready(poller, channel)
+                    if events & select.EPOLLOUT:
+                        channel.wire.flush()
+                        self._epoll.modify(file, select.EPOLLIN | (select.EPOLLOUT if channel.wire.blocked else 0))
+                    if events & ~select.EPOLLOUT:
+                        self._ready(poller, channel)
                 except ConnectionLost as error:
                     tally.closed += 1
                     tally.complain(f"polling client {poller.number}: {error}")

@@ -32,6 +32,8 @@ HERE = "ws://127.0.0.1:8080"
         ({"size": 60_001}, "at most 60000 bytes"),
         ({"kind": Kind.CALLS, "members": 1}, "two members"),
         ({"members": 1, "echo": False}, "nobody hears"),
+        ({"kind": Kind.POLLING, "echo": False}, "nobody hears"),
+        ({"kind": Kind.POLLING, "rooms": 501}, "at most 500 clients"),
         ({"auth": "{"}, "JSON"),
         ({"headers": ["a: b\r\nc: d"]}, "one line"),
         ({"headers": ["Bearer"]}, "one line"),
@@ -115,6 +117,11 @@ def test_a_running_server_is_loaded(
     output = capsys.readouterr().out
     assert shown in output
     assert "No delivery was lost, late, doubled or damaged." in output
+
+
+def test_large_messages_come_through_polling_whole(loaded: Process) -> None:
+    arguments = ["--do", "polling", "--size", "60000", "--seconds", "0.3", "--rooms", "5", "--yes", "--flood"]
+    assert bench.main(["--url", loaded.url, *arguments]) == 0
 
 
 @pytest.mark.parametrize("revision", ["3", "4"])
