@@ -138,8 +138,9 @@ class PluginHost:
 
     async def _stop(self) -> None:
         self._state = _State.STOPPED
-        for running in [*self._retiring, self._running]:
-            await running.stop()
+        # Side by side: the end of the process does not wait longer for several sets than for one.
+        for stopping in [Deferred.fromCoroutine(each.stop()) for each in (*self._retiring, self._running)]:
+            await stopping
 
 
 class _Door(OpenGates):

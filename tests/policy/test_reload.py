@@ -425,6 +425,21 @@ class TestStop:
         assert world.clock.getDelayedCalls() == []
 
 
+    def test_several_sets_that_take_too_long_take_no_longer_than_one(self, diary: list[str]) -> None:
+        class Slow(Living):
+            def stop(self) -> Any:
+                return Deferred()
+
+        world = World(Slow("old", diary, Deferred()))
+        resultOf(world.host.start())
+        world.ask().addErrback(lambda _: None)
+        world.reload(Slow("new", diary))
+        stopping = world.host.stop()
+        world.clock.advance(STOP_SECONDS)
+        resultOf(stopping)
+        assert world.clock.getDelayedCalls() == []
+
+
 class TestWithMembers:
     def test_nobody_is_disconnected_and_no_message_is_lost_or_reordered(self, folder: Folder) -> None:
         path = folder(a=policy("first"))
