@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twisted.logger import Logger
 
+from rtcsignal.engineio.addresses import countedAs
 from rtcsignal.engineio.deadlines import Deadline, DeadlineQueue
 from rtcsignal.engineio.frames import Message
 from rtcsignal.engineio.session import CloseReason
@@ -61,7 +62,7 @@ class RecoveryOptions:
         packets: Most events that are kept for one peer; at least 1.
         size: Most bytes of memory for them.
         held: Most peers that wait. Beyond, the one that has waited longest is given up.
-        heldPerAddress: Most of them that came from one IP address, likewise.
+        heldPerAddress: Most of them that came from one IP address, likewise; of IPv6 from one network of 64 bits.
     """
 
     window: float = 0.0
@@ -224,10 +225,11 @@ class Recovery:
             return True  # put out by somebody whose question to it will not be answered
         found.deadline = self._windows.start(self._giveUp, peer)
         self._away[peer] = None
-        neighbours = self._awayFrom.setdefault(peer.session.request.address, {})
+        address = countedAs(peer.session.request.address)
+        neighbours = self._awayFrom.setdefault(address, {})
         neighbours[peer] = None
         options = self._options
-        if peer.session.request.address and options.heldPerAddress and len(neighbours) > options.heldPerAddress:
+        if address and options.heldPerAddress and len(neighbours) > options.heldPerAddress:
             self._giveUp(next(iter(neighbours)))
         if options.held and len(self._away) > options.held:
             self._giveUp(next(iter(self._away)))
@@ -240,7 +242,7 @@ class Recovery:
             found.deadline.cancel()
             found.deadline = None
             del self._away[peer]
-            address = peer.session.request.address
+            address = countedAs(peer.session.request.address)
             neighbours = self._awayFrom[address]
             del neighbours[peer]
             if not neighbours:

@@ -256,9 +256,17 @@ class TestWhoDoesNot:
         ann.joins()
         assert ann.take() == ben.take() == [joined("ann", "kitchen")]
 
-    def test_hasLeftWhenTooManyOfItsAddressWait(self, world: World) -> None:
-        near = [Member(world, name, address="192.0.2.1") for name in ("a", "b", "c")]
-        far = Member(world, "far", address="192.0.2.2")
+    @pytest.mark.parametrize(
+        ("there", "elsewhere"),
+        [
+            (("192.0.2.1",) * 3, "192.0.2.2"),
+            (("2001:db8::1", "2001:db8::2", "2001:db8::3"), "2001:db8:0:1::1"),
+        ],
+    )
+    def test_hasLeftWhenTooManyOfItsAddressWait(self, world: World, there: tuple[str, ...], elsewhere: str) -> None:
+        """Of IPv6 each network of 64 bits is one address."""
+        near = [Member(world, name, address=address) for name, address in zip(("a", "b", "c"), there, strict=True)]
+        far = Member(world, "far", address=elsewhere)
         nowhere = [Member(world, name) for name in ("x", "y", "z")]
         for each in (far, *near, *nowhere):
             each.lose()
