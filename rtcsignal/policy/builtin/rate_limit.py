@@ -63,7 +63,7 @@ class RateLimit(Configurable):
             shared = now
         elif shared > now + self._address.ahead:
             shared = self._address.exceeded(shared, now, "address")
-        if message.kind in self._kinds:
+        if self._kinds and message.kind in self._kinds:
             self._take(data, message.kind, now)
         data["rate-limit"] = own + self._peer.interval
         # Connections without an address come over a local socket: they are not one client.

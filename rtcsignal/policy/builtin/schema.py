@@ -13,6 +13,7 @@ _TYPES = {"offer": ("offer",), "answer": ("answer", "pranswer")}
 _WORDS = {str: "a text", int: "a whole number of at least 0"}
 # The place of a candidate, as browsers call it, and beside a text also as older clients do.
 _PLACE = (("sdpMid", str), ("sdpMLineIndex", int), ("usernameFragment", str))
+_PLACE_KEYS = frozenset(key for key, _ in _PLACE)
 _INSIDE = (("candidate", str), *_PLACE)
 _BESIDE = (("id", str), ("label", int), *_PLACE)
 
@@ -55,11 +56,19 @@ def _checkDescription(kind: str, body: Mapping[str, Any]) -> None:
 def _checkCandidate(kind: str, body: Mapping[str, Any]) -> None:
     """The candidate is a text, with its place beside it, or an object that holds both. Its end is empty or null."""
     value = body.get("candidate", 0)
-    if isinstance(value, dict):
+    if value.__class__ is dict:
         _checkFields(value, _INSIDE, "candidate.")
-    elif value is not None and value.__class__ is not str:
+    elif value.__class__ is not str and value is not None:
         _refuse("candidate", "must be a text, an object, or null at the end")
-    _checkFields(body, _BESIDE, "")
+    # Most candidates have this form, and there are many of them: it is looked at first.
+    label = body.get("label")
+    if (
+        body.get("id").__class__ is not str
+        or label.__class__ is not int
+        or label < 0
+        or not _PLACE_KEYS.isdisjoint(body)
+    ):
+        _checkFields(body, _BESIDE, "")
 
 
 def _checkFields(fields: Mapping[str, Any], kinds: tuple[tuple[str, Any], ...], path: str) -> None:
