@@ -3,6 +3,7 @@
     python -m bench                                 all servers that are installed, all loads, three times
     python -m bench --quick                         this server alone, a few seconds: is everything delivered?
     python -m bench --servers rtcsignal,node --loads fan2,calls2 --repetitions 5
+    python -m bench --servers rtcsignal,configured --config etc/server.conf
     python -m bench --url ws://127.0.0.1:8080       a server that runs already, 100 messages a second for 10 s
     python -m bench --url wss://example.org --rooms 50 --rate 500 --yes
     python -m bench --report                        the newest results into docs/performance.md
@@ -22,7 +23,7 @@ from typing import Any
 
 from bench import external, pages
 from bench.compare import compare, machine
-from bench.contenders import CONTENDERS, OURS, Contender
+from bench.contenders import CONTENDERS, OURS, Configured, Contender
 from bench.errors import BenchError
 from bench.measure import Plan, whyNotNative
 from bench.report import Report, terminal, writeResults
@@ -59,8 +60,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    wanted = options.servers or (OURS if options.quick else ",".join(CONTENDERS))
-    contenders = _present(_chosen(wanted, CONTENDERS), bool(options.servers))
+    servers = {**CONTENDERS, "configured": Configured(Path(options.config))} if options.config else CONTENDERS
+    usual = [name for name in servers if options.config or name != "configured"]
+    wanted = options.servers or (OURS if options.quick else ",".join(usual))
+    contenders = _present(_chosen(wanted, servers), bool(options.servers))
     loads = options.loads or ",".join(QUICK if options.quick else _LOADS)
     scenarios: list[Scenario] = _chosen(loads, _LOADS)
     if options.eio == 3 and any(scenario.kind is Kind.POLLING for scenario in scenarios):
@@ -168,6 +171,7 @@ def _parser() -> argparse.ArgumentParser:
     compared = parser.add_argument_group("comparing")
     add = compared.add_argument
     add("--servers", metavar="A,B", help="which (all that are installed)")
+    add("--config", metavar="FILE", help="also measure this server with this configuration, plugins and all")
     add("--loads", metavar="A,B", help="which (all)")
     add("--repetitions", type=int, help="how many times (3)")
     add("--out", metavar="FILE", help="where the results go (bench/results/TIME.json)")

@@ -13,7 +13,7 @@ __all__ = ["chart"]
 _BASE = "node"
 _WIDTH, _LABELS, _RIGHT, _TOP = 760, 250, 60, 64
 _BAR, _GAP, _SPACE = 9, 2, 10
-_COLOURS = {"rtcsignal": "#2f6fb2", "python": "#c9a227"}
+_COLOURS = {"rtcsignal": "#2f6fb2", "configured": "#7aa874", "python": "#c9a227"}
 _TEXT = 'font-family="sans-serif" font-size="12" fill="#333"'
 _SMALL = _TEXT.replace('"12"', '"10"')
 

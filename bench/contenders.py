@@ -23,7 +23,7 @@ from bench.measure import Target
 from bench.scenarios import Scenario
 from bench.wire import Address
 
-__all__ = ["CONTENDERS", "OURS", "Contender", "Cores", "peerVersions", "running"]
+__all__ = ["CONTENDERS", "OURS", "Configured", "Contender", "Cores", "peerVersions", "running"]
 
 _HERE = Path(__file__).resolve().parent
 _ROOT = _HERE.parent
@@ -81,21 +81,46 @@ class Contender:
 
     def command(self, start: _Start) -> list[str]:
         """The command line, which stays in the foreground."""
-        endpoint = f"tcp:{start.port}:interface={_HOST}"
-        if start.key is not None:
-            endpoint = f"ssl:{start.port}:interface={_HOST}:privateKey={start.key}:certKey={start.certificate}"
         config = {
-            "listen": [endpoint],
             "socketio": {"ping_interval": start.pingInterval},
             "limits": {"connections_per_address": 0, "events_per_second": 0},
         }
         path = start.folder / "server.conf"
         path.write_text(json.dumps(config))
-        return [str(_twistd()), "--nodaemon", "--pidfile=", "rtcsignal", "--config", str(path)]
+        return self._twistd(start, path)
+
+    def _twistd(self, start: _Start, config: Path) -> list[str]:
+        endpoint = f"tcp:{start.port}:interface={_HOST}"
+        if start.key is not None:
+            endpoint = f"ssl:{start.port}:interface={_HOST}:privateKey={start.key}:certKey={start.certificate}"
+        options = ["--nodaemon", "--pidfile=", "rtcsignal", "--config", str(config), "--listen", endpoint]
+        return [str(_twistd()), *options]
 
     def environment(self, start: _Start) -> dict[str, str]:
         """What it finds in its environment, besides what is there anyway."""
         return {"PYTHONPATH": str(_ROOT)}
+
+
+class Configured(Contender):
+    """Ours with a configuration of the user's, but for where it listens.
+
+    Args:
+        config: The file.
+    """
+
+    name = "configured"
+    title = "your configuration"
+
+    def __init__(self, config: Path | None = None) -> None:
+        self._config = config
+
+    def missing(self) -> str:
+        return super().missing() if self._config else "--config must say which configuration"
+
+    def command(self, start: _Start) -> list[str]:
+        if self._config is None:
+            raise BenchError(self.missing())
+        return self._twistd(start, self._config.resolve())
 
 
 class _Peer(Contender):
@@ -149,7 +174,7 @@ def peerVersions() -> dict[str, str]:
     return versions
 
 
-CONTENDERS: dict[str, Contender] = {each.name: each for each in (Contender(), _Node(), _PythonSocketio())}
+CONTENDERS: dict[str, Contender] = {each.name: each for each in (Contender(), Configured(), _Node(), _PythonSocketio())}
 
 
 @contextlib.contextmanager

@@ -50,6 +50,20 @@ def test_a_quick_run_ends_well_where_everything_is_delivered(capsys: pytest.Capt
     assert "one call alone" in capsys.readouterr().out
 
 
+def test_a_configuration_of_ones_own_is_measured_beside_the_default(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "own.conf"
+    config.write_text("signaling: {echo: true}\nplugins: {use: [candidates]}\nlimits: {events_per_second: 0}\n")
+    path = tmp_path / "results.json"
+    loads = ["--loads", "call1", "--repetitions", "1", "--seconds", "0.2", "--out", str(path)]
+    assert bench.main(["--servers", f"{OURS},configured", "--config", str(config), *loads]) == 0
+    assert "/ configured" in capsys.readouterr().out
+    assert [run.server for run in readResults(path).runs] == [OURS, "configured"]
+    assert bench.main(["--servers", "configured", *loads]) == 2
+    assert "--config must say which" in capsys.readouterr().err
+
+
 def test_servers_take_turns_and_change_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
     """What other work the machine has meets none of them more than the others."""
     first, second = CONTENDERS["node"], CONTENDERS["python"]
