@@ -28,7 +28,7 @@ run: $(VENV)/.installed
 	@echo "Starting. The last line will say which page to open in a browser; Ctrl-C ends the server."
 	@$(BIN)/twistd --nodaemon --pidfile= rtcsignal --config etc/server.conf
 
-test: lint $(CLIENTS)/node_modules/.package-lock.json
+test: lint $(CLIENTS)/node_modules/.package-lock.json $(BENCH_NODE)/node_modules/.package-lock.json
 	@rm -f .coverage .coverage.*
 	$(BIN)/pytest -n $(PARALLEL) --dist loadfile --cov --cov-report=
 	$(BIN)/coverage report --include='$(PURE)' --fail-under=100

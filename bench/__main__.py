@@ -1,7 +1,7 @@
 """Measures this server beside others, or loads a running one.
 
     python -m bench                                 all servers that are installed, all loads, three times
-    python -m bench --quick                         this server alone, a few seconds: is everything delivered?
+    python -m bench --quick                         a few seconds: is everything delivered?
     python -m bench --servers rtcsignal,node --loads fan2,calls2 --repetitions 5
     python -m bench --servers rtcsignal,configured --config etc/server.conf
     python -m bench --url ws://127.0.0.1:8080       a server that runs already, 100 messages a second for 10 s
@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _compare(options: argparse.Namespace) -> int:
     servers = {**CONTENDERS, "configured": Configured(Path(options.config))} if options.config else CONTENDERS
     usual = [name for name in servers if options.config or name != "configured"]
-    wanted = options.servers or (OURS if options.quick else ",".join(usual))
+    wanted = options.servers or (f"{OURS},node" if options.quick else ",".join(usual))
     contenders = _present(_chosen(wanted, servers), bool(options.servers))
     loads = options.loads or ",".join(QUICK if options.quick else _LOADS)
     scenarios: list[Scenario] = _chosen(loads, _LOADS)
@@ -162,7 +162,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--list", action="store_true", help="show servers and loads, and end")
-    add("--quick", action="store_true", help="a few seconds, this server alone")
+    add("--quick", action="store_true", help="a few seconds, this server and Node's socket.io if it is installed")
     add("--report", nargs="?", const="", metavar="FILE", help="put results (the newest) into the documentation")
     add("--seconds", type=float, help="how long each load is measured (2; with --url 10)")
     add("--namespace", default="/", help="of Socket.IO (/)")

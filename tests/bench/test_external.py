@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from bench.errors import BenchError
 from bench.external import Request
 from bench.scenarios import Kind
 from tests.bench.faulty import dropped, faultyServer
+from tests.docs.pages import Block, blocks
 from tests.support.processes import Process
 
 HERE = "ws://127.0.0.1:8080"
@@ -162,3 +164,15 @@ def test_the_list_shows_servers_and_loads(capsys: pytest.CaptureFixture[str]) ->
     output = capsys.readouterr().out
     assert "python-socketio" in output
     assert "burst20" in output
+
+
+@pytest.mark.parametrize("block", [block for block in blocks("sh") if "bench" in block.text], ids=str)
+def test_the_options_of_the_documentation_exist(block: Block) -> None:
+    parser = bench._parser()
+    for line in block.text.splitlines():
+        words = shlex.split(line)
+        if words[:3] == ["python", "-m", "bench"]:
+            parser.parse_args(words[3:])
+        for word in words:
+            if word.startswith("BENCH="):
+                parser.parse_args(shlex.split(word.removeprefix("BENCH=")))
