@@ -2,20 +2,57 @@
 
 from __future__ import annotations
 
+from email.utils import formatdate
+from functools import lru_cache
+
+from twisted.internet.interfaces import IReactorTime
+
 from rtcsignal.engineio.exchange import Response
 
-__all__ = ["REASONS", "lastAnswer"]
+__all__ = ["REASONS", "Answers", "lastAnswer"]
 
 REASONS = {
+    200: "OK",
     400: "Bad Request",
     403: "Forbidden",
+    405: "Method Not Allowed",
     408: "Request Timeout",
     413: "Content Too Large",
     429: "Too Many Requests",
     431: "Request Header Fields Too Large",
+    500: "Internal Server Error",
     503: "Service Unavailable",
 }
 """The words behind the status, where those of twisted.web are not known by everybody."""
+
+
+class Answers:
+    """Writes answers after which a connection goes on.
+
+    Args:
+        clock: For the Date header (RFC 9110 section 6.6.1).
+    """
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        self._second = -1
+        self._date = b""
+
+    def write(self, response: Response) -> bytes:
+        """A whole answer."""
+        second = int(self._clock.seconds())
+        if second != self._second:
+            self._second = second
+            self._date = b"Date: %b\r\n" % formatdate(second, usegmt=True).encode("ascii")
+        head = _headOf(response.status, response.headers)
+        return b"%b%bContent-Length: %d\r\n\r\n%b" % (head, self._date, len(response.body), response.body)
+
+
+@lru_cache(maxsize=256)
+def _headOf(status: int, headers: tuple[tuple[str, str], ...]) -> bytes:
+    """Status line and headers. Most answers of a server have the same."""
+    lines = [f"HTTP/1.1 {status} {REASONS.get(status, 'Error')}", *(f"{name}: {value}" for name, value in headers), ""]
+    return "\r\n".join(lines).encode("latin-1")
 
 
 def lastAnswer(response: Response) -> bytes:

@@ -1,8 +1,9 @@
 """One port for everything: look at the first request, keep a WebSocket, hand over the rest.
 
 `PortFactory` is the Autobahn factory that listens. A connection is met by a `Doorman`, which reads no further than
-the head of the first request. A WebSocket upgrade for one of the engines goes on in Autobahn; everything else is
-handed, with the bytes read so far, to a twisted.web site, which gives a connection back if an upgrade comes later.
+the head of the first request. A WebSocket upgrade for one of the engines goes on in Autobahn, and a plain poll or
+post in a `PollingLane`; everything else is handed, with the bytes read so far, to a twisted.web site. Lane and site
+give a connection back if an upgrade comes later.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from rtcsignal.engineio.exchange import RequestError, Response, withCors
 from rtcsignal.engineio.http import HttpLimits, SafeSite, addressOf, lastAnswer, requestOf
 from rtcsignal.engineio.httphead import BadHead, Head, parseHead
 from rtcsignal.engineio.outbox import Flusher
+from rtcsignal.engineio.pollinglane import Answers, PollingLane, bodyLength
 from rtcsignal.engineio.server import EngineServer
 from rtcsignal.engineio.slim import frugalClass, quieten
 from rtcsignal.engineio.websocket import WebSocketLink
@@ -45,15 +47,13 @@ class Doorman(Protocol):
 
     Args:
         factory: Where it may go.
-        address: The other side.
     """
 
     factory: PortFactory
     transport: Any  # TCP, TLS or UNIX: what we need is common to all, but to no interface
 
-    def __init__(self, factory: PortFactory, address: IAddress | None) -> None:
+    def __init__(self, factory: PortFactory) -> None:
         self.factory = factory
-        self._address = address
         self._received = bytearray()
         self._deadline: Deadline | None = None
         self._place: Place | None = None
@@ -94,20 +94,11 @@ class Doorman(Protocol):
         except BadHead as error:
             self._refuse(Response(error.status))
             return
-        if head.wantsWebSocket and head.path in factory.engines:
-            if head.hasBody:
-                self._refuse(Response(400))
-                return
-            self._freePlace()
-            factory.switchToWebSocket(self.transport, head, block, received[end + len(_END) :])
-            return
-        channel = factory.site.buildProtocol(self._address)
-        channel.place, self._place = self._place, None
-        _carryOn(self.transport, channel, received)
+        place, self._place = self._place, None
+        factory.passOn(self.transport, head, block, received[end + len(_END) :], place)
 
     def _refuse(self, response: Response) -> None:
-        self.transport.write(lastAnswer(response))
-        self.transport.loseConnection()
+        _refuse(self.transport, response)
 
     def _freePlace(self) -> None:
         if self._place is not None:
@@ -157,6 +148,7 @@ class PortFactory(WebSocketServerFactory):
         self.proxies = Proxies() if proxies is None else proxies
         self.connections = AddressCounts(limits.connectionsPerAddress)
         self.site = SafeSite(root, limits, self.deadlines, self.engines, self.switchToWebSocket, self.proxies)
+        self._answers = Answers(clock)
         self._clock = clock
         self.flusher = Flusher(clock)
         configure(self, max((engine.options.maxPayload for engine in engines), default=0))
@@ -164,11 +156,39 @@ class PortFactory(WebSocketServerFactory):
         quieten()
 
     def buildProtocol(self, addr: IAddress | None) -> Doorman:  # type: ignore[override]
-        return Doorman(self, addr)
+        return Doorman(self)
 
     def acceptableProtocols(self) -> list[bytes]:
         """What TLS clients may negotiate (RFC 7301): HTTP/1.1 only, as with HTTP/2 there would be no WebSocket."""
         return [b"http/1.1"]
+
+    def passOn(self, transport: ITransport, head: Head, block: bytes, rest: bytes, place: Place | None) -> None:
+        """Let a connection go on with what its next request is for.
+
+        Args:
+            transport: The connection.
+            head: The head of the request.
+            block: The same as bytes, without the empty line.
+            rest: What came behind it.
+            place: What counts the connection, if anything does.
+        """
+        engine = self.engines.get(head.path)
+        if engine is not None and head.wantsWebSocket:
+            if place is not None:
+                place.free()
+            if head.hasBody:
+                _refuse(transport, Response(400))
+            else:
+                self.switchToWebSocket(transport, head, block, rest)
+        elif engine is not None and engine.options.fast and bodyLength(head, block, self.limits) is not None:
+            lane = PollingLane(
+                self.engines, self.limits, self.deadlines, self.proxies, self._answers, self.passOn, place
+            )
+            _carryOn(transport, lane, block + _END + rest)
+        else:
+            channel = self.site.buildProtocol(None)
+            channel.place = place
+            _carryOn(transport, channel, block + _END + rest)
 
     def switchToWebSocket(self, transport: ITransport, head: Head, block: bytes, rest: bytes) -> None:
         """Let a connection go on as a WebSocket, if its engine admits it.
@@ -233,6 +253,11 @@ def configure(factory: WebSocketServerFactory, maxPayload: int) -> None:
         allowNullOrigin=True,
         serveFlashSocketPolicy=False,
     )
+
+
+def _refuse(transport: ITransport, response: Response) -> None:
+    transport.write(lastAnswer(response))
+    transport.loseConnection()
 
 
 def socketOf(transport: Any) -> Any:

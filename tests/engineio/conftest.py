@@ -56,14 +56,20 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SelectingClock:
 
 
 @pytest.fixture
-def makeWorld(clock: SelectingClock) -> Iterator[WorldFactory]:
+def fast() -> bool:
+    """Whether servers take the fast path unless a test says otherwise. Modules that try both ways replace it."""
+    return True
+
+
+@pytest.fixture
+def makeWorld(clock: SelectingClock, fast: bool) -> Iterator[WorldFactory]:
     """``makeWorld(limits=..., connect=..., admit=..., **options)``: a `World`, of which nothing may be left."""
     worlds: list[World] = []
 
     def make(**options: Any) -> World:
         limits = options.pop("limits", HttpLimits())
         parts = {name: options.pop(name) for name in ("connect", "admit") if name in options}
-        worlds.append(World(clock, EngineOptions(**options), limits, **parts))
+        worlds.append(World(clock, EngineOptions(**{"fast": fast, **options}), limits, **parts))
         return worlds[-1]
 
     yield make

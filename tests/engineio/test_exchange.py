@@ -73,7 +73,7 @@ class TestQueries:
     @given(st.text())
     def test_anythingIsAQueryWithoutLoneSurrogates(self, text: str) -> None:
         for name, value in parseQuery(text.encode("utf-8", "replace").decode()).items():
-            assert (name + value).encode()
+            assert (name + value).encode().decode() == name + value
 
 
 class TestErrors:

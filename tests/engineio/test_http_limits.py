@@ -18,6 +18,13 @@ POLLING = "/socket.io/?EIO=4&transport=polling"
 UNLIMITED = HttpLimits(0, 0, 0, 0, 0)
 
 
+@pytest.fixture(params=[True, False], ids=["fast", "plain"])
+def fast(request: pytest.FixtureRequest) -> bool:
+    """With and without the fast path: nobody may notice."""
+    fast: bool = request.param
+    return fast
+
+
 class TestLimits:
     def test_aBodyThatIsAnnouncedTooLargeIsRefusedBeforeItComes(
         self, makeWorld: WorldFactory, revision: Revision

@@ -16,6 +16,13 @@ from tests.engineio.world import Poller, Recorder, World, request
 from tests.wire import payloads
 
 
+@pytest.fixture(params=[True, False], ids=["fast", "plain"])
+def fast(request: pytest.FixtureRequest) -> bool:
+    """With and without the fast path: nobody may notice."""
+    fast: bool = request.param
+    return fast
+
+
 class TestPolls:
     def test_aPollWaitsUntilThereIsSomethingToSend(self, poller: Poller) -> None:
         waiting = poller.poll()

@@ -26,6 +26,13 @@ from tests.wire.rawws import textFrame, upgradeBytes, upgradeHeaders
 OPENING = "/socket.io/?EIO=4&transport=websocket"
 
 
+@pytest.fixture(params=[True, False], ids=["fast", "plain"])
+def fast(request: pytest.FixtureRequest) -> bool:
+    """With and without the fast path: nobody may notice."""
+    fast: bool = request.param
+    return fast
+
+
 class TestWhereAConnectionGoes:
     def test_anUpgradeForTheEngineStaysWithAutobahn(self, visitor: Visitor) -> None:
         visitor.send(upgradeBytes(OPENING))

@@ -1,0 +1,308 @@
+"""Fast path, polling: plain requests for an engine are read and answered here, everything else goes to twisted.web.
+
+Replaces twisted.web's channel, request and resource (a line receiver, header objects, a tree of resources: several
+times the cost) for what polling consists of: GET and POST of HTTP/1.1 for the path of an engine, without a body or
+with a Content-Length. At the first request that is anything else (another path or method, a chunked body, a body that
+is too large, an expectation, an upgrade) the rest of the stream, that request included, is passed on untouched, and
+the connection with it. It uses nothing of twisted.web; what both do is specified by the same tests.
+
+Limits are those of `rtcsignal.engineio.http`: deadlines are absolute, and who does not read is not read either.
+Source: RFC 9112 sections 6, 9.3 and 9.6.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IPushProducer, ITransport
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from rtcsignal.engineio.addresses import Place, Proxies
+from rtcsignal.engineio.deadlines import Deadline, Deadlines
+from rtcsignal.engineio.exchange import RequestError, Response, withCors
+from rtcsignal.engineio.http import requestOf
+from rtcsignal.engineio.httpanswer import Answers, lastAnswer
+from rtcsignal.engineio.httphead import BadHead, Head, parseHead
+from rtcsignal.engineio.httplimits import HttpLimits
+from rtcsignal.engineio.outbox import canSendNow, sendNow
+from rtcsignal.engineio.polling import PollingTransport
+from rtcsignal.engineio.server import EngineServer
+
+__all__ = ["PassOn", "PollingLane", "bodyLength"]
+
+_log = Logger()
+_END = b"\r\n\r\n"
+_MOST_IN_A_TURN = 8
+_MOST_AHEAD = 16_384
+_LINGER_SECONDS = 1.0
+_LENGTH = re.compile("[0-9]{1,10}")
+_NOT_PLAIN = ("transfer-encoding", "expect", "upgrade")
+
+PassOn: TypeAlias = Callable[[ITransport, Head, bytes, bytes, Place | None], None]
+"""Takes a connection over: transport, head of a request, its bytes, what came behind it, and what counts it."""
+
+
+class _State(enum.Enum):
+    """What a connection is doing."""
+
+    HEAD = "a request may come, or its head is coming"
+    BODY = "a body is coming"
+    ANSWERING = "a request is being answered; what comes meanwhile is kept"
+    ENDED = "there will be no more requests"
+
+
+# Looking up a member of an enumeration takes long.
+_HEAD, _BODY, _ANSWERING, _ENDED = _State.HEAD, _State.BODY, _State.ANSWERING, _State.ENDED
+
+
+def bodyLength(head: Head, block: bytes, limits: HttpLimits) -> int | None:
+    """The length of a request's body in bytes, or None if it is not one of those that are answered here.
+
+    Args:
+        head: The request's head.
+        block: The same as bytes.
+        limits: What may come.
+    """
+    headers = head.headers
+    length = headers.get("content-length", "0")
+    if (
+        head.method not in ("GET", "POST")
+        or "host" not in headers
+        or not _LENGTH.fullmatch(length)
+        or any(name in headers for name in _NOT_PLAIN)
+        or not block[: block.find(b"\r\n")].endswith(b"1")
+    ):
+        return None
+    count = int(length)
+    isTooLarge = 0 < limits.bodyBytes < count
+    return None if isTooLarge or (count and head.method == "GET") else count
+
+
+@implementer(IPushProducer)
+class PollingLane(Protocol):
+    """A connection that carries plain requests.
+
+    Args:
+        engines: The engines on this port, by path.
+        limits: What the connection may cost.
+        deadlines: Where deadlines come from.
+        proxies: Whose word is taken on where a request comes from.
+        answers: Writes answers.
+        passOn: Takes the connection when a request is not for here.
+        place: What counts it.
+    """
+
+    transport: Any  # TCP, TLS or UNIX: what we need is common to all, but to no interface
+    _head: Head
+
+    def __init__(
+        self,
+        engines: Mapping[str, EngineServer],
+        limits: HttpLimits,
+        deadlines: Deadlines,
+        proxies: Proxies,
+        answers: Answers,
+        passOn: PassOn,
+        place: Place | None,
+    ) -> None:
+        self._engines = engines
+        self._limits = limits
+        self._deadlines = deadlines
+        self._proxies = proxies
+        self._answers = answers
+        self._passOn = passOn
+        self._place = place
+        self._state = _HEAD
+        self._received = bytearray()
+        self._length = 0
+        self._post: PollingTransport | None = None
+        self._answer: Deferred[Response] | None = None
+        self._deadline: Deadline | None = None
+        self._isCongested = False
+
+    def connectionMade(self) -> None:
+        self._write = sendNow if canSendNow(self.transport) else _write
+        self.transport.registerProducer(self, True)
+
+    def dataReceived(self, data: bytes) -> None:
+        state = self._state
+        if state is _ENDED:
+            return
+        if state is _HEAD and not self._received:
+            self._settle()
+        self._received += data
+        if state is not _ANSWERING and not self._isCongested:
+            self._read()
+        elif len(self._received) > _MOST_AHEAD:
+            self.transport.pauseProducing()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._state = _ENDED
+        self._settle()
+        if self._place is not None:
+            self._place.free()
+        if self._post is not None:
+            self._post.postLost()
+        if self._answer is not None:
+            self._answer.cancel()
+
+    def pauseProducing(self) -> None:
+        """The client does not read its answers: no more of them, and nothing is read from it either."""
+        self._isCongested = True
+        self.transport.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """It has read them."""
+        self._isCongested = False
+        self._goOn()
+
+    def stopProducing(self) -> None:
+        """The transport is closed; `connectionLost` follows."""
+
+    def _goOn(self) -> None:
+        if self._isCongested or self._state is _ENDED:
+            return
+        self.transport.resumeProducing()
+        if self._state is not _ANSWERING:
+            self._read()
+
+    def _read(self) -> None:
+        """Answer the requests that have come, as far as that takes no time."""
+        for _ in range(_MOST_IN_A_TURN):
+            if self._state is _HEAD:
+                self._takeHead()
+            if self._state is not _BODY or not self._takeBody() or self._isCongested:
+                return
+        self._deadlines.clock.callLater(0, self._goOn)  # others want to be heard, too
+
+    def _takeHead(self) -> None:
+        """Take the head of a request, if the whole of it has come."""
+        received, limits = self._received, self._limits
+        end = received.find(_END)
+        most = limits.headerBytes
+        if most and (end if end >= 0 else len(received)) > most:
+            self._refuse(Response(431))
+            return
+        if end < 0:
+            self._expect(limits.headerSeconds if received else limits.idleSeconds)
+            return
+        block = bytes(received[:end])
+        del received[: end + len(_END)]
+        self._settle()
+        try:
+            head = parseHead(block, limits.headerCount)
+        except BadHead as error:
+            self._refuse(Response(error.status))
+            return
+        length = bodyLength(head, block, limits) if head.path in self._engines else None
+        if length is None:
+            self._leave(head, block)
+            return
+        self._state, self._head, self._length = _BODY, head, length
+        if head.method == "POST":
+            self._postStarts(head)
+
+    def _postStarts(self, head: Head) -> None:
+        engine, request = self._engines[head.path], requestOf(head, self.transport, self._proxies)
+        try:
+            self._post = engine.postStarted(request)
+        except RequestError as error:
+            self._refuse(withCors(request, error.response(), engine.options.origins))
+
+    def _takeBody(self) -> bool:
+        """Answer a request, if the whole of it has come.
+
+        Returns:
+            Whether it has.
+        """
+        received, length = self._received, self._length
+        if len(received) < length:
+            self._expect(self._limits.bodySeconds)
+            return False
+        self._settle()
+        body = bytes(received[:length])
+        del received[:length]
+        self._state, self._post = _ANSWERING, None
+        head = self._head
+        result = self._engines[head.path].handle(requestOf(head, self.transport, self._proxies, body))
+        if isinstance(result, Deferred):
+            self._answer = result
+            result.addCallbacks(self._respondLate, self._failed)
+        else:
+            self._respond(result)
+        return True
+
+    def _respondLate(self, response: Response) -> None:
+        self._answer = None
+        if self._state is _ANSWERING:
+            self._respond(response)
+            self._goOn()
+
+    def _failed(self, failure: Failure) -> None:
+        """A poll of a client that has gone away, or a fault of ours."""
+        self._answer = None
+        if failure.check(CancelledError) is None:
+            _log.failure("a request could not be answered", failure)
+            self.transport.abortConnection()
+
+    def _respond(self, response: Response) -> None:
+        closes = "close" in self._head.headers.get("connection", "").lower()
+        answer = lastAnswer(response) if closes else self._answers.write(response)
+        self._write(self.transport, answer)
+        if closes:
+            self._end(self.transport.loseConnection)
+        else:
+            self._state = _HEAD
+
+    def _refuse(self, response: Response) -> None:
+        """Answer before the whole request has come, and hang up.
+
+        Reading goes on for a moment: to close a socket with unread data would destroy the answer on its way.
+        """
+        if self._post is not None:
+            self._post.postRefused()
+            self._post = None
+        self.transport.write(lastAnswer(response))
+        self._end(getattr(self.transport, "loseWriteConnection", self.transport.loseConnection))
+        self._expect(_LINGER_SECONDS)
+
+    def _leave(self, head: Head, block: bytes) -> None:
+        """Pass the connection on, with a request that is not for here."""
+        place, self._place = self._place, None
+        self._end(lambda: self._passOn(self.transport, head, block, bytes(self._received), place))
+
+    def _end(self, farewell: Callable[[], None]) -> None:
+        self._state = _ENDED
+        self.transport.unregisterProducer()
+        farewell()
+        self._received.clear()
+
+    def _expect(self, seconds: float) -> None:
+        """What is missing must come within `seconds` of the first time that this is said; 0 for no deadline."""
+        if self._deadline is None and seconds:
+            self._deadline = self._deadlines.after(seconds).start(PollingLane._late, self)
+
+    def _settle(self) -> None:
+        """It has come."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _late(self) -> None:
+        self._deadline = None
+        if self._state is _HEAD and not self._received:
+            self._end(self.transport.loseConnection)
+        else:
+            self.transport.abortConnection()
+
+
+def _write(transport: Any, data: bytes) -> None:
+    """For transports that `sendNow` does not know."""
+    transport.write(data)
