@@ -266,9 +266,6 @@ class PollingLane(Protocol):
 
         Reading goes on for a moment: to close a socket with unread data would destroy the answer on its way.
         """
-        if self._post is not None:
-            self._post.postRefused()
-            self._post = None
         self.transport.write(lastAnswer(response))
         self._end(getattr(self.transport, "loseWriteConnection", self.transport.loseConnection))
         self._expect(_LINGER_SECONDS)
