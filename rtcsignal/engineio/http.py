@@ -31,7 +31,7 @@ from rtcsignal.engineio.httplimits import HttpLimits
 from rtcsignal.engineio.polling import PollingTransport
 from rtcsignal.engineio.server import EngineServer
 
-__all__ = ["EngineResource", "HttpLimits", "SafeSite", "addressOf", "requestOf"]
+__all__ = ["EngineResource", "HttpLimits", "SafeSite", "addressOf", "lastAnswer", "requestOf"]
 
 _log = Logger()
 _LINGER_SECONDS = 1.0

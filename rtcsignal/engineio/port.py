@@ -29,9 +29,10 @@ from rtcsignal.engineio.addresses import AddressCounts, Place, Proxies
 from rtcsignal.engineio.deadlines import Deadline, Deadlines
 from rtcsignal.engineio.exchange import RequestError, Response, withCors
 from rtcsignal.engineio.http import HttpLimits, SafeSite, addressOf, lastAnswer, requestOf
+from rtcsignal.engineio.httpanswer import Answers
 from rtcsignal.engineio.httphead import BadHead, Head, parseHead
 from rtcsignal.engineio.outbox import Flusher
-from rtcsignal.engineio.pollinglane import Answers, PollingLane, bodyLength
+from rtcsignal.engineio.pollinglane import PollingLane, bodyLength
 from rtcsignal.engineio.server import EngineServer
 from rtcsignal.engineio.slim import frugalClass, quieten
 from rtcsignal.engineio.websocket import WebSocketLink

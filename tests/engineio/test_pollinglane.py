@@ -10,8 +10,10 @@ import re
 import pytest
 
 from rtcsignal.engineio.exchange import Response
-from rtcsignal.engineio.http import HttpLimits, SafeChannel
-from rtcsignal.engineio.pollinglane import Answers, PollingLane
+from rtcsignal.engineio.http import SafeChannel
+from rtcsignal.engineio.httpanswer import Answers
+from rtcsignal.engineio.httplimits import HttpLimits
+from rtcsignal.engineio.pollinglane import PollingLane
 from tests.engineio.conftest import WorldFactory
 from tests.engineio.memory import SelectingClock
 from tests.engineio.world import Poller, Visitor, World
