@@ -14,7 +14,7 @@ from rtcsignal.interfaces import IConfigurable, ILifecycle
 from rtcsignal.options import REQUIRED, Option, keyOf
 from rtcsignal.policy.loader import Wanted, optionsOf
 from rtcsignal.policy.shape import interfacesOf
-from rtcsignal.policy.sources import Found, findAll
+from rtcsignal.policy.sources import BUILT_IN, Found, findAll
 
 __all__ = ["Listing", "OptionInfo", "PluginInfo", "formatPlugins", "listPlugins"]
 
@@ -97,14 +97,15 @@ def formatPlugins(listing: Listing) -> Iterator[str]:
         yield f"{info.name} ({use})"
         if info.what:
             yield f"  {info.what}"
-        yield f"  {', '.join(info.interfaces)}; from {info.where}"
+        where = BUILT_IN if info.where == BUILT_IN else f"from {info.where}"
+        yield f"  {', '.join(info.interfaces)}; {where}"
         for option in info.options:
             yield f"  {option.key}: {option.default}  # {option.kind}. {option.what}"
         if info.takesOptions and not info.options:
             yield "  takes options, see its documentation"
     for name, why in listing.absent.items():
         yield f"{name} (not used)"
-        yield f"  built in, but not here: {why}"
+        yield f"  {BUILT_IN}, but not here: {why}"
     for problem in listing.problems:
         yield f"problem: {problem}"
 

@@ -15,10 +15,13 @@ from rtcsignal.policy import builtin
 from rtcsignal.policy.folders import Generation, whyNotImported
 from rtcsignal.policy.shape import INTERFACES, Problem, interfacesOf, isName, lineOf, problemsOf
 
-__all__ = ["GROUP", "Catalogue", "Found", "findAll", "pluginsOf"]
+__all__ = ["BUILT_IN", "GROUP", "Catalogue", "Found", "findAll", "pluginsOf"]
 
 GROUP = "rtcsignal.plugins"
 """The entry point group of installed packages. An entry point's name is its plugin's name."""
+
+BUILT_IN = "built in"
+"""Where a plugin comes from that comes with the server."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class Found:
 
     Attributes:
         plugin: The object.
-        where: ``built in``, a file, or a package with its version.
+        where: `BUILT_IN`, a file, or a package with its version.
         place: File and line of its class, or `where`.
         fresh: It was made by this load; the others are the same objects at every load.
     """
@@ -117,12 +120,12 @@ def _addBuiltin(catalogue: Catalogue, name: str, isWanted: bool) -> None:
         plugins = pluginsOf(importlib.import_module(module))
     except ImportError as error:  # it needs a package that is not installed
         if isWanted:
-            catalogue.problems.append(Problem("built in", 0, f"{name} cannot be loaded: {safe(str(error))}"))
+            catalogue.problems.append(Problem(BUILT_IN, 0, f"{name} cannot be loaded: {safe(str(error))}"))
         else:
             catalogue.absent[name] = safe(str(error))
         return
     for plugin in plugins:
-        catalogue.add(Found(plugin, "built in", "rtcsignal itself", fresh=False))
+        catalogue.add(Found(plugin, BUILT_IN, "rtcsignal itself", fresh=False))
 
 
 def _addModule(catalogue: Catalogue, module: ModuleType) -> None:

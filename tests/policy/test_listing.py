@@ -104,6 +104,11 @@ def test_what_cannot_be_read_is_said_as_well(path: Path) -> None:
     assert [line for line in formatPlugins(listing) if "problem" in line][1] == "problem: there is no plugin nobody"
 
 
+def test_of_those_that_come_with_the_server_that_is_said(path: Path) -> None:
+    lines = list(formatPlugins(listPlugins(Wanted())))
+    assert lines[lines.index("candidates (not used)") + 2] == "  IMessageFilter; built in"
+
+
 def test_built_in_plugins_are_all_listed(path: Path) -> None:
     names = {info.name for info in listPlugins(Wanted()).plugins if info.where == "built in"}
     from rtcsignal.policy import builtin
