@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.url:
             return _external(options)
         return _compare(options)
-    except BenchError as error:
+    except (BenchError, OSError) as error:
         _tell(f"bench: {error}")
         return 2
     except KeyboardInterrupt:
@@ -69,9 +69,13 @@ def _compare(options: argparse.Namespace) -> int:
     if options.eio == 3 and any(scenario.kind is Kind.POLLING for scenario in scenarios):
         _tell("Without polling, which is measured with revision 4 of Engine.IO.")
         scenarios = [scenario for scenario in scenarios if scenario.kind is not Kind.POLLING]
-    seconds = options.seconds or (0.5 if options.quick else 2.0)
+    seconds = (0.5 if options.quick else 2.0) if options.seconds is None else options.seconds
+    if not 0 < seconds <= external.MOST_SECONDS:
+        raise BenchError(f"seconds must be above 0 and at most {external.MOST_SECONDS:g}")
     plan = Plan(seconds, warm=seconds / 2, native=not options.python)
-    repetitions = options.repetitions or (1 if options.quick else 3)
+    repetitions = (1 if options.quick else 3) if options.repetitions is None else options.repetitions
+    if repetitions < 1:
+        raise BenchError("there must be at least one repetition")
     dialect = Dialect(options.namespace, options.eio)
     report = Report(machine(), [])
     try:
@@ -97,7 +101,7 @@ def _external(options: argparse.Namespace) -> int:
         members=options.members,
         size=options.size,
         rate=0.0 if options.flood else options.rate,
-        seconds=options.seconds or 10.0,
+        seconds=10.0 if options.seconds is None else options.seconds,
         patience=options.patience,
         namespace=options.namespace,
         revision=options.eio,

@@ -64,6 +64,15 @@ def test_a_configuration_of_ones_own_is_measured_beside_the_default(
     assert "--config must say which" in capsys.readouterr().err
 
 
+def test_results_that_cannot_be_kept_are_shown_all_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    assert (
+        bench.main(["--quick", "--servers", OURS, "--loads", "call1", "--seconds", "0.1", "--out", "/dev/null/x"]) == 2
+    )
+    output = capsys.readouterr()
+    assert "one call alone" in output.out
+    assert "/dev/null" in output.err
+
+
 def test_servers_take_turns_and_change_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
     """What other work the machine has meets none of them more than the others."""
     first, second = CONTENDERS["node"], CONTENDERS["python"]
