@@ -3,10 +3,11 @@
 Revision 4: the server pings `interval` after the handshake and after each pong; no pong within `timeout` is the
 end. Any packet in between extends that once, because a large upload holds up the pong that waits behind it.
 
-Revision 3: the client pings, the server answers. `interval` + `timeout` without a ping is the end; any packet in
-between begins that time anew.
+Revision 3: the client pings, the server answers. A ping is due `interval` after the handshake and after each ping; no
+ping within `timeout` from then on is the end, and any packet in between extends that once, as above.
 
-An upgrade changes nothing here. Source: Engine.IO protocol, revisions 3 and 4, "Heartbeat" and "Timeouts".
+So whoever is silent is gone after `interval` + `timeout`, whatever was said before. An upgrade changes nothing here.
+Source: Engine.IO protocol, revisions 3 and 4, "Heartbeat" and "Timeouts".
 """
 
 from __future__ import annotations
@@ -29,8 +30,6 @@ def _late(watched: tuple[Session, DeadlineQueue]) -> None:
     session, answers = watched
     if not session.heard:
         session.abort(CloseReason.PING_TIMEOUT)
-    elif session.revision == 3:
-        _await(session, answers)
     else:
         session.deadline = answers.start(_over, session, session.deadline)
 
@@ -84,13 +83,18 @@ class ClientHeartbeat:
     """
 
     def __init__(self, deadlines: Deadlines, interval: float, timeout: float) -> None:
-        self._pings = deadlines.after(interval + timeout)
+        self._intervals = deadlines.after(interval)
+        self._timeouts = deadlines.after(timeout)
 
     def start(self, session: Session) -> None:
-        _await(session, self._pings)
+        _ended(session)
+        session.deadline = self._intervals.start(self._due, session)
 
     def received(self, session: Session, kind: str, data: str | bytes) -> None:
         if kind != PING or not isinstance(data, str):
             raise ProtocolError("a client of revision 3 may not send this packet")
-        _await(session, self._pings)
+        self.start(session)
         session.transport.sendPacket(PONG + data)
+
+    def _due(self, session: Session) -> None:
+        _await(session, self._timeouts)

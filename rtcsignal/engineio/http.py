@@ -115,6 +115,7 @@ class SafeChannel(HTTPChannel):
     site: SafeSite
     transport: Any  # TCP, TLS or UNIX: what we need is common to all, but to no interface
     requests: list[SafeRequest]
+    abortTimeout = 1
     place: Place | None = None
     _deadline: Deadline | None = None
     _served = 0

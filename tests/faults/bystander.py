@@ -23,7 +23,7 @@ __all__ = ["Pair"]
 
 SOURCE = "127.0.0.77"
 _PAUSE = 0.02  # half of what the limit on events allows
-_HEARTBEAT = 10.0
+_HEARTBEAT = 1.0
 
 
 class Pair:

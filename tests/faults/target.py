@@ -161,11 +161,12 @@ class Target:
 
 
 def joined(peer: Peer, name: str, room: str) -> Peer:
-    """The peer, once it is in the room."""
+    """The peer, once it is in the room and has heard it."""
     peer.send(event("join-room", {"userId": name, "roomName": room}, ack="900"))
     while not (packet := str(peer.receive())).startswith("43900"):
         pass
     assert '"ok":true' in packet, packet
+    assert json.loads(str(peer.receive())[2:]) == ["user-joined", name, {"roomName": room}]
     return peer
 
 

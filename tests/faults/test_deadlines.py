@@ -1,0 +1,113 @@
+"""Deadlines of a real server, shortened: who does not read, who falls silent, who drips."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.faults.conftest import Servers
+from tests.faults.target import Bystanders, Target, joined, quietly, unread
+from tests.wire.rawhttp import ConnectionEnded, requestBytes
+from tests.wire.socketio import PollingPeer, event
+from tests.wire.wire import Wire
+
+FILLER = "x" * 60_000
+SECONDS = 1.0
+
+
+@pytest.fixture(scope="module")
+def hasty(servers: Servers) -> Iterator[Target]:
+    process = servers(
+        {
+            "limits": {"send_queue_seconds": SECONDS, "idle_seconds": 1},
+            "socketio": {"ping_interval": 1.5, "ping_timeout": 1},
+        }
+    )
+    bystanders = Bystanders(process.port)
+    yield Target(process, bystanders)
+    bystanders.stop()
+
+
+@pytest.fixture
+def target(hasty: Target) -> Iterator[Target]:
+    hasty.begin()
+    yield hasty
+    hasty.end()
+
+
+@pytest.mark.parametrize("transport", ["websocket", "polling"])
+def test_who_has_not_read_for_long_goes_though_little_waits(
+    target: Target, attacker: Wire, revision: int, transport: str, room: str
+) -> None:
+    ann = joined(attacker.namespacePeer(4), "ann", room)
+    if transport == "polling":
+        slow = joined(attacker.namespacePeer(revision, "polling"), "slow", room)
+        assert isinstance(slow, PollingPeer)
+        ann.send(*[event("broadcast", {"userId": "ann", "filler": FILLER})] * 2)
+    else:
+        unread(attacker, revision, "slow", room)
+        # The network holds some megabytes: less would not wait in the server at all.
+        ann.send(*[event("broadcast", {"userId": "ann", "filler": FILLER})] * 60)
+    started = time.monotonic()
+    while '"user-left","slow"' not in (news := str(ann.receive())):
+        assert time.monotonic() - started < SECONDS + 2
+    assert '"slow-consumer"' in news
+
+
+def test_who_vanishes_is_announced_once_with_the_name_used_in_each_room(
+    target: Target, attacker: Wire, revision: int, transport: str, room: str
+) -> None:
+    ann = joined(attacker.namespacePeer(4), "ann", room)
+    joined(ann, "ann again", room + " 2")
+    gone = joined(attacker.namespacePeer(revision, transport), "one name", room)
+    joined(gone, "another name", room + " 2")
+    started = time.monotonic()
+    news: list[object] = []
+    while time.monotonic() - started < 6 and len(news) < 2:
+        packet = str(ann.receive())
+        if "user-left" in packet:
+            news.append(json.loads(packet[2:]))
+    assert sorted(news, key=str) == [
+        ["user-left", "another name", {"roomName": room + " 2", "reason": "timeout"}],
+        ["user-left", "one name", {"roomName": room, "reason": "timeout"}],
+    ]
+    ann.send(event("broadcast", {"userId": "ann", "end": 1, "roomName": room}))
+    while '"end":1' not in (packet := str(ann.receive())):
+        assert "user-left" not in packet
+
+
+def test_a_message_that_drips_is_cut_by_the_heartbeat(
+    target: Target, attacker: Wire, revision: int, room: str
+) -> None:
+    """Whoever is in the middle of a frame can say nothing else, a heartbeat neither."""
+    peer = joined(attacker.namespacePeer(revision), "ann", room)
+    connection = peer.socket.connection  # type: ignore[attr-defined]
+    connection.send(b"\x81\xfe\xff\x00" + bytes(4))
+    started = time.monotonic()
+    try:
+        while connection.isQuiet(0.05) or connection.readExactly(1):
+            connection.send(b"4")
+    except ConnectionEnded:
+        pass
+    assert 1 < time.monotonic() - started < 4
+
+
+def test_connections_that_are_kept_and_not_used_end(target: Target, attacker: Wire) -> None:
+    connections = [attacker.connection() for _ in range(30)]
+    for connection in connections:
+        assert connection.request("GET", "/status").status == 200
+    started = time.monotonic()
+    for connection in connections:
+        assert connection.readToEnd() == b""
+    assert time.monotonic() - started < 4
+
+
+def test_answers_that_nobody_reads_end_their_connection(target: Target, attacker: Wire) -> None:
+    before = target.descriptors()
+    for _ in range(2):
+        quietly(attacker.connection(receiveBuffer=4096), requestBytes("GET", "/status") * 40_000)
+    target.waitUntil(lambda: target.descriptors() >= before + 2)
+    target.waitUntil(lambda: target.descriptors() <= before, 15)

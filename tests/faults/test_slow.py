@@ -1,0 +1,69 @@
+"""Members who do not read, or whose network has died: their queues are short, and the others go on."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from tests.faults.conftest import Servers
+from tests.faults.target import Target, joined, unread
+from tests.wire.socketio import Peer, event
+from tests.wire.wire import SOCKETIO_PATH, Wire
+
+FILLER = "x" * 60_000
+SECONDS = 1.0
+
+
+def talks(speaker: Peer, until: str, seconds: float = 30.0, size: int = 60_000, pause: float = 0.0) -> int:
+    """Broadcasts until somebody has left, hearing every echo; how many that took."""
+    deadline, count = time.monotonic() + seconds, 0
+    while time.monotonic() < deadline:
+        speaker.send(event("broadcast", {"userId": "ann", "filler": FILLER[:size]}))
+        count += 1
+        while not (news := str(speaker.receive())).startswith('42["broadcast"'):
+            if json.loads(news[2:])[:2] == ["user-left", until]:
+                return count
+        time.sleep(pause)
+    raise AssertionError(f"{until} is still there after {count} messages")
+
+
+def test_packets_count_as_well_as_bytes(attacker: Wire, revision: int, room: str) -> None:
+    """Each of the speakers may say 500 things at once."""
+    speakers = [joined(attacker.namespacePeer(4), f"speaker {number}", room) for number in range(3)]
+    joined(attacker.namespacePeer(revision, "polling"), "slow", room)
+    for speaker in speakers:
+        speaker.send(*[event("broadcast", number) for number in range(450)])
+    while '"user-left","slow"' not in (news := str(speakers[0].receive())):
+        assert news
+    assert '"slow-consumer"' in news
+
+
+@pytest.mark.parametrize("transport", ["websocket", "polling"])
+def test_what_waits_for_a_member_who_does_not_read_is_bounded(
+    servers: Servers, revision: int, transport: str, room: str
+) -> None:
+    """On a server that lets the speakers speak as fast as they can."""
+    target = Target(servers({"limits": {"events_per_second": 0}}))
+    attacker = Wire(target.address)
+    ann = joined(attacker.namespacePeer(4), "ann", room)
+    before = target.kilobytes()
+    for number in range(5):
+        if transport == "polling":
+            joined(attacker.namespacePeer(revision, "polling"), f"slow {number}", room)
+        else:
+            unread(attacker, revision, f"slow {number}", room)
+        assert talks(ann, f"slow {number}") < 100
+    assert target.kilobytes() - before < 20_000
+    attacker.endSessions()
+    attacker.closeAll()
+
+
+def test_an_upgrade_that_is_never_finished_holds_up_nobody(attacker: Wire, revision: int, room: str) -> None:
+    ann = joined(attacker.namespacePeer(4), "ann", room)
+    for _ in range(20):
+        session = attacker.polling(revision, path=SOCKETIO_PATH)
+        attacker.probed(session)
+    ann.send(event("broadcast", {"userId": "ann"}))
+    assert "broadcast" in str(ann.receive())
