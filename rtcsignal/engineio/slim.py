@@ -112,18 +112,25 @@ class HushedLog:
     trace = debug
 
 
+class _Lazy:
+    """An attribute that is made when it is asked for, unless it has been set.
+
+    A ``__getattr__`` would do as well, but then the interpreter takes the slow way to every attribute of the class.
+    """
+
+    def __init__(self, name: str, make: Callable[[], Any]) -> None:
+        self._name = name
+        self._make = make
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        value = vars(instance)[self._name] = self._make()
+        return value
+
+
 class SlimProtocol(WebSocketServerProtocol):
     """A WebSocket protocol that can be made small once it is open."""
 
     log = HushedLog()
-
-    def __getattr__(self, name: str) -> Any:
-        make = LAZY.get(name)
-        if make is None:
-            raise AttributeError(name)
-        value = make()
-        setattr(self, name, value)
-        return value
 
     def slimDown(self) -> None:
         """Forget what an open connection does not need. To be called on the instances of a class of their own."""
@@ -141,3 +148,7 @@ class SlimProtocol(WebSocketServerProtocol):
                     continue
             kept[name] = value
         self.__dict__ = kept
+
+
+for _name, _make in LAZY.items():
+    setattr(SlimProtocol, _name, _Lazy(_name, _make))
