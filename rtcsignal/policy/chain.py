@@ -143,7 +143,7 @@ class Chain:
         Raises:
             Refused: One of them says no.
         """
-        for gate in self._filters[start:]:
+        for gate in self._filters[start:] if start else self._filters:
             answer = gate.filter(peer, room, message)
             if answer is not message:
                 if answer.__class__ is Deferred:

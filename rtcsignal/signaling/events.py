@@ -126,7 +126,7 @@ def readEnvelope(body: Any, routed: bool = True) -> Envelope:
     get = body.get
     if not routed:
         target = get("targetUserId")
-        return Envelope(_kindOf(get("msgType")), targetUserId=target if isinstance(target, str) else None)
+        return _envelope((_kindOf(get("msgType")), None, target if type(target) is str else None, None))
     userId, target, room = get("userId"), get("targetUserId"), get("roomName")
     for text in (userId, target, room):
         if text is not None and (type(text) is not str or not text):

@@ -72,6 +72,7 @@ class TestFrugalClass:
         class Link(SlimProtocol):
             told: object
             number: int
+            maxMessagePayloadSize: int
 
         frugal = frugalClass(Link, factory, told=lambda: "told", number=3)
         link = frugal()
@@ -82,7 +83,7 @@ class TestFrugalClass:
 
     def test_anAttributeThatIsNowhereIsAnError(self) -> None:
         with pytest.raises(AttributeError, match="nowhere"):
-            SlimProtocol().nowhere  # noqa: B018
+            SlimProtocol().nowhere  # type: ignore[attr-defined]  # noqa: B018
 
 
 class TestSlimDown:
