@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -34,6 +35,10 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
             return started[key]
 
         yield start
+        # All at once: whoever still has sessions on polling takes some seconds.
+        for process in started.values():
+            if process.running:
+                process.signal(signal.SIGTERM)
 
 
 @pytest.fixture(scope="session")

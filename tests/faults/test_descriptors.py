@@ -1,0 +1,53 @@
+"""A server without descriptors: it goes on for those who are there, does not spin, and recovers."""
+
+from __future__ import annotations
+
+import time
+
+from tests.faults.conftest import Servers
+from tests.faults.target import Bystanders, Target, quietly
+from tests.wire.rawhttp import Connection, ConnectionEnded, requestBytes
+from tests.wire.wire import SOCKETIO_PATH, Wire
+
+WITH_FEW = ("bash", "-c", 'ulimit -n 80; exec "$@"', "limited")
+
+
+def test_without_descriptors_the_others_go_on_and_later_everybody_comes_in(servers: Servers) -> None:
+    process = servers({}, *WITH_FEW)
+    bystanders = Bystanders(process.port)
+    target = Target(process, bystanders)
+    wire = Wire(target.address, target.newSource())
+    session = wire.polling(4, path=SOCKETIO_PATH)
+    session.send("40")
+    session.receive()
+    target.begin()
+    spent = target.processorSeconds()
+    crowd = [Connection(target.address, source=target.newSource()) for _ in range(250)]
+    for connection in crowd:
+        try:
+            connection.send(b"GET ")
+        except ConnectionEnded:
+            pass
+    target.waitUntil(lambda: target.descriptors() >= 80)
+    started = time.monotonic()
+    # Also a large body needs no descriptor.
+    session.send("42" + '["x","' + "y" * 300_000 + '"]')
+    time.sleep(0.5)
+    assert target.processorSeconds() - spent < 1 + 0.5 * (time.monotonic() - started)
+    for connection in crowd:
+        connection.close()
+    target.waitUntil(lambda: target.descriptors() < 30)
+    target.end()
+    session.send("1")
+    wire.closeAll()
+    bystanders.stop()
+
+
+def test_the_server_asks_for_all_the_descriptors_that_it_may_have(servers: Servers) -> None:
+    process = servers({"socketio": {"cookie": "a"}}, "bash", "-c", 'ulimit -S -n 70; exec "$@"', "limited")
+    wire = Wire(("127.0.0.1", process.port))
+    connections = [wire.connection() for _ in range(150)]
+    for connection in connections:
+        quietly(connection, requestBytes("GET", "/status"))
+    assert all(connection.readResponse().status == 200 for connection in connections)
+    wire.closeAll()
