@@ -266,7 +266,8 @@ def test_no_bytes_from_the_network_give_a_traceback(attacker: Wire, revision: in
         session = attacker.polling(revision, path=SOCKETIO_PATH)
         post = requestBytes("POST", session.target, body=encode(revision, *chance.sample(texts, 3)))
         frames = b"".join(map(textFrame, chance.sample(texts, 4)))
-        attacks = (changed(upgrade) + frames, upgrade + changed(frames), upgrade + frames + changed(post), changed(post))
+        late = upgrade + frames + changed(post)
+        attacks = (changed(upgrade) + frames, upgrade + changed(frames), late, changed(post))
         for data in attacks:
             quietly(attacker.connection(), data)
         body = changed(encode(revision, *chance.sample(texts, 3)))
