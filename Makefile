@@ -22,6 +22,9 @@ PARALLEL := 2
 PURE := rtcsignal/engineio/packet.py,rtcsignal/engineio/payload.py,rtcsignal/engineio/frames.py,$\
 	rtcsignal/socketio/packet.py,rtcsignal/socketio/jsontext.py,rtcsignal/signaling/*
 
+# What runs a second time, with the fast path switched off.
+BOTH_WAYS := tests/wire tests/engineio tests/socketio tests/faults/test_websocket.py
+
 .PHONY: run test lint bench bench-codecs tools clean
 
 run: $(VENV)/.installed
@@ -31,6 +34,7 @@ run: $(VENV)/.installed
 test: lint $(CLIENTS)/node_modules/.package-lock.json $(BENCH_NODE)/node_modules/.package-lock.json
 	@rm -f .coverage .coverage.*
 	$(BIN)/pytest -n $(PARALLEL) --dist loadfile --cov --cov-report=
+	RTCSIGNAL_LANE=plain $(BIN)/pytest -n $(PARALLEL) --dist loadfile $(BOTH_WAYS)
 	$(BIN)/coverage report --include='$(PURE)' --fail-under=100
 	$(BIN)/coverage report --fail-under=95
 	$(BIN)/python -m bench --quick

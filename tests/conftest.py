@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,6 +13,7 @@ from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublish
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from tests.support.lanes import writeConfig
 from tests.support.processes import Process, startProcess, twistdCommand
 
 ServerFactory = Callable[..., Process]
@@ -101,7 +101,7 @@ def server(tmp_path: Path) -> Iterator[ServerFactory]:
 
         def start(config: dict[str, Any] | None = None, *arguments: str) -> Process:
             path = tmp_path / f"server-{len(started)}.conf"
-            path.write_text(json.dumps(config or {}), encoding="utf-8")
+            writeConfig(path, config or {})
             listen = ("--listen", "tcp:0:interface=127.0.0.1")
             command = twistdCommand("--config", str(path), *listen, *arguments)
             started.append(stack.enter_context(startProcess(command, cwd=str(tmp_path))))

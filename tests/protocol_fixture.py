@@ -101,7 +101,7 @@ def denied() -> EventNamespace:
     return namespace
 
 
-def build(clock: Any, recovery: RecoveryOptions) -> PortFactory:
+def build(clock: Any, recovery: RecoveryOptions, fast: bool) -> PortFactory:
     """The port with both servers."""
 
     def options(path: str) -> EngineOptions:
@@ -112,6 +112,7 @@ def build(clock: Any, recovery: RecoveryOptions) -> PortFactory:
             upgradeTimeout=1,
             origins=OriginRule(["*"]),
             sessionsPerAddress=0,
+            fast=fast,
         )
 
     namespaces: dict[str, Namespace] = {"/": application(), "/custom": application(), "/denied": denied()}
@@ -134,15 +135,17 @@ def main() -> None:
         "--interface", help="the only address to listen on; default: 127.0.0.1, and ::1 if there is one"
     )
     parser.add_argument("--recovery", action="store_true", help="switch connection state recovery on")
+    parser.add_argument("--plain", action="store_true", help="do without the fast path")
     options = parser.parse_args()
     log.startLogging(sys.stderr, setStdout=False)
-    react(serve, [options.port, options.interface, RecoveryOptions(window=120 if options.recovery else 0)])
+    recovery = RecoveryOptions(window=120 if options.recovery else 0)
+    react(serve, [options.port, options.interface, recovery, not options.plain])
 
 
-async def serve(clock: Any, port: int, interface: str | None, recovery: RecoveryOptions) -> None:
+async def serve(clock: Any, port: int, interface: str | None, recovery: RecoveryOptions, fast: bool) -> None:
     """Listen, say where, and stay."""
     address = interface or "127.0.0.1"
-    factory = build(clock, recovery)
+    factory = build(clock, recovery, fast)
     listening = await TCP4ServerEndpoint(clock, port, interface=address).listen(factory)
     number = listening.getHost().port
     if interface is None:

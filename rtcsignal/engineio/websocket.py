@@ -133,7 +133,8 @@ class WebSocketLink(Backpressure):
         self._fragments += 1
         if self._fragments > _MOST_FRAGMENTS:
             self._fail_connection(1009, "too many fragments")
-        self._count()
+        if self._fragments > 1 or not self.current_frame.fin:
+            self._count()  # a whole message is not a fragment, whichever way it takes
         super().onMessageFrameBegin(length)
 
     def onMessageFrameData(self, payload: bytes) -> None:

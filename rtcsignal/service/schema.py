@@ -104,6 +104,13 @@ class Socketio(Section, frozen=True, kw_only=True):
             check=checks.cookieName,
         ),
     ] = None
+    fast: Annotated[
+        bool,
+        Key(
+            "Whether usual frames and polls take the fast path, past the libraries underneath.",
+            "Both ways do the same; false is for finding out whether a problem is there, and several times slower.",
+        ),
+    ] = True
     recovery: Recovery = Recovery()
 
 

@@ -192,6 +192,7 @@ def _engineOptions(config: Config) -> EngineOptions:
         pingTimeout=socketio.pingTimeout,
         upgradeTimeout=socketio.upgradeTimeout,
         cookie=socketio.cookie,
+        fast=socketio.fast,
         origins=OriginRule(config.origins),
         maxPayload=limits.messageBytes,
         maxPackets=limits.packetsPerPayload,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -16,6 +15,7 @@ from tests.clients.kinds import EVERY_KIND, Kind
 from tests.clients.loop_thread import LoopThread
 from tests.clients.node_client import NodeProcess
 from tests.clients.opener import Clients
+from tests.support.lanes import writeConfig
 from tests.support.processes import Process, startProcess, twistdCommand
 
 _INSTALLED = Path(__file__).parent / "node_modules" / ".package-lock.json"
@@ -71,7 +71,7 @@ def serverFor(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Abstrac
     def run(config: dict[str, Any]) -> Iterator[Process]:
         folder = tmp_path_factory.mktemp("server")
         path = folder / "server.conf"
-        path.write_text(json.dumps(config), encoding="utf-8")
+        writeConfig(path, config)
         command = twistdCommand("--config", str(path), "--listen", "tcp:0:interface=127.0.0.1")
         with startProcess(command, cwd=str(folder)) as process:
             yield process

@@ -17,6 +17,7 @@ from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.packet import Revision
 from tests.engineio.memory import SelectingClock
 from tests.engineio.world import Poller, Socket, Visitor, World
+from tests.support.lanes import FAST
 
 WorldFactory = Callable[..., World]
 
@@ -58,7 +59,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SelectingClock:
 @pytest.fixture
 def fast() -> bool:
     """Whether servers take the fast path unless a test says otherwise. Modules that try both ways replace it."""
-    return True
+    return FAST
 
 
 @pytest.fixture

@@ -36,6 +36,12 @@ NOT_PLAIN = {
 }
 
 
+@pytest.fixture
+def fast() -> bool:
+    """The fast path is what this is about."""
+    return True
+
+
 def carrier(visitor: Visitor) -> type:
     """What a connection is in the hands of."""
     return type(visitor.transport.protocol)

@@ -13,6 +13,12 @@ from tests.engineio.world import Socket, World
 from tests.wire.rawws import CONTINUATION, PING, TEXT
 
 
+@pytest.fixture
+def fast() -> bool:
+    """The fast path is what this is about."""
+    return True
+
+
 def attributes(socket: Socket) -> set[str]:
     """What the server keeps for one connection."""
     return set(vars(socket.visitor.transport.protocol))

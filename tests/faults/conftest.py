@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.faults.target import Bystanders, Target
+from tests.support.lanes import writeConfig
 from tests.support.processes import Process, startProcess, twistdCommand
 from tests.wire.payloads import REVISIONS
 from tests.wire.wire import Wire
@@ -29,7 +30,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
             key = json.dumps([config, wrapper, listen])
             if key not in started:
                 path: Path = tmp_path_factory.mktemp("server") / "server.conf"
-                path.write_text(json.dumps(config), encoding="utf-8")
+                writeConfig(path, config)
                 command = [*wrapper, *twistdCommand("--config", str(path), "--listen", listen)]
                 started[key] = stack.enter_context(startProcess(command, cwd=str(path.parent)))
             return started[key]

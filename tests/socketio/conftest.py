@@ -15,6 +15,7 @@ from tests.engineio.memory import SelectingClock
 from tests.socketio.world import World
 
 __all__ = ["clock", "log", "revision"]
+from tests.support.lanes import FAST
 
 WorldFactory = Callable[..., World]
 
@@ -25,7 +26,7 @@ def makeWorld(clock: SelectingClock) -> Iterator[WorldFactory]:
     worlds: list[World] = []
 
     def make(namespaces: dict[str, Any] | None = None, engine: EngineOptions | None = None, **options: Any) -> World:
-        worlds.append(World(clock, SocketOptions(**options), engine or EngineOptions(), namespaces))
+        worlds.append(World(clock, SocketOptions(**options), engine or EngineOptions(fast=FAST), namespaces))
         return worlds[-1]
 
     yield make

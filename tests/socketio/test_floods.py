@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.packet import Revision
 from tests.socketio.conftest import WorldFactory
 from tests.socketio.world import Client, World
@@ -75,8 +76,10 @@ class TestFloods:
         world.clock.advance(2 / 16)
         assert answer.status == 200
 
-    def test_withoutALimitThereIsNone(self, makeWorld: WorldFactory, revision: Revision) -> None:
-        world = makeWorld(eventsPerSecond=0)
+    @pytest.mark.parametrize("fast", [True, False], ids=["fast", "plain"])
+    def test_withoutALimitThereIsNone(self, makeWorld: WorldFactory, revision: Revision, fast: bool) -> None:
+        """Whole messages are not the fragments that have a limit of their own, whichever way they take."""
+        world = makeWorld(eventsPerSecond=0, engine=EngineOptions(fast=fast))
         client = world.member(revision)
         client.send(*['2["a"]'] * 2_000)
         assert len(world.root.events) == 2_000

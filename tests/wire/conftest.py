@@ -2,7 +2,8 @@
 
 `wire` leads to the protocol fixture with time limits that nobody runs into, `hastyWire` to the protocol fixture as the
 official suites want it, `daemon` to a real server. `RTCSIGNAL_WIRE_TARGET=host:port` puts a server that already runs,
-and serves the same as tests/protocol_fixture.py, in the place of the first two.
+and serves the same as tests/protocol_fixture.py, in the place of the first two. With `RTCSIGNAL_LANE=plain` all of them
+do without the fast path.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.lanes import FAST, writeConfig
 from tests.support.processes import ROOT, Process, startProcess, twistdCommand
 from tests.wire.payloads import REVISIONS
 from tests.wire.wire import Wire
@@ -32,7 +34,7 @@ def _serving(*command: str) -> Iterator[Process | None]:
     if _TARGET is not None:
         yield None
         return
-    python = [sys.executable, *command]
+    python = [sys.executable, *command, *([] if FAST else ["--plain"])]
     with startProcess(python, until=r"listening on 127\.0\.0\.1:(?P<port>\d+)") as process:
         yield process
 
@@ -107,7 +109,7 @@ def daemons(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonFactory]
             text = json.dumps(config)
             if text not in started:
                 path = tmp_path_factory.mktemp("daemon") / "server.conf"
-                path.write_text(text, encoding="utf-8")
+                writeConfig(path, config)
                 command = twistdCommand("--config", str(path), "--listen", "tcp:0:interface=127.0.0.1")
                 started[text] = stack.enter_context(startProcess(command, cwd=str(path.parent)))
             return started[text]
