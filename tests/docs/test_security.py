@@ -1,0 +1,34 @@
+"""docs/security.md gives a reason for every limit, with the default that it has, and every promise has its test."""
+
+from __future__ import annotations
+
+import re
+
+from rtcsignal.service.keydocs import keyDocs
+from tests.docs.pages import DOCS
+from tests.support.processes import ROOT
+
+TEXT = (DOCS / "security.md").read_text(encoding="utf-8")
+
+
+def test_everyLimitHasItsRowWithItsDefault() -> None:
+    rows = re.findall(r"^\| `([a-z_]+)` \| `([^`]+)` \| [^|]+\. \|$", TEXT, re.MULTILINE)
+    limits = [doc for doc in keyDocs() if doc.path.startswith("limits.")]
+    assert rows == [(doc.path.removeprefix("limits."), doc.default) for doc in limits]
+
+
+def test_everyPromiseIsKeptByATest() -> None:
+    promises = re.findall(r"^\d+\. \*\*([^*]+?)\.?\*\*", TEXT, re.MULTILINE)
+    tests = (ROOT / "tests" / "faults" / "test_promises.py").read_text(encoding="utf-8")
+    kept = {
+        "Order": "class TestOrder",
+        "At most once": "def test_at_most_once",
+        "No leak": "def test_no_leak",
+        "Exactly one `user-left`": "def test_exactly_one_user_left",
+        "Bounded memory": "class TestBoundedMemory",
+        "Isolation in time": "def test_a_hostile_client_delays_nobody",
+        "Drain": "def test_drain",
+        "No crash from the network": "def test_no_bytes_from_the_network",
+    }
+    assert promises == list(kept)
+    assert [promise for promise, test in kept.items() if test not in tests] == []
