@@ -14,6 +14,13 @@ _CONNECT_SECONDS = 5.0
 _CONNECTIONS_PER_HOST = 8
 
 
+class _Pool(HTTPConnectionPool):
+    """A pool of connections that does not write a line for the beginning and the end of each."""
+
+    class _factory(HTTPConnectionPool._factory):  # type: ignore[misc, valid-type]
+        noisy = False
+
+
 class HttpClient:
     """HTTP requests as treq makes them, on a pool of connections of its own.
 
@@ -30,7 +37,7 @@ class HttpClient:
         except ImportError:
             raise ImportError("services.http needs treq: pip install 'rtcsignal[http]'") from None
         self._reactor = reactor
-        self._pool = HTTPConnectionPool(reactor)
+        self._pool = _Pool(reactor)
         self._pool.maxPersistentPerHost = _CONNECTIONS_PER_HOST
         self._client = HTTPClient(Agent(reactor, connectTimeout=_CONNECT_SECONDS, pool=self._pool))
 

@@ -12,8 +12,10 @@ import pytest_twisted
 from twisted.internet import reactor as twistedReactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
+from zope.interface import provider
 
 from rtcsignal.policy.http import HttpClient
 from rtcsignal.policy.services import Services
@@ -65,6 +67,22 @@ async def test_every_method_gives_a_response() -> None:
         response = await http.head(f"{url}/a")
         assert response.code == 203
         await response.content()
+    await pause(0.05)
+
+
+@pytest_twisted.ensureDeferred  # type: ignore[untyped-decorator]
+async def test_connections_are_no_news() -> None:
+    lines: list[str | None] = []
+
+    @provider(ILogObserver)
+    def observe(event: LogEvent) -> None:
+        lines.append(formatEvent(event))
+
+    with serving() as (url, http):
+        globalLogPublisher.addObserver(observe)
+        await (await http.get(f"{url}/a")).content()
+        globalLogPublisher.removeObserver(observe)
+        assert [line for line in lines if line and "HTTP11ClientFactory" in line] == []
     await pause(0.05)
 
 
