@@ -250,6 +250,10 @@ class HubMachine(RuleBasedStateMachine):
         assert self.plugins.take() == self.model.seen
         self.model.seen.clear()
 
+    @invariant()
+    def allFitsTogether(self) -> None:
+        assert self.world.problems() == []
+
     def teardown(self) -> None:
         self.world.finish()
 

@@ -207,6 +207,10 @@ class SlowMachine(RuleBasedStateMachine):
             assert given == sorted(given, reverse=True)
             assert not person.isThere or self.questions or all(given), "waits for nothing"
 
+    @invariant()
+    def allFitsTogether(self) -> None:
+        assert self.world.problems() == []
+
     def teardown(self) -> None:
         while self.questions:
             question = self.questions.pop(0)
