@@ -120,11 +120,11 @@ class SafeChannel(HTTPChannel):
     _deadline: Deadline | None = None
     _served = 0
     _held: SafeRequest | None = None
+    _stall: Deadline | None = None
     isRefusing = False
 
     def serve(self, request: SafeRequest) -> None:
-        """Serve a request, or hold it back: until the next turn if this one has seen many, as others want to be heard,
-        and while the client does not read the answers that it has."""
+        """Serve a request; hold it back for a turn that has seen many, and while the client does not read answers."""
         self._served += 1
         if self._served <= _MOST_IN_A_TURN and not self._waitingForTransport:
             request.serve()
@@ -135,8 +135,28 @@ class SafeChannel(HTTPChannel):
         if not self._waitingForTransport:
             self.site.deadlines.clock.callLater(0, self._serveHeld)
 
+    def pauseProducing(self) -> None:
+        """The client does not read what it is answered; the transport says so with every write."""
+        super().pauseProducing()
+        if self._stall is None and self.limits.sendSeconds:
+            self._stall = self.site.deadlines.after(self.limits.sendSeconds).start(SafeChannel._stalled, self)
+
+    def loseConnection(self) -> None:
+        self._await(self.limits.sendSeconds)  # until the client has read everything
+        super().loseConnection()
+
+    def _stalled(self) -> None:
+        self._stall = None
+        self.transport.abortConnection()
+
+    def _endStall(self) -> None:
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
+
     def resumeProducing(self) -> None:
         """The client has read what it had been answered."""
+        self._endStall()
         super().resumeProducing()
         if self._held is not None:
             self.site.deadlines.clock.callLater(0, self._serveHeld)
@@ -201,6 +221,7 @@ class SafeChannel(HTTPChannel):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._await(0)
         self._held = None
+        self._endStall()
         self._freePlace()
         super().connectionLost(reason)
 
@@ -274,6 +295,7 @@ class SafeChannel(HTTPChannel):
         rest = self.clearLineBuffer()
         self.setTimeout(None)
         transport.unregisterProducer()
+        self._endStall()
         self._freePlace()
         self.site.switchToWebSocket(transport, head, b"\r\n".join(lines), rest)
 

@@ -18,6 +18,7 @@ class HttpLimits:
         bodyBytes: Size of a body.
         bodySeconds: From the end of the headers to the end of the body.
         idleSeconds: A connection with nothing under way is kept so long.
+        sendSeconds: More than 64 KiB of answers may wait so long for a client that does not read.
         connectionsPerAddress: Connections of one address that are not WebSockets; those of trusted proxies, and those
             without an address, are not counted.
     """
@@ -28,4 +29,5 @@ class HttpLimits:
     bodyBytes: int = 1_000_000
     bodySeconds: float = 20.0
     idleSeconds: float = 75.0
+    sendSeconds: float = 10.0
     connectionsPerAddress: int = 800

@@ -50,7 +50,7 @@ def decodePayload(body: bytes, revision: Revision, binary: bool, mostPackets: in
     if binary:
         if revision == 4:
             raise ProtocolError("binary payload in revision 4")
-        packets = _decodeBinary3(body)
+        packets: Iterator[Packet | None] = _decodeBinary3(body)
     else:
         try:
             text = body.decode("utf-8")
@@ -84,11 +84,13 @@ def encodePayload(packets: Sequence[str | bytes], revision: Revision, base64: bo
     return "".join(map(_encodeText3, packets))
 
 
-def _counted(packets: Iterator[Packet], most: int) -> Iterator[Packet]:
+def _counted(packets: Iterator[Packet | None], most: int) -> Iterator[Packet]:
+    """The packets, without the empty ones; these count as well, as they take their time."""
     for count, packet in enumerate(packets, 1):
         if most and count > most:
             raise ProtocolError("too many packets in one payload")
-        yield packet
+        if packet is not None:
+            yield packet
 
 
 def _decodeText4(text: str, most: int) -> Iterator[Packet]:
@@ -98,7 +100,7 @@ def _decodeText4(text: str, most: int) -> Iterator[Packet]:
         yield decodeText(part, 4)
 
 
-def _decodeText3(text: str) -> Iterator[Packet]:
+def _decodeText3(text: str) -> Iterator[Packet | None]:
     if not text:
         raise ProtocolError("empty payload")
     if _ASTRAL.search(text):
@@ -113,11 +115,10 @@ def _decodeText3(text: str) -> Iterator[Packet]:
         at = start + int(match[1])
         if at > end:
             raise ProtocolError("a packet is shorter than announced")
-        if at > start:
-            yield decodeText(text[start:at], 3)
+        yield decodeText(text[start:at], 3) if at > start else None
 
 
-def _decodeWideText3(text: str) -> Iterator[Packet]:
+def _decodeWideText3(text: str) -> Iterator[Packet | None]:
     """As `_decodeText3`, for text in which characters and UTF-16 code units differ in number."""
     units = text.encode("utf-16-le")
     at, end = 0, len(units)
@@ -131,15 +132,14 @@ def _decodeWideText3(text: str) -> Iterator[Packet]:
         at = start + 2 * int(match[1])
         if at > end:
             raise ProtocolError("a packet is shorter than announced")
-        if at > start:
-            try:
-                packet = units[start:at].decode("utf-16-le")
-            except UnicodeDecodeError as error:
-                raise ProtocolError("a length cuts a character in two") from error
-            yield decodeText(packet, 3)
+        try:
+            packet = units[start:at].decode("utf-16-le")
+        except UnicodeDecodeError as error:
+            raise ProtocolError("a length cuts a character in two") from error
+        yield decodeText(packet, 3) if packet else None
 
 
-def _decodeBinary3(body: bytes) -> Iterator[Packet]:
+def _decodeBinary3(body: bytes) -> Iterator[Packet | None]:
     if not body:
         raise ProtocolError("empty payload")
     at, end = 0, len(body)
@@ -156,8 +156,7 @@ def _decodeBinary3(body: bytes) -> Iterator[Packet]:
         at = start + length
         if at > end:
             raise ProtocolError("a packet is shorter than announced")
-        if length:
-            yield _decodeBinary3Packet(form, body[start:at])
+        yield _decodeBinary3Packet(form, body[start:at]) if length else None
 
 
 def _decodeBinary3Packet(form: int, data: bytes) -> Packet:

@@ -125,6 +125,7 @@ class PollingLane(Protocol):
         self._post: PollingTransport | None = None
         self._answer: Deferred[Response] | None = None
         self._deadline: Deadline | None = None
+        self._stall: Deadline | None = None
         self._isCongested = False
 
     def connectionMade(self) -> None:
@@ -146,6 +147,7 @@ class PollingLane(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._state = _ENDED
         self._settle()
+        self._endStall()
         if self._place is not None:
             self._place.free()
         if self._post is not None:
@@ -157,10 +159,13 @@ class PollingLane(Protocol):
         """The client does not read its answers: no more of them, and nothing is read from it either."""
         self._isCongested = True
         self.transport.pauseProducing()
+        if self._stall is None and self._limits.sendSeconds:
+            self._stall = self._deadlines.after(self._limits.sendSeconds).start(PollingLane._stalled, self)
 
     def resumeProducing(self) -> None:
         """It has read them."""
         self._isCongested = False
+        self._endStall()
         self._goOn()
 
     def stopProducing(self) -> None:
@@ -258,6 +263,7 @@ class PollingLane(Protocol):
         self._write(self.transport, answer)
         if closes:
             self._end(self.transport.loseConnection)
+            self._expect(self._limits.sendSeconds)
         else:
             self._state = _HEAD
 
@@ -277,6 +283,7 @@ class PollingLane(Protocol):
 
     def _end(self, farewell: Callable[[], None]) -> None:
         self._state = _ENDED
+        self._endStall()
         self.transport.unregisterProducer()
         farewell()
         self._received.clear()
@@ -291,6 +298,15 @@ class PollingLane(Protocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+    def _stalled(self) -> None:
+        self._stall = None
+        self.transport.abortConnection()
+
+    def _endStall(self) -> None:
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
 
     def _late(self) -> None:
         self._deadline = None

@@ -214,5 +214,6 @@ def _httpLimits(config: Config) -> HttpLimits:
         bodyBytes=limits.messageBytes,
         bodySeconds=limits.bodySeconds,
         idleSeconds=limits.idleSeconds,
+        sendSeconds=limits.sendQueueSeconds,
         connectionsPerAddress=_TCP_PER_CLIENT * limits.connectionsPerAddress,
     )

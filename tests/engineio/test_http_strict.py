@@ -142,3 +142,58 @@ class TestConnectionsPerAddress:
             visitor.link.close()
             world.clock.advance(0)
             assert world.port.connections.counts == {}
+
+
+class Large(Resource):
+    """A large page."""
+
+    isLeaf = True
+
+    def render(self, request: object) -> bytes:
+        return b"a" * 200_000
+
+
+@pytest.mark.parametrize("what", ["a poll", "a page"])
+class TestAnswersThatNobodyReads:
+    @staticmethod
+    def unread(world: World, what: str, *headers: tuple[str, str]) -> Visitor:
+        """A connection with an answer of which most waits."""
+        world.root.putChild(b"large", Large())
+        poller, visitor = world.poller(4), world.visitor()
+        poller.send("a" * 200_000)
+        visitor.link.stalled = True
+        visitor.send(requestBytes("GET", poller.target if what == "a poll" else "/large", headers))
+        return visitor
+
+    @pytest.mark.parametrize("headers", [(), (("Connection", "close"),)], ids=["kept", "to be closed"])
+    def test_they_end_their_connection_after_ten_seconds(
+        self, world: World, what: str, headers: tuple[tuple[str, str], ...]
+    ) -> None:
+        visitor = self.unread(world, what, *headers)
+        world.clock.advance(9.9)
+        assert visitor.connected
+        world.clock.advance(0.5)
+        world.turn()
+        assert not visitor.connected
+
+    def test_who_reads_in_time_stays(self, world: World, what: str) -> None:
+        visitor = self.unread(world, what)
+        world.clock.advance(9)
+        visitor.link.stalled = False
+        assert len(visitor.read()) > 200_000
+        world.clock.advance(9)
+        assert visitor.request("GET", "/x")[0] == 404
+
+    def test_the_connection_may_become_a_websocket_then(self, world: World, what: str) -> None:
+        visitor = self.unread(world, what)
+        visitor.link.stalled = False
+        assert len(visitor.read()) > 200_000
+        visitor.send(upgradeBytes(WEBSOCKET))
+        assert visitor.read().startswith(b"HTTP/1.1 101 ")
+        world.clock.advance(11)
+        assert visitor.connected
+
+    def test_without_a_limit_they_may_wait(self, makeWorld: WorldFactory, what: str) -> None:
+        visitor = self.unread(makeWorld(limits=HttpLimits(sendSeconds=0)), what)
+        visitor.world.clock.advance(30)
+        assert visitor.connected

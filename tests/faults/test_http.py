@@ -58,6 +58,26 @@ def test_a_body_in_chunks_of_one_byte_costs_no_more_than_its_bytes(target: Targe
     assert target.kilobytes() - before < 10_000
 
 
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"0:" * 490_000, "text/plain"),
+        ("2:4😀".encode() + b"0:" * 490_000, "text/plain"),
+        (b"\x00\x00\xff" * 330_000, "application/octet-stream"),
+        (b"1:6" * 330_000, "text/plain"),
+    ],
+    ids=["empty", "empty behind wide characters", "empty and binary", "noops"],
+)
+def test_masses_of_packets_in_one_body_are_not_read_to_their_end(
+    target: Target, attacker: Wire, body: bytes, kind: str
+) -> None:
+    spent = target.processorSeconds()
+    for _ in range(3):
+        session = attacker.polling(3, path=SOCKETIO_PATH)
+        assert session.post(body, [("Content-Type", kind)]).status == 400
+    assert target.processorSeconds() - spent < 0.4
+
+
 SMUGGLING = {
     "two lengths": (b"Content-Length: 0\r\nContent-Length: 300\r\n", b""),
     "a list of lengths": (b"Content-Length: 0, 300\r\n", b""),
