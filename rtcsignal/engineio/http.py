@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from io import BytesIO
-from sys import intern
 from typing import Any, cast
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IAddress, ISSLTransport, ITransport
+from twisted.internet.interfaces import IAddress, ITransport
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -24,10 +23,11 @@ from twisted.web.server import Request as WebRequest
 
 from rtcsignal.engineio.addresses import Place, Proxies
 from rtcsignal.engineio.deadlines import Deadline, Deadlines
-from rtcsignal.engineio.exchange import TOO_LARGE, Request, RequestError, Response, parseQuery, withCors
+from rtcsignal.engineio.exchange import TOO_LARGE, Request, RequestError, Response, withCors
 from rtcsignal.engineio.httpanswer import REASONS, lastAnswer
 from rtcsignal.engineio.httphead import Head
-from rtcsignal.engineio.httplimits import HttpLimits
+from rtcsignal.engineio.httplimits import STRANGERS_BODY, HttpLimits
+from rtcsignal.engineio.httprequest import addressOf, requestOf
 from rtcsignal.engineio.polling import PollingTransport
 from rtcsignal.engineio.server import EngineServer
 
@@ -37,26 +37,6 @@ _log = Logger()
 _LINGER_SECONDS = 1.0
 _MOST_IN_A_TURN = 8
 _BAD_REQUEST = Response(400)
-
-
-def addressOf(transport: ITransport) -> str:
-    """The IP address of the other side, or "" if there is none (a UNIX socket)."""
-    return intern(str(getattr(transport.getPeer(), "host", "") or ""))
-
-
-def requestOf(head: Head, transport: ITransport, proxies: Proxies, body: bytes = b"") -> Request:
-    """The values of a request.
-
-    Args:
-        head: Its head.
-        transport: The connection that brings it.
-        proxies: Whose word is taken on where it comes from.
-        body: Its body.
-    """
-    peer = addressOf(transport)
-    address = proxies.clientOf(peer, head.headers)
-    secure = proxies.isSecure(peer, head.headers, ISSLTransport.providedBy(transport))
-    return Request(head.method, parseQuery(head.query), head.headers, body, address, secure)
 
 
 class SafeRequest(WebRequest):
@@ -90,7 +70,7 @@ class SafeRequest(WebRequest):
 
     def handleContentChunk(self, data: bytes) -> None:
         self._bodyBytes += len(data)
-        most = self.channel.limits.bodyBytes
+        most = self.channel.mostOf(self)
         if most and self._bodyBytes > most:
             self.channel.refuse(TOO_LARGE)
         elif not self.channel.isRefusing:
@@ -205,6 +185,9 @@ class SafeChannel(HTTPChannel):
             return
         if self._command == b"POST":
             self._postStarted()
+        most = self.mostOf(self.requests[-1])
+        if most and self.length is not None and self.length > most:
+            self.refuse(TOO_LARGE)
         if not self.isRefusing:
             super().allHeadersReceived()
 
@@ -267,6 +250,11 @@ class SafeChannel(HTTPChannel):
     def _head(self) -> Head:
         path, _, query = self._path.decode("latin-1").partition("?")
         return Head(self._command.decode("latin-1"), path, query, _headersOf(self.requests[-1]))
+
+    def mostOf(self, request: SafeRequest) -> int:
+        """How many bytes the body of a request may have; 0 for no limit."""
+        most = self.limits.bodyBytes
+        return most if request.post is not None or not most else min(most, STRANGERS_BODY)
 
     def _hasHost(self) -> bool:
         hosts = self.requests[-1].requestHeaders.getRawHeaders(b"host") or []

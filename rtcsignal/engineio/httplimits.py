@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["HttpLimits"]
+__all__ = ["STRANGERS_BODY", "HttpLimits"]
+
+STRANGERS_BODY = 65_536
+"""Most bytes of a body for which there is no session: nobody has to keep a largest message for who has none."""
 
 
 @dataclass(frozen=True)

@@ -26,11 +26,11 @@ from zope.interface import implementer
 
 from rtcsignal.engineio.addresses import Place, Proxies
 from rtcsignal.engineio.deadlines import Deadline, Deadlines
-from rtcsignal.engineio.exchange import RequestError, Response, withCors
+from rtcsignal.engineio.exchange import TOO_LARGE, RequestError, Response, withCors
 from rtcsignal.engineio.http import requestOf
 from rtcsignal.engineio.httpanswer import Answers, lastAnswer
 from rtcsignal.engineio.httphead import BadHead, Head, parseHead
-from rtcsignal.engineio.httplimits import HttpLimits
+from rtcsignal.engineio.httplimits import STRANGERS_BODY, HttpLimits
 from rtcsignal.engineio.outbox import canSendNow, sendNow
 from rtcsignal.engineio.polling import PollingTransport
 from rtcsignal.engineio.server import EngineServer
@@ -220,6 +220,9 @@ class PollingLane(Protocol):
             self._post = engine.postStarted(request)
         except RequestError as error:
             self._refuse(withCors(request, error.response(), engine.options.origins))
+            return
+        if self._post is None and self._limits.bodyBytes > 0 and self._length > STRANGERS_BODY:
+            self._refuse(withCors(request, TOO_LARGE, engine.options.origins))
 
     def _takeBody(self) -> bool:
         """Answer a request, if the whole of it has come.

@@ -81,6 +81,30 @@ class TestBodies:
         assert visitor.response()[0] == 404
 
 
+class TestBodiesOfStrangers:
+    """Whoever has no session sends 64 KiB at most."""
+
+    @pytest.mark.parametrize("target", ["/x", POLLING, POLLING + "&sid=unknown"])
+    @pytest.mark.parametrize("chunked", [False, True])
+    def test_more_is_refused(self, visitor: Visitor, target: str, chunked: bool) -> None:
+        length, head = 65_537, ("Transfer-Encoding", "chunked") if chunked else ("Content-Length", "65537")
+        visitor.send(requestBytes("POST", target, [head]))
+        if chunked:
+            visitor.send(b"%x\r\n" % length + bytes(length))
+        assert visitor.read().startswith(b"HTTP/1.1 413 ")
+
+    @pytest.mark.parametrize("target", ["/x", POLLING + "&sid=unknown"])
+    def test_that_much_is_answered(self, visitor: Visitor, target: str) -> None:
+        visitor.send(requestBytes("POST", target, body=bytes(65_536)))
+        assert visitor.response()[0] in (400, 404)
+
+    def test_without_a_limit_on_bodies_there_is_none(self, makeWorld: WorldFactory) -> None:
+        visitor = makeWorld(limits=HttpLimits(bodyBytes=0)).visitor()
+        for target, status in (("/x", 404), (POLLING + "&sid=unknown", 400)):
+            visitor.send(requestBytes("POST", target, body=bytes(100_000)))
+            assert visitor.response()[0] == status
+
+
 class TestPipelining:
     def test_some_requests_are_served_in_one_turn_and_the_rest_in_the_next(self, visitor: Visitor) -> None:
         counter = Counter()

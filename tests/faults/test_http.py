@@ -43,9 +43,23 @@ def test_answers_that_nobody_reads_stop_the_requests(target: Target, attacker: W
 @pytest.mark.parametrize("kind", ["multipart/form-data; boundary=x", "application/x-www-form-urlencoded"])
 def test_forms_of_masses_of_fields_are_not_read(attacker: Wire, kind: str) -> None:
     part = b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n' if "boundary" in kind else b"a=b&"
-    body = part * (990_000 // len(part))
-    for _ in range(5):
+    body = part * (60_000 // len(part))
+    for _ in range(20):
         assert attacker.request("POST", "/status", [("Content-Type", kind)], body).status == 405
+
+
+@pytest.mark.parametrize("path", ["/status", HANDSHAKE, HANDSHAKE + "&sid=unknown"])
+@pytest.mark.parametrize("coding", ["length", "chunks"])
+def test_who_has_no_session_cannot_fill_the_memory_with_bodies(
+    target: Target, attacker: Wire, path: str, coding: str
+) -> None:
+    before = target.kilobytes()
+    length = coding == "length"
+    header = ("Content-Length", "1000000") if length else ("Transfer-Encoding", "chunked")
+    body = b"4" * 990_000 if length else b"f0000\r\n" + b"4" * 980_000
+    for _ in range(100):
+        quietly(attacker.connection(), requestBytes("POST", path, [header]) + body)
+    assert target.kilobytes() - before < 20_000
 
 
 def test_a_body_in_chunks_of_one_byte_costs_no_more_than_its_bytes(target: Target, attacker: Wire) -> None:
