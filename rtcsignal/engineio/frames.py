@@ -30,6 +30,11 @@ def _head(first: int, length: int) -> bytes:
     return _long(first, 127, length)
 
 
+# Nearly all messages are of a usual size, and looking a header up is quicker than writing it.
+_MOST_USUAL = 4096
+_TEXT_HEADS = [_head(_TEXT, length) for length in range(_MOST_USUAL)]
+
+
 class Message:
     """One message of the application: a text, and the binary messages that must follow it without a gap.
 
@@ -52,7 +57,8 @@ class Message:
             self.frame = None
         else:
             payload = (MESSAGE + text).encode()
-            self.frame = _head(_TEXT, len(payload)) + payload
+            length = len(payload)
+            self.frame = (_TEXT_HEADS[length] if length < _MOST_USUAL else _head(_TEXT, length)) + payload
         self._framesOf: dict[tuple[Revision, bool], bytes] | None = None
 
     def frames(self, revision: Revision, base64: bool) -> bytes:

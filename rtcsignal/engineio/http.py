@@ -27,11 +27,11 @@ from rtcsignal.engineio.exchange import TOO_LARGE, Request, RequestError, Respon
 from rtcsignal.engineio.httpanswer import REASONS, lastAnswer
 from rtcsignal.engineio.httphead import Head
 from rtcsignal.engineio.httplimits import STRANGERS_BODY, HttpLimits
-from rtcsignal.engineio.httprequest import addressOf, requestOf
+from rtcsignal.engineio.httprequest import Caller, requestOf
 from rtcsignal.engineio.polling import PollingTransport
 from rtcsignal.engineio.server import EngineServer
 
-__all__ = ["EngineResource", "HttpLimits", "SafeSite", "addressOf", "lastAnswer", "requestOf"]
+__all__ = ["EngineResource", "HttpLimits", "SafeSite", "lastAnswer"]
 
 _log = Logger()
 _LINGER_SECONDS = 1.0
@@ -229,7 +229,7 @@ class SafeChannel(HTTPChannel):
         head = self._head() if self.requests else None
         if head is not None and head.path in self.site.engines:
             origins = self.site.engines[head.path].options.origins
-            response = withCors(requestOf(head, self.transport, self.site.proxies), response, origins)
+            response = withCors(requestOf(head, Caller.of(self.transport), self.site.proxies), response, origins)
         self.transport.write(lastAnswer(response))
         self.transport.unregisterProducer()
         halfClose = getattr(self.transport, "loseWriteConnection", self.transport.loseConnection)
@@ -271,7 +271,7 @@ class SafeChannel(HTTPChannel):
         if engine is None:
             return
         try:
-            self.requests[-1].post = engine.postStarted(requestOf(head, self.transport, self.site.proxies))
+            self.requests[-1].post = engine.postStarted(requestOf(head, Caller.of(self.transport), self.site.proxies))
         except RequestError as error:
             self.refuse(error.response())
 
@@ -360,7 +360,8 @@ class EngineResource(Resource):
     def _values(request: SafeRequest) -> Request:
         path, _, query = request.uri.decode("latin-1").partition("?")
         head = Head(request.method.decode("latin-1"), path, query, _headersOf(request))
-        return requestOf(head, request.channel.transport, request.channel.site.proxies, request.content.read())
+        channel = request.channel
+        return requestOf(head, Caller.of(channel.transport), channel.site.proxies, request.content.read())
 
 
 def _headersOf(request: WebRequest) -> Mapping[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from sys import intern
 from types import MappingProxyType
 
@@ -12,6 +13,8 @@ __all__ = ["BadHead", "Head", "parseHead"]
 
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([\x21-\x7e]+) HTTP/1\.([01])")
 _HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]++):([^\x00-\x08\x0a-\x1f\x7f]*+)")
+
+_MOST_KNOWN = 256
 
 
 class BadHead(ValueError):
@@ -73,14 +76,21 @@ def parseHead(block: bytes, mostHeaders: int) -> Head:
         raise BadHead(431)
     headers: dict[str, str] = {}
     for line in lines:
-        header = _HEADER.fullmatch(line)
-        if header is None:
-            raise BadHead(400)
-        # Interned, because connections keep their headers, and thousands of them have the same.
-        name = intern(header[1].decode("ascii").lower())
-        value = intern(header[2].strip(b" \t").decode("latin-1"))
+        name, value = (_knownLine if len(line) <= _MOST_KNOWN else _parseLine)(line)
         if name == "host" and name in headers:
             raise BadHead(400)
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     path, _, query = match[2].decode("ascii").partition("?")
     return Head(match[1].decode("ascii"), path, query, MappingProxyType(headers))
+
+
+def _parseLine(line: bytes) -> tuple[str, str]:
+    header = _HEADER.fullmatch(line)
+    if header is None:
+        raise BadHead(400)
+    # Interned, because connections keep their headers, and thousands of them have the same.
+    return intern(header[1].decode("ascii").lower()), intern(header[2].strip(b" \t").decode("latin-1"))
+
+
+# A client that polls sends the same lines again and again.
+_knownLine = lru_cache(maxsize=2048)(_parseLine)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sys import intern
+from typing import NamedTuple
 
 from twisted.internet.interfaces import ISSLTransport, ITransport
 
@@ -10,7 +11,7 @@ from rtcsignal.engineio.addresses import Proxies
 from rtcsignal.engineio.exchange import Request, parseQuery
 from rtcsignal.engineio.httphead import Head
 
-__all__ = ["addressOf", "requestOf"]
+__all__ = ["Caller", "addressOf", "requestOf"]
 
 
 def addressOf(transport: ITransport) -> str:
@@ -18,16 +19,33 @@ def addressOf(transport: ITransport) -> str:
     return intern(str(getattr(transport.getPeer(), "host", "") or ""))
 
 
-def requestOf(head: Head, transport: ITransport, proxies: Proxies, body: bytes = b"") -> Request:
+class Caller(NamedTuple):
+    """Whoever is connected, the client or a proxy.
+
+    Attributes:
+        address: Its IP address, or "" if it has none.
+        secure: The connection is encrypted.
+    """
+
+    address: str
+    secure: bool
+
+    @classmethod
+    def of(cls, transport: ITransport) -> Caller:
+        """The other side of a connection."""
+        return cls(addressOf(transport), ISSLTransport.providedBy(transport))
+
+
+def requestOf(head: Head, caller: Caller, proxies: Proxies, body: bytes = b"") -> Request:
     """The values of a request.
 
     Args:
         head: Its head.
-        transport: The connection that brings it.
+        caller: Who has sent it.
         proxies: Whose word is taken on where it comes from.
         body: Its body.
     """
-    peer = addressOf(transport)
+    peer, encrypted = caller
     address = proxies.clientOf(peer, head.headers)
-    secure = proxies.isSecure(peer, head.headers, ISSLTransport.providedBy(transport))
+    secure = proxies.isSecure(peer, head.headers, encrypted)
     return Request(head.method, parseQuery(head.query), head.headers, body, address, secure)

@@ -26,11 +26,11 @@ from zope.interface import implementer
 
 from rtcsignal.engineio.addresses import Place, Proxies
 from rtcsignal.engineio.deadlines import Deadline, Deadlines
-from rtcsignal.engineio.exchange import TOO_LARGE, RequestError, Response, withCors
-from rtcsignal.engineio.http import requestOf
+from rtcsignal.engineio.exchange import TOO_LARGE, Request, RequestError, Response, withCors
 from rtcsignal.engineio.httpanswer import Answers, lastAnswer
 from rtcsignal.engineio.httphead import BadHead, Head, parseHead
 from rtcsignal.engineio.httplimits import STRANGERS_BODY, HttpLimits
+from rtcsignal.engineio.httprequest import Caller, requestOf
 from rtcsignal.engineio.outbox import canSendNow, sendNow
 from rtcsignal.engineio.polling import PollingTransport
 from rtcsignal.engineio.server import EngineServer
@@ -43,7 +43,6 @@ _MOST_IN_A_TURN = 8
 _MOST_AHEAD = 16_384
 _LINGER_SECONDS = 1.0
 _LENGTH = re.compile("[0-9]{1,10}")
-_NOT_PLAIN = ("transfer-encoding", "expect", "upgrade")
 
 PassOn: TypeAlias = Callable[[ITransport, Head, bytes, bytes, Place | None], None]
 """Takes a connection over: transport, head of a request, its bytes, what came behind it, and what counts it."""
@@ -76,7 +75,9 @@ def bodyLength(head: Head, block: bytes, limits: HttpLimits) -> int | None:
         head.method not in ("GET", "POST")
         or "host" not in headers
         or not _LENGTH.fullmatch(length)
-        or any(name in headers for name in _NOT_PLAIN)
+        or "transfer-encoding" in headers
+        or "expect" in headers
+        or "upgrade" in headers
         or not block[: block.find(b"\r\n")].endswith(b"1")
     ):
         return None
@@ -101,6 +102,7 @@ class PollingLane(Protocol):
 
     transport: Any  # TCP, TLS or UNIX: what we need is common to all, but to no interface
     _head: Head
+    _request: Request
 
     def __init__(
         self,
@@ -129,6 +131,7 @@ class PollingLane(Protocol):
         self._isCongested = False
 
     def connectionMade(self) -> None:
+        self._caller = Caller.of(self.transport)
         self._write = sendNow if canSendNow(self.transport) else _write
         self.transport.registerProducer(self, True)
 
@@ -211,11 +214,12 @@ class PollingLane(Protocol):
             self._leave(head, block)
             return
         self._state, self._head, self._length = _BODY, head, length
+        self._request = requestOf(head, self._caller, self._proxies)
         if head.method == "POST":
-            self._postStarts(head)
+            self._postStarts()
 
-    def _postStarts(self, head: Head) -> None:
-        engine, request = self._engines[head.path], requestOf(head, self.transport, self._proxies)
+    def _postStarts(self) -> None:
+        engine, request = self._engines[self._head.path], self._request
         try:
             self._post = engine.postStarted(request)
         except RequestError as error:
@@ -235,11 +239,12 @@ class PollingLane(Protocol):
             self._expect(self._limits.bodySeconds)
             return False
         self._settle()
-        body = bytes(received[:length])
-        del received[:length]
+        request = self._request
+        if length:
+            request = request.withBody(bytes(received[:length]))
+            del received[:length]
         self._state, self._post = _ANSWERING, None
-        head = self._head
-        result = self._engines[head.path].handle(requestOf(head, self.transport, self._proxies, body))
+        result = self._engines[self._head.path].handle(request)
         if isinstance(result, Deferred):
             self._answer = result
             result.addCallbacks(self._respondLate, self._failed)

@@ -28,9 +28,11 @@ from zope.interface import implementer
 from rtcsignal.engineio.addresses import AddressCounts, Place, Proxies
 from rtcsignal.engineio.deadlines import Deadline, Deadlines
 from rtcsignal.engineio.exchange import RequestError, Response, withCors
-from rtcsignal.engineio.http import HttpLimits, SafeSite, addressOf, lastAnswer, requestOf
-from rtcsignal.engineio.httpanswer import Answers
+from rtcsignal.engineio.http import SafeSite
+from rtcsignal.engineio.httpanswer import Answers, lastAnswer
 from rtcsignal.engineio.httphead import BadHead, Head, parseHead
+from rtcsignal.engineio.httplimits import HttpLimits
+from rtcsignal.engineio.httprequest import Caller, addressOf, requestOf
 from rtcsignal.engineio.outbox import Flusher
 from rtcsignal.engineio.pollinglane import PollingLane, bodyLength
 from rtcsignal.engineio.server import EngineServer
@@ -201,7 +203,7 @@ class PortFactory(WebSocketServerFactory):
             rest: What came behind it.
         """
         engine = self.engines[head.path]
-        request = requestOf(head, transport, self.proxies)
+        request = requestOf(head, Caller.of(transport), self.proxies)
         try:
             admission = engine.admitWebSocket(request)
         except RequestError as error:

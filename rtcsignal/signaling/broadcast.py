@@ -58,6 +58,8 @@ class Broadcasts:
         seats = self._speaking(participant, envelope)
         if isFiltered:
             return self._filtered(participant, event, envelope, seats, gates)
+        if len(seats) == 1 and self._echo and envelope.targetUserId is None:
+            return deliver(relay(event), seats[0].room.seats)
         return self._handOut(participant, seats, envelope.targetUserId, relay(event))
 
     def _speaking(self, participant: Participant, envelope: Envelope) -> list[Seat]:

@@ -128,9 +128,12 @@ def readEnvelope(body: Any, routed: bool = True) -> Envelope:
         target = get("targetUserId")
         return _envelope((_kindOf(get("msgType")), None, target if type(target) is str else None, None))
     userId, target, room = get("userId"), get("targetUserId"), get("roomName")
-    for text in (userId, target, room):
-        if text is not None and (type(text) is not str or not text):
-            raise _bad(f"{_notText(userId, target)} is not a text.")
+    if (
+        (userId is not None and (type(userId) is not str or not userId))
+        or (target is not None and (type(target) is not str or not target))
+        or (room is not None and (type(room) is not str or not room))
+    ):
+        raise _bad(f"{_notText(userId, target)} is not a text.")
     return _envelope((_kindOf(get("msgType")), userId, target, room))
 
 

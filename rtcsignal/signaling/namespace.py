@@ -94,7 +94,7 @@ class SignalingNamespace:
 
     def _handle(self, participant: Participant, event: Event) -> Deferred[None] | None:
         try:
-            pending = self._handlers.get(event.name, self._further)(participant, event)
+            pending = (self._handlers.get(event.name) or self._further)(participant, event)
         except Refused as refused:
             self._refuse(participant, event, refused)
             return None

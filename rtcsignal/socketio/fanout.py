@@ -47,7 +47,10 @@ class OutgoingEvent:
         """The message that carries it to peers of a namespace. The same for all of them, in both protocols."""
         message = self._messages.get(namespace)
         if message is None:
-            text = encode(EVENT, namespace, self.text, None, len(self.attachments))
+            if self.attachments:
+                text = encode(EVENT, namespace, self.text, None, len(self.attachments))
+            else:
+                text = EVENT + self.text if namespace == "/" else f"{EVENT}{namespace},{self.text}"
             message = self._messages[namespace] = Message(text, self.attachments)
         return message
 

@@ -7,6 +7,7 @@ import gzip
 import json
 import zlib
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 from hypothesis import given
@@ -69,6 +70,13 @@ class TestQueries:
         fields: object = parseQuery("a=1")
         with pytest.raises(TypeError):
             fields["a"] = "2"  # type: ignore[index]
+
+    @given(st.lists(st.sampled_from(["sid=", "t=1", "a", "=", "&", "&&", "%41", "+", ";", "a=b", "\xe4"])).map("".join))
+    def test_theyAreReadAsTheStandardLibraryDoes(self, text: str) -> None:
+        expected: dict[str, str] = {}
+        for name, value in parse_qsl(text, keep_blank_values=True):
+            expected.setdefault(name, value)
+        assert parseQuery(text) == expected
 
     @given(st.text())
     def test_anythingIsAQueryWithoutLoneSurrogates(self, text: str) -> None:
