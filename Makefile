@@ -16,7 +16,7 @@ CLIENTS := tests/clients
 BENCH_NODE := bench/servers/node
 BENCH_PYTHON := bench/servers/python
 BENCH :=
-PARALLEL := 2
+PARALLEL := 3
 
 # What has to be right on every line, not only on nearly all.
 PURE := rtcsignal/engineio/packet.py,rtcsignal/engineio/payload.py,rtcsignal/engineio/frames.py,$\

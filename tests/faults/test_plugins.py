@@ -49,6 +49,18 @@ class Rogue:
         return None
 
 rogue = Rogue()
+
+@implementer(IRoomPolicy)
+class Broken:
+    """Is asked by those who join alone, so that nobody's messages come in between."""
+
+    name = "broken"
+
+    def mayJoin(self, peer, room):
+        if room.name == "broken":
+            raise RuntimeError
+
+broken = Broken()
 '''
 
 TROUBLE = re.compile(r"Traceback|Unhandled|^2026 \[-\] forged", re.MULTILINE)
@@ -58,7 +70,7 @@ TROUBLE = re.compile(r"Traceback|Unhandled|^2026 \[-\] forged", re.MULTILINE)
 def process(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder: Path = tmp_path_factory.mktemp("plugins")
     (folder / "rogue.py").write_text(ROGUE, encoding="utf-8")
-    plugins = {"folders": [str(folder)], "use": [{"rogue": {"timeout": 0.5}}]}
+    plugins = {"folders": [str(folder)], "use": [{"rogue": {"timeout": 0.5}}, "broken"]}
     return servers({"plugins": plugins, "limits": {"connections_per_address": 0}})
 
 
@@ -131,6 +143,6 @@ def test_a_plugin_that_fails_again_and_again_is_not_asked_for_a_while(target: Ta
     """The last test: afterwards nobody can join for half a minute."""
     peer = attacker.namespacePeer(4)
     for _ in range(12):
-        assert not answer(peer, "join-room", {"userId": "u", "roomName": "raise"})["ok"]
+        assert not answer(peer, "join-room", {"userId": "u", "roomName": "broken"})["ok"]
     assert answer(peer, "join-room", {"userId": "u", "roomName": "fine"})["error"]["code"] == "unavailable"
     assert target.logged().count("\n") < 40
