@@ -16,7 +16,7 @@ CLIENTS := tests/clients
 BENCH_NODE := bench/servers/node
 BENCH_PYTHON := bench/servers/python
 BENCH :=
-PARALLEL := 3
+PARALLEL := 2
 
 # What has to be right on every line, not only on nearly all.
 PURE := rtcsignal/engineio/packet.py,rtcsignal/engineio/payload.py,rtcsignal/engineio/frames.py,$\

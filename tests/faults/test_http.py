@@ -92,7 +92,8 @@ def test_masses_of_packets_in_one_body_are_not_read_to_their_end(
             assert session.post(body, [("Content-Type", kind)]).status == 400
         return target.processorSeconds() - spent
 
-    assert cost(body, kind) < 0.4 + cost(b"x" * len(body), "text/plain")
+    # The thousand that are read cost something, the more so where lines are counted; all of them cost seconds.
+    assert cost(body, kind) < 0.9 + cost(b"x" * len(body), "text/plain")
 
 
 SMUGGLING = {

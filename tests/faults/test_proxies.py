@@ -117,8 +117,8 @@ class TestProxyProtocol:
     def ask(process: Process, source: str, header: bytes) -> Response | None:
         """The answer to a handshake behind this header; None if the connection was ended without one."""
         connection = Connection(("127.0.0.1", process.port), source=source)
-        connection.send(header + requestBytes("GET", HANDSHAKE + "polling"))
         try:
+            connection.send(header + requestBytes("GET", HANDSHAKE + "polling"))
             answer = connection.readResponse()
         except Exception:
             answer = None
