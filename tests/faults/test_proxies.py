@@ -10,7 +10,7 @@ import pytest
 from tests.faults.conftest import Servers
 from tests.faults.target import quietly
 from tests.support.processes import Process
-from tests.wire.rawhttp import Connection, Header, Response, requestBytes
+from tests.wire.rawhttp import Connection, ConnectionEnded, Header, Response, requestBytes
 from tests.wire.rawws import WebSocket
 from tests.wire.wire import SOCKETIO_PATH, Wire
 
@@ -116,14 +116,17 @@ class TestProxyProtocol:
     @staticmethod
     def ask(process: Process, source: str, header: bytes) -> Response | None:
         """The answer to a handshake behind this header; None if the connection was ended without one."""
-        connection = Connection(("127.0.0.1", process.port), source=source)
+        try:
+            connection = Connection(("127.0.0.1", process.port), source=source)
+        except ConnectionEnded:
+            return None
         try:
             connection.send(header + requestBytes("GET", HANDSHAKE + "polling"))
-            answer = connection.readResponse()
+            return connection.readResponse()
         except Exception:
-            answer = None
-        connection.close()
-        return answer
+            return None
+        finally:
+            connection.close()
 
     def test_proxies_tell_the_address(self, process: Process) -> None:
         statuses = []

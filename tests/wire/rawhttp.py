@@ -105,7 +105,13 @@ class Connection:
         if self._source:
             self._socket.setsockopt(socket.IPPROTO_IP, _BIND_ADDRESS_NO_PORT, 1)
             self._socket.bind((self._source, 0))
-        self._socket.connect(self._address)
+        try:
+            self._socket.connect(self._address)
+        except OSError as error:
+            self._socket.close()
+            if isinstance(error, ConnectionResetError):
+                raise ConnectionEnded("the server closed the connection at once") from None
+            raise
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._buffer = b""
         self._ended = False
