@@ -17,6 +17,8 @@ BENCH_NODE := bench/servers/node
 BENCH_PYTHON := bench/servers/python
 BENCH :=
 PARALLEL := 2
+# A file stays with one process; all browsers are one after the other, see tests/conftest.py.
+DISTRIBUTION := --dist loadgroup --no-loadscope-reorder
 
 # What has to be right on every line, not only on nearly all.
 PURE := rtcsignal/engineio/packet.py,rtcsignal/engineio/payload.py,rtcsignal/engineio/frames.py,$\
@@ -33,8 +35,8 @@ run: $(VENV)/.installed
 
 test: lint $(CLIENTS)/node_modules/.package-lock.json $(BENCH_NODE)/node_modules/.package-lock.json
 	@rm -f .coverage .coverage.*
-	$(BIN)/pytest -n $(PARALLEL) --dist loadfile --cov --cov-report=
-	RTCSIGNAL_LANE=plain $(BIN)/pytest -n $(PARALLEL) --dist loadfile $(BOTH_WAYS)
+	$(BIN)/pytest -n $(PARALLEL) $(DISTRIBUTION) --cov --cov-report=
+	RTCSIGNAL_LANE=plain $(BIN)/pytest -n $(PARALLEL) $(DISTRIBUTION) $(BOTH_WAYS)
 	$(BIN)/coverage report --include='$(PURE)' --fail-under=100
 	$(BIN)/coverage report --fail-under=95
 	$(BIN)/python -m bench --quick

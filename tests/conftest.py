@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from tests.support.lanes import writeConfig
-from tests.support.processes import Process, startProcess, twistdCommand
+from tests.support.processes import ROOT, Process, startProcess, twistdCommand
 
 ServerFactory = Callable[..., Process]
 
@@ -52,6 +52,14 @@ def _described(event: LogEvent) -> str:
     failure = event.get("log_failure")
     trace = failure.getTraceback() if isinstance(failure, Failure) else ""
     return f"{formatEvent(event)}\n{trace}"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several processes: a file is one's, as its servers are, and two calls between browsers never compete."""
+    for item in items:
+        file = item.path.relative_to(ROOT)
+        group = "browser" if file.parts[:2] == ("tests", "browser") else str(file)
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(autouse=True)
