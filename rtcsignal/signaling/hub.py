@@ -28,6 +28,7 @@ from rtcsignal.signaling.participant import Participant
 from rtcsignal.signaling.room import Room, Seat
 from rtcsignal.signaling.views import PeerView, seatOf
 from rtcsignal.signaling.waiting import WaitingList
+from rtcsignal.socketio import jsontext
 from rtcsignal.socketio.fanout import OutgoingEvent, deliver
 from rtcsignal.socketio.peer import Event, Peer
 
@@ -270,6 +271,7 @@ class Hub:
         self.gates.left(seat.view, seat.room.view, reason)
 
     def _presence(self, event: str, seat: Seat, more: dict[str, str]) -> OutgoingEvent:
-        if self.options.exact:
-            return OutgoingEvent.of(event, seat.userId)
-        return OutgoingEvent.of(event, seat.userId, {"roomName": seat.room.name, **more})
+        arguments: tuple[Any, ...] = (event, seat.userId)
+        if not self.options.exact:
+            arguments += ({"roomName": seat.room.name, **more},)
+        return OutgoingEvent(jsontext.encode(arguments))  # names are texts: no attachments to look for

@@ -108,6 +108,8 @@ class SignalingNamespace:
         request = self._roomRequest(participant, event)
 
         def welcome(seat: Seat) -> None:
+            if event.ackId is None:
+                return
             members = [{"userId": userId} for userId in seat.room.users]
             answer = {"roomName": seat.room.name, "userId": seat.userId, "members": members}
             self._acknowledge(participant, event, answer)
