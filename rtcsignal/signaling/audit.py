@@ -39,12 +39,10 @@ def auditHub(hub: Hub, peers: Collection[Peer]) -> Iterator[str]:
             room = seat.room
             if room.name != name or hub.rooms.get(name) is not room or room.seats.get(participant.peer) is not seat:
                 yield f"{safe(seat.userId)} has a seat in {safe(name)}, and the room does not list it"
-    for participant in hub.expiries.watched:
-        if participant not in participants:
-            yield "a participant has gone, and its identity is still watched"
-    for participant in hub.waiting.participants:
-        if participant not in participants:
-            yield "a participant has gone, and still waits for a room"
+    for _ in set(hub.expiries.watched) - participants:
+        yield "a participant has gone, and its identity is still watched"
+    for _ in set(hub.waiting.participants) - participants:
+        yield "a participant has gone, and still waits for a room"
 
 
 def _auditSeats(room: Room, peers: Collection[Peer]) -> Iterator[str]:
