@@ -113,12 +113,17 @@ class FastLane(SlimProtocol):
         receiver: Gets the texts; it may close the connection, and be replaced, meanwhile.
     """
 
-    takesFrames = False
-    credit = 0
-    receiver: TextReceiver | None = None
+    __slots__ = ("_rest", "credit", "receiver", "takesFrames")
+
+    receiver: TextReceiver | None
     maxMessagePayloadSize: int
 
-    _rest = b""
+    def __init__(self) -> None:
+        super().__init__()
+        self.takesFrames = False
+        self.credit = 0
+        self.receiver = None
+        self._rest = b""
 
     def creditSpent(self) -> None:
         """More bytes have come than `credit` allowed, which is below zero by their number."""

@@ -10,6 +10,7 @@ change, and `canSendNow` lets every other kind of transport (TLS, UNIX sockets, 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from twisted.internet.interfaces import IReactorTime
@@ -45,20 +46,23 @@ class Flusher:
         clock: Tells the end of the turn.
 
     Attributes:
-        isCalled: Somebody calls `flush` at the end of each turn, and before the reactor waits; no timer is needed.
+        add: To be called with a connection that has got its first frame of this turn.
     """
 
-    __slots__ = ("_clock", "_waiting", "isCalled")
+    __slots__ = ("_clock", "_waiting", "add")
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
         self._waiting: list[Flushable] = []
-        self.isCalled = False
+        self.add: Callable[[Flushable], None] = self._addWithTimer
 
-    def add(self, connection: Flushable) -> None:
-        """A connection has got its first frame of this turn."""
+    def needsNoTimer(self) -> None:
+        """From now on somebody calls `flush` at the end of each turn, and before the reactor waits."""
+        self.add = self._waiting.append
+
+    def _addWithTimer(self, connection: Flushable) -> None:
         waiting = self._waiting
-        if not waiting and not self.isCalled:
+        if not waiting:
             self._clock.callLater(0, self.flush)
         waiting.append(connection)
 

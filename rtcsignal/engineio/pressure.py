@@ -30,17 +30,22 @@ class Backpressure(FastLane):
         stall: That deadline; None if the client reads.
     """
 
+    __slots__ = ("_congested",)
+
     clock: IReactorTime
     transport: Any
     stalls: DeadlineQueue | None = None
     intake: Intake | None = None
 
-    _congested = False
     _waiting = 0
     stall: Deadline | None = None
     _pause: IDelayedCall | None = None
-    credit = SLICE
     _bytes: TokenBucket | None = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._congested = False
+        self.credit = SLICE
 
     def stalled(self) -> None:
         """The client has not read for as long as it may."""

@@ -92,21 +92,25 @@ class WebSocketLink(Backpressure):
         frames: What is to be sent at the end of this turn; the same list from the handshake to the end.
     """
 
+    __slots__ = ("_phase", "frames")
+
     admission: Admission
     fast = False
     transport: Any  # TCP, TLS or UNIX: what we need is common to all, but to no interface
-    receiver: Receiver | None = None
+    receiver: Receiver | None
     sendQueue = 0
 
     flusher: Flusher
     closed: Callable[[WebSocketLink], None]
     frames: list[bytes]
 
-    _phase = _Sending.NOT_OPEN
     _failed = False
     _fragments = 0
-    _waiting = 0
     _ignored = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._phase = _Sending.NOT_OPEN
 
     def onConnect(self, request: Any) -> tuple[None, dict[str, str]]:
         return None, self.admission.headers
@@ -316,21 +320,21 @@ class WebSocketTransport:
         base64: Binary goes as text (``b64=1`` of the WebSocket's request).
     """
 
-    __slots__ = ("_base64", "_frames", "_link", "_session")
+    __slots__ = ("_base64", "_flushLater", "_frames", "_link", "_session")
 
     def __init__(self, session: Session, link: WebSocketLink, base64: bool) -> None:
         self._session = session
         self._link = link
         self._base64 = base64
         self._frames = link.frames
+        self._flushLater = link.flusher.add
         link.receiver = self
 
     def send(self, message: Message) -> None:
         # Called once for each receiver of each message: as `WebSocketLink.writeFrame`, without calling it.
         frames = self._frames
         if not frames:
-            link = self._link
-            link.flusher.add(link)
+            self._flushLater(self._link)
         frames.append(message.frame or message.frames(self._session.revision, self._base64))
 
     def sendPacket(self, text: str) -> None:

@@ -71,7 +71,8 @@ class Server:
         """
         if self.engine.options.fast:
             flusher = self.factory.flusher
-            flusher.isCalled = useLeanTurns(self._reactor, flusher.flush)
+            if useLeanTurns(self._reactor, flusher.flush):
+                flusher.needsNoTimer()
             settleGarbage()
         allowDescriptors()
         return self.plugins.start()

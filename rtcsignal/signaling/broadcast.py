@@ -17,7 +17,8 @@ from rtcsignal.signaling.options import SignalingOptions
 from rtcsignal.signaling.participant import Participant
 from rtcsignal.signaling.room import Seat
 from rtcsignal.socketio.fanout import OutgoingEvent, deliver
-from rtcsignal.socketio.peer import Event, Peer
+from rtcsignal.socketio.packet import Packet
+from rtcsignal.socketio.peer import Peer
 from rtcsignal.values import Message
 
 __all__ = ["Broadcasts"]
@@ -37,7 +38,7 @@ class Broadcasts:
         self._routes = not options.exact
         self._echo = options.echo
 
-    def hand(self, participant: Participant, event: Event, gates: Gates) -> int | Deferred[int]:
+    def hand(self, participant: Participant, event: Packet, gates: Gates) -> int | Deferred[int]:
         """Hand a message to the members of the sender's rooms.
 
         Args:
@@ -51,10 +52,10 @@ class Broadcasts:
         Raises:
             Refused: It is not handed to anybody; also the way in which the Deferred fails.
         """
-        if not event.arguments:
+        if len(event.data) < 2:
             raise Refused("bad-arguments", "There is nothing to broadcast.")
         isFiltered, routes = gates.judgesMessages, self._routes
-        envelope = readEnvelope(event.arguments[0], routed=routes) if routes or isFiltered else PLAIN
+        envelope = readEnvelope(event.data[1], routed=routes) if routes or isFiltered else PLAIN
         seats = self._speaking(participant, envelope)
         if isFiltered:
             return self._filtered(participant, event, envelope, seats, gates)
@@ -104,7 +105,7 @@ class Broadcasts:
         return deliver(event, everybody)
 
     def _filtered(
-        self, participant: Participant, event: Event, envelope: Envelope, seats: list[Seat], gates: Gates
+        self, participant: Participant, event: Packet, envelope: Envelope, seats: list[Seat], gates: Gates
     ) -> int | Deferred[int]:
         """As `_handOut`, for what the filters make of the message in each room. Waits only if a filter does."""
         seat = seats[0]
@@ -137,7 +138,7 @@ class Broadcasts:
             verdicts.append((seat, message, await result if isinstance(result, Deferred) else result))
         return verdicts
 
-    def _handOutFiltered(self, event: Event, verdicts: list[_Verdict]) -> int:
+    def _handOutFiltered(self, event: Packet, verdicts: list[_Verdict]) -> int:
         relayed = relay(event)
         served: dict[Peer, None] = {}
         for seat, before, after in verdicts:

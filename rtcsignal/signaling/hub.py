@@ -30,7 +30,8 @@ from rtcsignal.signaling.views import PeerView, seatOf
 from rtcsignal.signaling.waiting import WaitingList
 from rtcsignal.socketio import jsontext
 from rtcsignal.socketio.fanout import OutgoingEvent, deliver
-from rtcsignal.socketio.peer import Event, Peer
+from rtcsignal.socketio.packet import Packet
+from rtcsignal.socketio.peer import Peer
 
 __all__ = ["Hub", "SignalingOptions"]
 
@@ -146,7 +147,7 @@ class Hub:
         """
         self._closing = True
 
-    def broadcast(self, participant: Participant, event: Event) -> int | Deferred[int]:
+    def broadcast(self, participant: Participant, event: Packet) -> int | Deferred[int]:
         """Hand a message to the members of the sender's rooms.
 
         Returns:
@@ -158,7 +159,7 @@ class Hub:
         return self._broadcasts.hand(participant, event, self.gates)
 
     def handleEvent(
-        self, participant: Participant, event: Event
+        self, participant: Participant, event: Packet
     ) -> Mapping[str, Any] | Deferred[Mapping[str, Any] | None] | None:
         """Hand one of the plugins' events to them.
 

@@ -11,7 +11,7 @@ from rtcsignal.signaling.events import BROADCAST, Envelope
 from rtcsignal.signaling.room import Seat
 from rtcsignal.socketio import jsontext
 from rtcsignal.socketio.fanout import OutgoingEvent
-from rtcsignal.socketio.peer import Event
+from rtcsignal.socketio.packet import Packet
 from rtcsignal.values import Message
 
 __all__ = ["messageOf", "plain", "relay"]
@@ -20,16 +20,16 @@ __all__ = ["messageOf", "plain", "relay"]
 _message: Callable[[tuple[str, str, str | None, Any, int]], Message] = partial(tuple.__new__, Message)
 
 
-def relay(event: Event) -> OutgoingEvent:
+def relay(event: Packet) -> OutgoingEvent:
     """The event as it goes to the others: the sender's own text, without arguments behind the first."""
-    if len(event.arguments) == 1:
+    if len(event.data) == 2:
         return OutgoingEvent(event.text, event.attachments)
     if event.attachments:
-        return OutgoingEvent.of(BROADCAST, event.arguments[0])
+        return OutgoingEvent.of(BROADCAST, event.data[1])
     return OutgoingEvent(f'["{BROADCAST}",{jsontext.rawItems(event.text)[1]}]')
 
 
-def messageOf(event: Event, envelope: Envelope, seat: Seat) -> Message:
+def messageOf(event: Packet, envelope: Envelope, seat: Seat) -> Message:
     """The message as filters see it.
 
     Args:
@@ -37,7 +37,7 @@ def messageOf(event: Event, envelope: Envelope, seat: Seat) -> Message:
         envelope: What was read of it.
         seat: From which it is spoken.
     """
-    body = event.arguments[0]
+    body = event.data[1]
     if isinstance(body, dict):
         body = MappingProxyType(body)
     text = event.text

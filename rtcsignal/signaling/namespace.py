@@ -24,7 +24,8 @@ from rtcsignal.signaling.events import (
 from rtcsignal.signaling.hub import Hub
 from rtcsignal.signaling.participant import Participant
 from rtcsignal.signaling.room import Seat
-from rtcsignal.socketio.peer import Event, Peer
+from rtcsignal.socketio.packet import Packet
+from rtcsignal.socketio.peer import Peer
 from rtcsignal.socketio.recovery import NOT_RECOVERED
 from rtcsignal.values import Handshake, Identity
 
@@ -51,7 +52,7 @@ class SignalingNamespace:
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
-        self._handlers: dict[Any, Callable[[Participant, Event], Deferred[None] | None]] = {
+        self._handlers: dict[Any, Callable[[Participant, Packet], Deferred[None] | None]] = {
             JOIN: self._join,
             LEAVE: self._leave,
             BROADCAST: self._broadcast,
@@ -72,8 +73,9 @@ class SignalingNamespace:
         peer.application = Participant(peer, peer.identity, self._hub.clock.seconds(), self._handler)
         self._hub.expiries.watch(peer.application)
 
-    def received(self, peer: Peer, event: Event) -> None:
-        if event.name in self._handlers or event.name in self._hub.gates.events:
+    def received(self, peer: Peer, event: Packet) -> None:
+        name = event.data[0]
+        if name in self._handlers or name in self._hub.gates.events:
             peer.application.take(event)
 
     def mayReturn(self, peer: Peer, identity: Identity) -> bool:
@@ -92,9 +94,9 @@ class SignalingNamespace:
         self._hub.expiries.forget(participant)
         self._hub.gone(participant, participant.farewell or _REASONS.get(reason, "disconnect"))
 
-    def _handle(self, participant: Participant, event: Event) -> Deferred[None] | None:
+    def _handle(self, participant: Participant, event: Packet) -> Deferred[None] | None:
         try:
-            pending = (self._handlers.get(event.name) or self._further)(participant, event)
+            pending = (self._handlers.get(event.data[0]) or self._further)(participant, event)
         except Refused as refused:
             self._refuse(participant, event, refused)
             return None
@@ -103,7 +105,7 @@ class SignalingNamespace:
         pending.addErrback(self._refuseLate, participant, event)
         return None if pending.called and not pending.paused else pending
 
-    def _join(self, participant: Participant, event: Event) -> Deferred[None] | None:
+    def _join(self, participant: Participant, event: Packet) -> Deferred[None] | None:
         self._checkPace(participant.peer)
         request = self._roomRequest(participant, event)
 
@@ -126,14 +128,14 @@ class SignalingNamespace:
         if not session.ration.tryTake(now):
             raise Refused("too-many-joins", "You join rooms too fast.")
 
-    def _leave(self, participant: Participant, event: Event) -> None:
+    def _leave(self, participant: Participant, event: Packet) -> None:
         request = self._roomRequest(participant, event)
         self._hub.leave(participant, request, lambda: self._acknowledge(participant, event))
 
-    def _roomRequest(self, participant: Participant, event: Event) -> RoomRequest:
+    def _roomRequest(self, participant: Participant, event: Packet) -> RoomRequest:
         return readRoomRequest(event.arguments, self._hub.options.nameCharacters, participant.identity.userId)
 
-    def _broadcast(self, participant: Participant, event: Event) -> Deferred[None] | None:
+    def _broadcast(self, participant: Participant, event: Packet) -> Deferred[None] | None:
         delivered = self._hub.broadcast(participant, event)
         if isinstance(delivered, Deferred):
             return delivered.addCallback(
@@ -143,7 +145,7 @@ class SignalingNamespace:
             self._acknowledge(participant, event, {"delivered": delivered})
         return None
 
-    def _further(self, participant: Participant, event: Event) -> Deferred[None] | None:
+    def _further(self, participant: Participant, event: Packet) -> Deferred[None] | None:
         """An event of the plugins."""
         answer = self._hub.handleEvent(participant, event)
         if isinstance(answer, Deferred):
@@ -152,17 +154,17 @@ class SignalingNamespace:
         return None
 
     @staticmethod
-    def _acknowledge(participant: Participant, event: Event, more: Mapping[str, Any] | None = None) -> None:
+    def _acknowledge(participant: Participant, event: Packet, more: Mapping[str, Any] | None = None) -> None:
         if event.ackId is not None:
             participant.peer.acknowledge(event.ackId, {"ok": True, **(more or {}), **_OK})
 
-    def _refuseLate(self, failure: Failure, participant: Participant, event: Event) -> None:
+    def _refuseLate(self, failure: Failure, participant: Participant, event: Packet) -> None:
         if isinstance(failure.value, Refused):
             self._refuse(participant, event, failure.value)
         else:
             participant.peer.session.failed(failure.value)
 
-    def _refuse(self, participant: Participant, event: Event, refused: Refused) -> None:
+    def _refuse(self, participant: Participant, event: Packet, refused: Refused) -> None:
         peer = participant.peer
         roomName = _roomNameOf(event)
         if event.ackId is not None:
@@ -186,7 +188,7 @@ class SignalingNamespace:
         return failure
 
 
-def _roomNameOf(event: Event) -> str | None:
+def _roomNameOf(event: Packet) -> str | None:
     """The room that a refused event names, if it names one at all."""
     try:
         return readRoomRequest(event.arguments, 0).roomName

@@ -12,7 +12,8 @@ from rtcsignal.engineio.session import CloseReason
 from rtcsignal.errors import Refused
 from rtcsignal.signaling.events import REFUSED, refusal
 from rtcsignal.signaling.room import Seat
-from rtcsignal.socketio.peer import Event, Peer
+from rtcsignal.socketio.packet import Packet
+from rtcsignal.socketio.peer import Peer
 from rtcsignal.values import Identity
 
 __all__ = ["Participant"]
@@ -42,7 +43,7 @@ class Participant:
         peer: Peer,
         identity: Identity,
         connectedAt: float,
-        handle: Callable[[Participant, Event], Deferred[None] | None],
+        handle: Callable[[Participant, Packet], Deferred[None] | None],
     ) -> None:
         self.peer = peer
         self.identity = identity
@@ -51,7 +52,7 @@ class Participant:
         self.farewell: str | None = None
         self._data: dict[str, Any] | None = None
         self._handle = handle
-        self._inbox: deque[Event] | None = None
+        self._inbox: deque[Packet] | None = None
 
     @property
     def data(self) -> dict[str, Any]:
@@ -65,7 +66,7 @@ class Participant:
         """An id that others may know. In protocol 4 the peer's sid is a secret of the transport."""
         return self.peer.publicId
 
-    def take(self, event: Event) -> None:
+    def take(self, event: Packet) -> None:
         """Handle an event, or keep it until those before it have been handled."""
         if self._inbox is None:
             pending = self._handle(self, event)

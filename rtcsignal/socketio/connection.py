@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
-from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +32,7 @@ from rtcsignal.socketio.packet import (
     Packet,
     encode,
 )
-from rtcsignal.socketio.peer import Event, Peer
+from rtcsignal.socketio.peer import Peer
 from rtcsignal.socketio.recovery import Claim
 from rtcsignal.values import EMPTY, Handshake
 
@@ -43,8 +42,6 @@ if TYPE_CHECKING:
 __all__ = ["Connection"]
 
 _log = Logger()
-# What `Event(...)` does, in half of the time.
-_event: Callable[[tuple[Any, list[Any], str | None, str, tuple[bytes, ...]]], Event] = partial(tuple.__new__, Event)
 _SID_BYTES = 15
 _UNKNOWN = ConnectRefused("Invalid namespace", legacy={"message": "Invalid namespace"})
 _TOO_MANY = ConnectRefused("Too many namespaces", legacy={"message": "Too many namespaces"})
@@ -145,17 +142,14 @@ class Connection:
             self.left(peer, reason.value)
 
     def _handle(self, packet: Packet) -> None:
-        kind = packet.kind
+        kind, namespace = packet.kind, packet.namespace
+        peer = self._peers.get(namespace)
         if kind == CONNECT:
             self._connectReceived(packet)
-            return
-        peer = self._peers.get(packet.namespace)
-        if peer is None:
+        elif peer is None:
             raise ProtocolError("packet for a namespace that is not joined")
-        if kind == EVENT:
-            data = packet.data
-            event = _event((data[0], data[1:], packet.ackId, packet.text, packet.attachments))
-            self._server.namespaces[packet.namespace].received(peer, event)
+        elif kind == EVENT:
+            self._server.namespaces[namespace].received(peer, packet)
         elif kind == ACK:
             if packet.ackId is None:
                 raise ProtocolError("ACK without an id")

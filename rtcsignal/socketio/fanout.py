@@ -26,13 +26,16 @@ class OutgoingEvent:
         stamp: What it was last numbered with, if any of its receivers can recover; see `trail`.
     """
 
-    __slots__ = ("_messages", "attachments", "stamp", "text")
+    __slots__ = ("_message", "_namespace", "_others", "attachments", "stamp", "text")
+
+    _message: Message
 
     def __init__(self, text: str, attachments: tuple[bytes, ...] = ()) -> None:
         self.text = text
         self.attachments = attachments
         self.stamp: Stamp | None = None
-        self._messages: dict[str, Message] = {}
+        self._namespace: str | None = None
+        self._others: dict[str, Message] | None = None
 
     @classmethod
     def of(cls, name: str, *arguments: Any) -> OutgoingEvent:
@@ -45,14 +48,25 @@ class OutgoingEvent:
 
     def messageFor(self, namespace: str) -> Message:
         """The message that carries it to peers of a namespace. The same for all of them, in both protocols."""
-        message = self._messages.get(namespace)
-        if message is None:
-            if self.attachments:
-                text = encode(EVENT, namespace, self.text, None, len(self.attachments))
-            else:
-                text = EVENT + self.text if namespace == "/" else f"{EVENT}{namespace},{self.text}"
-            message = self._messages[namespace] = Message(text, self.attachments)
-        return message
+        if self._namespace == namespace:
+            return self._message
+        if self._namespace is None:  # nearly always the first namespace is the only one
+            self._namespace = namespace
+            message = self._message = self._newMessage(namespace)
+            return message
+        if self._others is None:
+            self._others = {}
+        other = self._others.get(namespace)
+        if other is None:
+            other = self._others[namespace] = self._newMessage(namespace)
+        return other
+
+    def _newMessage(self, namespace: str) -> Message:
+        if self.attachments:
+            return Message(
+                encode(EVENT, namespace, self.text, None, len(self.attachments)), self.attachments
+            )
+        return Message(EVENT + self.text if namespace == "/" else f"{EVENT}{namespace},{self.text}")
 
 
 class Channel(Protocol):

@@ -10,7 +10,8 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.python.failure import Failure
 
 from rtcsignal.socketio.fanout import OutgoingEvent, deliver
-from rtcsignal.socketio.peer import Event, Gone, Peer
+from rtcsignal.socketio.packet import Packet
+from rtcsignal.socketio.peer import Gone, Peer
 from rtcsignal.values import Handshake
 
 __all__ = ["EventNamespace", "Namespace"]
@@ -34,7 +35,7 @@ class Namespace(Protocol):
     def connected(self, peer: Peer) -> None:
         """The client has been told that it is in."""
 
-    def received(self, peer: Peer, event: Event) -> None:
+    def received(self, peer: Peer, event: Packet) -> None:
         """An event of a peer."""
 
     def mayReturn(self, peer: Peer, identity: Any) -> bool:
@@ -91,7 +92,7 @@ class EventNamespace:
         self.peers[peer.sid] = peer
         self._told(peer, self._call("connect", peer))
 
-    def received(self, peer: Peer, event: Event) -> None:
+    def received(self, peer: Peer, event: Packet) -> None:
         handler = self._handlers.get(event.name) if isinstance(event.name, str) else None
         if handler is None or event.name == "connecting":
             return
@@ -125,7 +126,7 @@ class EventNamespace:
         return handler(*arguments) if handler is not None else None
 
 
-def _acknowledge(peer: Peer, event: Event, result: Any) -> None:
+def _acknowledge(peer: Peer, event: Packet, result: Any) -> None:
     arguments = result if isinstance(result, tuple) else () if result is None else (result,)
     peer.acknowledge(event.ackId, *arguments)
 

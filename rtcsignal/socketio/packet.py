@@ -77,6 +77,16 @@ class Packet(NamedTuple):
     text: str
     attachments: tuple[bytes, ...] = ()
 
+    @property
+    def name(self) -> str | int | float:
+        """Of an EVENT: its name; JavaScript clients may use a number."""
+        return self.data[0]  # type: ignore[no-any-return]
+
+    @property
+    def arguments(self) -> list[Any]:
+        """Of an EVENT: its arguments, binary ones as bytes."""
+        return self.data[1:]  # type: ignore[no-any-return]
+
 
 # What `Packet(...)` does, in half of the time.
 _packet: Callable[[tuple[str, str, str | None, Any, str, tuple[bytes, ...]]], Packet] = partial(tuple.__new__, Packet)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
@@ -14,7 +14,7 @@ from rtcsignal.engineio.session import CloseReason, Session
 from rtcsignal.socketio.fanout import Channel, OutgoingEvent
 from rtcsignal.socketio.packet import ACK, DISCONNECT, EVENT, encode, encodeData
 
-__all__ = ["Event", "Gone", "Keeper", "Peer"]
+__all__ = ["Gone", "Keeper", "Peer"]
 
 
 _PUBLIC_ID_BYTES = 15
@@ -22,24 +22,6 @@ _PUBLIC_ID_BYTES = 15
 
 class Gone(Exception):
     """The peer has left before it acknowledged."""
-
-
-class Event(NamedTuple):
-    """An event from a client.
-
-    Attributes:
-        name: Its name; JavaScript clients may use a number.
-        arguments: Its arguments, binary ones as bytes.
-        ackId: To be named in the acknowledgement; None if none is wanted.
-        text: Name and arguments as JSON text, fit to be relayed together with `attachments`.
-        attachments: The binary parts, in the order of their numbers.
-    """
-
-    name: str | int | float
-    arguments: list[Any]
-    ackId: str | None
-    text: str
-    attachments: tuple[bytes, ...]
 
 
 class Keeper(Protocol):

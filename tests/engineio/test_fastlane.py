@@ -24,10 +24,10 @@ class Lane(FastLane):
     """An open connection that keeps what it takes and what it leaves to Autobahn."""
 
     current_frame: Any
-    takesFrames = True
 
     def __init__(self, most: int = MOST) -> None:
         super().__init__()
+        self.takesFrames = True
         self.maxMessagePayloadSize = most
         self.state = self.STATE_OPEN
         self.data = b""

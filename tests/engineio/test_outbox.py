@@ -92,7 +92,7 @@ class TestFlusher:
     def test_whereSomebodyElseCallsItThereIsNoTimer(self) -> None:
         clock = Clock()
         flusher = Flusher(clock)
-        flusher.isCalled = True
+        flusher.needsNoTimer()
         connection = Connection(flusher)
         flusher.add(connection)
         assert clock.getDelayedCalls() == []
@@ -102,7 +102,7 @@ class TestFlusher:
 
     def test_oneThatFailsKeepsNobodyFromSending(self, loggedFailures: LoggedFailures) -> None:
         flusher = Flusher(Clock())
-        flusher.isCalled = True
+        flusher.needsNoTimer()
         broken, sound = Broken(flusher), Connection(flusher)
         for connection in (broken, sound):
             flusher.add(connection)

@@ -12,7 +12,8 @@ from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.packet import Revision
 from rtcsignal.engineio.session import Session
 from rtcsignal.socketio.namespace import Namespace
-from rtcsignal.socketio.peer import Event, Peer
+from rtcsignal.socketio.packet import Packet
+from rtcsignal.socketio.peer import Peer
 from rtcsignal.socketio.server import SocketOptions, SocketServer
 from rtcsignal.values import Handshake
 from tests.engineio.memory import SelectingClock
@@ -42,7 +43,7 @@ class Lobby:
         self.events: list[tuple[Any, ...]] = []
         self.gone: list[tuple[Peer, str]] = []
         self.judge: Callable[[Handshake], Any] | None = None
-        self.react: Callable[[Peer, Event], object] | None = None
+        self.react: Callable[[Peer, Packet], object] | None = None
         self.greet: Callable[[Peer], object] | None = None
         self.mourn: Callable[[Peer], object] | None = None
 
@@ -65,7 +66,7 @@ class Lobby:
         if self.greet is not None:
             self.greet(peer)
 
-    def received(self, peer: Peer, event: Event) -> None:
+    def received(self, peer: Peer, event: Packet) -> None:
         self.events.append((event.name, *event.arguments))
         if self.react is not None:
             self.react(peer, event)
