@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
-import ipaddress
 import json
 import os
 import shutil
@@ -18,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.certificate import writeCertificate
 from bench.errors import BenchError
 from bench.measure import Target
 from bench.scenarios import Scenario
@@ -186,7 +185,7 @@ def running(contender: Contender, scenario: Scenario, cores: Cores) -> Iterator[
     """
     with tempfile.TemporaryDirectory(prefix="rtcsignal-bench-") as name:
         folder = Path(name)
-        key, certificate = _certificate(folder) if scenario.secure else (None, None)
+        key, certificate = writeCertificate(folder) if scenario.secure else (None, None)
         start = _Start(folder, _freePort(), scenario.pingInterval, key, certificate)
         log = folder / "log"
         process = _started(contender, start, cores, log)
@@ -245,31 +244,3 @@ def _freePort() -> int:
         probe.bind((_HOST, 0))
         port: int = probe.getsockname()[1]
     return port
-
-
-def _certificate(folder: Path) -> tuple[Path, Path]:
-    """A key and a certificate that it signed itself, as good as any for measuring."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now)
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(_HOST))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    keyPath, certificatePath = folder / "key.pem", folder / "certificate.pem"
-    plain = serialization.NoEncryption()
-    keyPath.write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain))
-    certificatePath.write_bytes(certificate.public_bytes(pem))
-    return keyPath, certificatePath

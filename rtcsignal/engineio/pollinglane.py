@@ -31,9 +31,9 @@ from rtcsignal.engineio.httpanswer import Answers, lastAnswer
 from rtcsignal.engineio.httphead import BadHead, Head, parseHead
 from rtcsignal.engineio.httplimits import STRANGERS_BODY, HttpLimits
 from rtcsignal.engineio.httprequest import Caller, requestOf
-from rtcsignal.engineio.outbox import canSendNow, sendNow
 from rtcsignal.engineio.polling import PollingTransport
 from rtcsignal.engineio.server import EngineServer
+from rtcsignal.engineio.writers import writerFor
 
 __all__ = ["PassOn", "PollingLane", "bodyLength"]
 
@@ -132,7 +132,7 @@ class PollingLane(Protocol):
 
     def connectionMade(self) -> None:
         self._caller = Caller.of(self.transport)
-        self._write = sendNow if canSendNow(self.transport) else _write
+        self._write = writerFor(self.transport)
         self.transport.registerProducer(self, True)
 
     def dataReceived(self, data: bytes) -> None:
@@ -322,8 +322,3 @@ class PollingLane(Protocol):
             self._end(self.transport.loseConnection)
         else:
             self.transport.abortConnection()
-
-
-def _write(transport: Any, data: bytes) -> None:
-    """For transports that `sendNow` does not know."""
-    transport.write(data)

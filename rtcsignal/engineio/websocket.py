@@ -15,10 +15,11 @@ from zope.interface import implementer
 
 from rtcsignal.engineio.fastlane import TextReceiver
 from rtcsignal.engineio.frames import Message, binaryFrame, textFrame
-from rtcsignal.engineio.outbox import Flusher, canSendNow, sendNow, waitingIn
+from rtcsignal.engineio.outbox import Flusher, canSendNow, waitingIn
 from rtcsignal.engineio.packet import MESSAGE, decodeBinary, decodeText, encodeBase64, encodeBinary
 from rtcsignal.engineio.pressure import Backpressure
 from rtcsignal.engineio.session import CloseReason, Session
+from rtcsignal.engineio.writers import Writer, write, writerFor
 from rtcsignal.errors import ProtocolError
 
 __all__ = ["Admission", "Receiver", "WebSocketLink", "WebSocketTransport"]
@@ -71,11 +72,10 @@ class _Sending(enum.Enum):
     NOT_OPEN = "there are none yet"
     HELD = "held until the client has seen the 101"
     WRITTEN = "written to the transport"
-    NOW = "handed to the socket at once"
 
 
 # Looking up a member of an enumeration takes longer than all else that is done for a frame.
-_HELD, _NOW = _Sending.HELD, _Sending.NOW
+_HELD = _Sending.HELD
 
 
 @implementer(IPushProducer)
@@ -92,7 +92,7 @@ class WebSocketLink(Backpressure):
         frames: What is to be sent at the end of this turn; the same list from the handshake to the end.
     """
 
-    __slots__ = ("_phase", "frames")
+    __slots__ = ("_phase", "_write", "frames")
 
     admission: Admission
     fast = False
@@ -111,6 +111,7 @@ class WebSocketLink(Backpressure):
     def __init__(self) -> None:
         super().__init__()
         self._phase = _Sending.NOT_OPEN
+        self._write: Writer = write
 
     def onConnect(self, request: Any) -> tuple[None, dict[str, str]]:
         return None, self.admission.headers
@@ -179,17 +180,14 @@ class WebSocketLink(Backpressure):
 
     def flush(self) -> None:
         """Send what has come together."""
-        frames, phase = self.frames, self._phase
-        if not frames or phase is _HELD:
+        frames = self.frames
+        if not frames or self._phase is _HELD:
             return
         data = frames[0] if len(frames) == 1 else b"".join(frames)
         frames.clear()
         if self.state != _OPEN:
             return
-        if phase is _NOW:
-            sendNow(self.transport, data)
-        else:
-            self.transport.write(data)
+        self._write(self.transport, data)
         if self._congested:
             self._waiting += len(data)
             if self.sendQueue and self._waiting > self.sendQueue:
@@ -277,8 +275,10 @@ class WebSocketLink(Backpressure):
 
     def _release(self) -> None:
         if self._phase is _HELD:
-            self._phase = _NOW if self.fast and canSendNow(self.transport) else _Sending.WRITTEN
-            self.takesFrames = self.fast
+            self._phase = _Sending.WRITTEN
+            if self.fast:
+                self._write = writerFor(self.transport)
+                self.takesFrames = True
             self.flush()
 
     def _settle(self) -> None:

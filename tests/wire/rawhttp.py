@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import struct
 import time
 from collections.abc import Iterable
@@ -88,11 +89,20 @@ def _raw(value: str | bytes) -> bytes:
 class Connection:
     """One TCP connection, with what was read from it and not yet used.
 
-    `receiveBuffer` is for those who do not read, `source` is an address to come from.
+    `receiveBuffer` is for those who do not read, `source` is an address to come from, `tls` is for those who
+    speak TLS.
     """
 
-    def __init__(self, address: Address, *, receiveBuffer: int | None = None, source: str = "") -> None:
+    def __init__(
+        self,
+        address: Address,
+        *,
+        receiveBuffer: int | None = None,
+        source: str = "",
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self._address = address
+        self._tls = tls
         self._source = source
         self._receiveBuffer = receiveBuffer
         self._open()
@@ -113,6 +123,8 @@ class Connection:
                 raise ConnectionEnded("the server closed the connection at once") from None
             raise
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self._tls is not None:
+            self._socket = self._tls.wrap_socket(self._socket)
         self._buffer = b""
         self._ended = False
         self._spent = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterable
 from typing import Final
 
@@ -16,11 +17,12 @@ SOCKETIO_PATH: Final = "/socket.io/"
 
 
 class Wire:
-    """The way to a server at `address`, from an address of this machine."""
+    """The way to a server at `address`, from an address of this machine, over TLS if there is a context for it."""
 
-    def __init__(self, address: Address, source: str = "") -> None:
+    def __init__(self, address: Address, source: str = "", tls: ssl.SSLContext | None = None) -> None:
         self.address = address
         self._source = source
+        self._tls = tls
         self._open: list[Connection] = []
         self._sessions: list[Polling] = []
 
@@ -36,7 +38,7 @@ class Wire:
 
     def connection(self, *, receiveBuffer: int | None = None) -> Connection:
         """A new TCP connection."""
-        connection = Connection(self.address, receiveBuffer=receiveBuffer, source=self._source)
+        connection = Connection(self.address, receiveBuffer=receiveBuffer, source=self._source, tls=self._tls)
         self._open.append(connection)
         return connection
 
