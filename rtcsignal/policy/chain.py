@@ -29,6 +29,7 @@ from rtcsignal.policy.answers import (
     WITHDREW,
     Answers,
 )
+from rtcsignal.policy.filters import Filters
 from rtcsignal.policy.gate import Gate
 from rtcsignal.policy.guard import Guard
 from rtcsignal.values import Handshake, Identity
@@ -60,6 +61,7 @@ class Chain:
     Attributes:
         judgesJoins: There are room policies.
         judgesMessages: There are message filters.
+        filterMessage: Hands a message from filter to filter; see `Filters.ask`.
         events: The events that the plugins take from members.
     """
 
@@ -67,17 +69,18 @@ class Chain:
         links = tuple(links)
         self._authenticators = _gates(links, IAuthenticator, "authenticate", AUTHENTICATE)
         self._policies = _gates(links, IRoomPolicy, "mayJoin", MAY_JOIN)
-        self._filters = _gates(links, IMessageFilter, "filterMessage", FILTER_MESSAGE)
+        filters = Filters(_gates(links, IMessageFilter, "filterMessage", FILTER_MESSAGE))
+        self.filterMessage = filters.ask
         self._entering = _gates(links, IDoorObserver, "entering", ENTERING, enforced=False)
         self._withdrew = _gates(links, IDoorObserver, "withdrew", WITHDREW, enforced=False)
         self._joined = _gates(links, IRoomObserver, "joined", JOINED, enforced=False)
         self._left = _gates(links, IRoomObserver, "left", LEFT, enforced=False)
         self._handlers = _handlers(links)
         self.judgesJoins = bool(self._policies)
-        self.judgesMessages = bool(self._filters)
+        self.judgesMessages = bool(filters)
         self.events = frozenset(self._handlers)
 
-    # Each of the three loops goes on where it stopped when an answer that takes time has come.
+    # Each of the loops goes on where it stopped when an answer that takes time has come.
 
     def authenticate(self, handshake: Handshake, start: int = 0, asked: bool = False) -> Any:
         """Ask the authenticators, until one knows who it is.
@@ -128,31 +131,6 @@ class Chain:
                 return answer.addCallback(self._allowed, peer, room, index + 1)
         return None
 
-    def filterMessage(self, peer: Any, room: Any, message: Any, start: int = 0) -> Any:
-        """Hand a message from filter to filter.
-
-        Args:
-            peer: The sender.
-            room: Where it is sent.
-            message: The message, as those before `start` have made it.
-            start: Those before this one have been asked.
-
-        Returns:
-            A `Message`, None to drop it, or a Deferred of either.
-
-        Raises:
-            Refused: One of them says no.
-        """
-        for gate in self._filters[start:] if start else self._filters:
-            answer = gate.filter(peer, room, message)
-            if answer is not message:
-                if answer.__class__ is Deferred:
-                    return answer.addCallback(self._filtered, peer, room, self._filters.index(gate) + 1)
-                if answer is None:
-                    return None
-                message = answer
-        return message
-
     def handleEvent(
         self, peer: Any, room: Any, event: str, body: Mapping[str, Any]
     ) -> Deferred[Mapping[str, Any] | None] | Mapping[str, Any] | None:
@@ -193,9 +171,6 @@ class Chain:
 
     def _allowed(self, answer: None, peer: Any, room: Any, start: int) -> Any:
         return self.mayJoin(peer, room, start)
-
-    def _filtered(self, message: Any, peer: Any, room: Any, start: int) -> Any:
-        return None if message is None else self.filterMessage(peer, room, message, start)
 
 
 def _gates(

@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from rtcsignal.errors import Refused
 from rtcsignal.policy.answers import DROP, USED, Answers, WrongAnswer, checkRefusal
 from rtcsignal.policy.breaker import Breaker
-from rtcsignal.policy.guard import BLOCKING_SECONDS, Guard
+from rtcsignal.policy.guard import Guard
 
 __all__ = ["Gate"]
 
@@ -29,25 +29,24 @@ class Gate:
         method: The method, bound.
         answers: What it may answer.
         enforced: What it answers counts. If not, nobody waits for it, and its failures are only told.
+
+    Attributes:
+        breaker: The guard's; that of an observer never opens.
+        counters: The guard's.
     """
 
-    __slots__ = ("_answers", "_breaker", "_counters", "_enforced", "_guard", "_method", "_plain", "_stopwatch")
+    __slots__ = ("_answers", "_enforced", "_plain", "_stopwatch", "breaker", "counters", "guard", "method")
 
     def __init__(self, guard: Guard, method: Callable[..., Any], answers: Answers, enforced: bool = True) -> None:
-        self._guard = guard
-        self._method = method
+        self.guard = guard
+        self.method = method
         self._answers = answers
         self._plain = answers.plain
         self._enforced = enforced and not guard.treatment.shadow
         # What is told of comings and goings must be told of all of them, and harms nobody when it fails.
-        self._breaker = guard.breaker if enforced else Breaker(guard.clock, failures=0)
-        self._counters = guard.counters
+        self.breaker = guard.breaker if enforced else Breaker(guard.clock, failures=0)
+        self.counters = guard.counters
         self._stopwatch = guard.stopwatch
-
-    @property
-    def guard(self) -> Guard:
-        """The plugin's guard."""
-        return self._guard
 
     def ask(self, instead: Any, *arguments: Any) -> Any:
         """Call the method.
@@ -62,34 +61,59 @@ class Gate:
         Raises:
             Refused: The plugin says no, or fails; also the way in which the Deferred fails.
         """
-        if not self._breaker.sound and not self._breaker.allows():
-            self._counters.unavailable += 1
+        if not self.breaker.sound and not self.breaker.allows():
+            self.counters.unavailable += 1
             return self._unanswered("unavailable", "This cannot be decided at the moment.", instead)
-        self._counters.calls += 1
+        self.counters.calls += 1
         began = self._stopwatch()
         try:
-            answer = self._method(*arguments)
+            answer = self.method(*arguments)
         except BaseException as error:
-            return self._interrupted(error, began, instead)
-        return self._answered(answer, began, instead)
+            return self.interrupted(error, began, instead)
+        return self.answered(answer, began, instead)
 
-    def filter(self, peer: Any, room: Any, message: Any) -> Any:
-        """As `ask`, of a filter: every message goes this way, and most come out as they were."""
-        if not self._breaker.sound:
-            return self.ask(message, peer, room, message)
-        counters = self._counters
-        counters.calls += 1
-        began = self._stopwatch()
+    def answered(self, answer: Any, began: float, instead: Any) -> Any:
+        """The method has given something back, which may be an answer that takes time: what that comes to.
+
+        Args:
+            answer: What it gave back.
+            began: When it was called, on the guard's stopwatch.
+            instead: As in `ask`.
+
+        Returns:
+            As `ask`.
+
+        Raises:
+            Refused: ``internal``: it is not what it may answer.
+        """
         try:
-            answer = self._method(peer, room, message)
+            if answer is not instead and answer.__class__ not in self._plain:
+                answer = _started(answer)
         except BaseException as error:
-            return self._interrupted(error, began, message)
-        if answer is message:
-            took = self._stopwatch() - began
-            if took <= BLOCKING_SECONDS and self._breaker.sound:
-                counters.seconds += took
-                return answer
-        return self._answered(answer, began, message)
+            return self.interrupted(error, began, instead)
+        self._measure(began)
+        if answer is instead and self.breaker.sound:
+            return answer
+        if isinstance(answer, Deferred):
+            return self._wait(answer, instead)
+        return self.returned(answer, instead)
+
+    def interrupted(self, error: BaseException, began: float, instead: Any) -> Any:
+        """The method has raised within its call: what that comes to.
+
+        Args:
+            error: What it raised.
+            began: When it was called, on the guard's stopwatch.
+            instead: As in `ask`.
+
+        Returns:
+            The answer, if the plugin counts as if it were not there.
+
+        Raises:
+            Refused: As `raised`.
+        """
+        self._measure(began)
+        return self.raised(error, error.__traceback__, instead)
 
     def returned(self, answer: Any, instead: Any) -> Any:
         """The method has answered: what that comes to.
@@ -105,10 +129,10 @@ class Gate:
         verdict = self._answers.verdict(answer, instead)
         if not self._enforced:
             if verdict:
-                self._guard.wouldHave(self._answers.method, verdict)
+                self.guard.wouldHave(self._answers.method, verdict)
             return instead
         if verdict == DROP:
-            self._counters.dropped += 1
+            self.counters.dropped += 1
         return answer
 
     def raised(self, error: BaseException, traceback: TracebackType | None, instead: Any) -> Any:
@@ -124,7 +148,7 @@ class Gate:
             if wrong is None:
                 return self._refused(error, instead)
             error = wrong
-        self._guard.failed(self._answers.method, error, traceback)
+        self.guard.failed(self._answers.method, error, traceback)
         self._failed()
         return self._unanswered("internal", "", instead)
 
@@ -134,33 +158,16 @@ class Gate:
         Raises:
             Refused: ``timeout``.
         """
-        self._guard.late(self._answers.method)
+        self.guard.late(self._answers.method)
         self._failed()
         return self._unanswered("timeout", "The answer took too long.", instead)
 
     def abandoned(self) -> None:
         """The answer is not wanted any more."""
-        self._breaker.abandoned()
-
-    def _answered(self, answer: Any, began: float, instead: Any) -> Any:
-        try:
-            if answer is not instead and answer.__class__ not in self._plain:
-                answer = _started(answer)
-        except BaseException as error:
-            return self._interrupted(error, began, instead)
-        self._measure(began)
-        if answer is instead and self._breaker.sound:
-            return answer
-        if isinstance(answer, Deferred):
-            return self._wait(answer, instead)
-        return self.returned(answer, instead)
-
-    def _interrupted(self, error: BaseException, began: float, instead: Any) -> Any:
-        self._measure(began)
-        return self.raised(error, error.__traceback__, instead)
+        self.breaker.abandoned()
 
     def _measure(self, began: float) -> None:
-        self._guard.called(self._answers.method, self._stopwatch() - began)
+        self.guard.called(self._answers.method, self._stopwatch() - began)
 
     def _wait(self, call: Deferred[Any], instead: Any) -> Any:
         result = _Awaited(self, call, instead).result
@@ -178,24 +185,24 @@ class Gate:
     def _refused(self, refused: Refused, instead: Any) -> Any:
         self._succeeded()
         if not self._enforced:
-            self._guard.wouldHave(self._answers.method, refused.code)
+            self.guard.wouldHave(self._answers.method, refused.code)
             return instead
-        self._counters.refused(refused.code)
+        self.counters.refused(refused.code)
         # A plugin may raise one instance again and again; its traceback would grow each time.
         raise refused.with_traceback(None) from None
 
     def _unanswered(self, code: str, message: str, instead: Any) -> Any:
-        if self._guard.treatment.failOpen or not self._enforced:
+        if self.guard.treatment.failOpen or not self._enforced:
             return instead
         raise Refused(code, message) from None
 
     def _succeeded(self) -> None:
-        if not self._breaker.sound and self._breaker.succeeded():
-            self._guard.closed()
+        if not self.breaker.sound and self.breaker.succeeded():
+            self.guard.closed()
 
     def _failed(self) -> None:
-        if self._breaker.failed():
-            self._guard.opened()
+        if self.breaker.failed():
+            self.guard.opened()
 
 
 class _Awaited:

@@ -124,22 +124,19 @@ def readEnvelope(body: Any, routed: bool = True) -> Envelope:
     if not isinstance(body, dict):
         return PLAIN
     get = body.get
+    number, target = get("msgType"), get("targetUserId")
+    # The class is looked at because True is 1 and 1.0 is 1 to a dict, but neither is a message type.
+    kind = _KINDS.get(number, "other") if number.__class__ is int else "other"
     if not routed:
-        target = get("targetUserId")
-        return _envelope((_kindOf(get("msgType")), None, target if type(target) is str else None, None))
-    userId, target, room = get("userId"), get("targetUserId"), get("roomName")
+        return _envelope((kind, None, target if target.__class__ is str else None, None))
+    userId, room = get("userId"), get("roomName")
     if (
-        (userId is not None and (type(userId) is not str or not userId))
-        or (target is not None and (type(target) is not str or not target))
-        or (room is not None and (type(room) is not str or not room))
+        (userId is not None and (userId.__class__ is not str or not userId))
+        or (target is not None and (target.__class__ is not str or not target))
+        or (room is not None and (room.__class__ is not str or not room))
     ):
         raise _bad(f"{_notText(userId, target)} is not a text.")
-    return _envelope((_kindOf(get("msgType")), userId, target, room))
-
-
-def _kindOf(number: Any) -> str:
-    # The type is looked at because True is 1 and 1.0 is 1 to a dict, but neither is a message type.
-    return _KINDS.get(number, "other") if type(number) is int else "other"
+    return _envelope((kind, userId, target, room))
 
 
 def _notText(userId: Any, target: Any) -> str:

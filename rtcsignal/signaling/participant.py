@@ -33,10 +33,11 @@ class Participant:
 
     Attributes:
         seats: By the room's name. Changed by the hub alone.
+        data: For plugins, as long as it is connected; None until one asks.
         farewell: Why it is being put out; the reason that its rooms are told.
     """
 
-    __slots__ = ("_data", "_handle", "_inbox", "connectedAt", "farewell", "identity", "peer", "seats")
+    __slots__ = ("_handle", "_inbox", "connectedAt", "data", "farewell", "identity", "peer", "seats")
 
     def __init__(
         self,
@@ -50,16 +51,9 @@ class Participant:
         self.connectedAt = connectedAt
         self.seats: dict[str, Seat] = {}
         self.farewell: str | None = None
-        self._data: dict[str, Any] | None = None
+        self.data: dict[str, Any] | None = None
         self._handle = handle
         self._inbox: deque[Packet] | None = None
-
-    @property
-    def data(self) -> dict[str, Any]:
-        """For plugins; kept as long as it is connected."""
-        if self._data is None:
-            self._data = {}
-        return self._data
 
     @property
     def publicId(self) -> str:

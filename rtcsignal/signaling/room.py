@@ -29,9 +29,10 @@ class Seat:
 
     Attributes:
         userId: As whom.
+        view: What plugins see of it.
     """
 
-    __slots__ = ("_request", "_view", "participant", "room", "userId")
+    __slots__ = ("_request", "participant", "room", "userId", "view")
 
     def __init__(self, participant: Participant, room: Room, request: RoomRequest) -> None:
         self.participant = participant
@@ -39,7 +40,7 @@ class Seat:
         self.userId = request.userId
         # Most requests hold nothing that is not known anyway, and need not be kept.
         self._request = request.body if len(request.body) > _USUAL_KEYS else None
-        self._view: PeerView | None = None
+        self.view = PeerView(self)
 
     @property
     def isTaken(self) -> bool:
@@ -53,13 +54,6 @@ class Seat:
             return self._request
         return MappingProxyType({"userId": self.userId, "roomName": self.room.name})
 
-    @property
-    def view(self) -> PeerView:
-        """What plugins see of it; always the same object."""
-        if self._view is None:
-            self._view = PeerView(self)
-        return self._view
-
 
 class Room:
     """A room with its seats, in the order in which they were taken.
@@ -69,11 +63,13 @@ class Room:
         createdAt: Seconds since the epoch.
 
     Attributes:
+        data: For plugins; gone with the room; None until one asks.
         seats: By peer. Not to be changed from outside.
         isOpen: It has, or had, members; one that they have all left is not used again.
+        view: What plugins see of it.
     """
 
-    __slots__ = ("_data", "_users", "_view", "createdAt", "isOpen", "name", "seats")
+    __slots__ = ("_users", "createdAt", "data", "isOpen", "name", "seats", "view")
 
     def __init__(self, name: str, createdAt: float) -> None:
         self.name = name
@@ -81,22 +77,8 @@ class Room:
         self.isOpen = False
         self.seats: dict[Peer, Seat] = {}
         self._users: dict[str, list[Peer]] = {}
-        self._data: dict[str, Any] | None = None
-        self._view: RoomView | None = None
-
-    @property
-    def data(self) -> dict[str, Any]:
-        """For plugins; gone with the room."""
-        if self._data is None:
-            self._data = {}
-        return self._data
-
-    @property
-    def view(self) -> RoomView:
-        """What plugins see of it; always the same object."""
-        if self._view is None:
-            self._view = RoomView(self)
-        return self._view
+        self.data: dict[str, Any] | None = None
+        self.view = RoomView(self)
 
     @property
     def users(self) -> Mapping[str, list[Peer]]:

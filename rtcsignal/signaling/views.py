@@ -63,7 +63,11 @@ class PeerView:
 
     @property
     def data(self) -> dict[str, Any]:
-        return self._seat.participant.data
+        participant = self._seat.participant
+        data = participant.data
+        if data is None:
+            data = participant.data = {}
+        return data
 
     @property
     def joinRequest(self) -> Mapping[str, Any]:
@@ -111,7 +115,10 @@ class RoomView:
 
     @property
     def data(self) -> dict[str, Any]:
-        return self._room.data
+        data = self._room.data
+        if data is None:
+            data = self._room.data = {}
+        return data
 
     def peers(self) -> tuple[PeerView, ...]:
         return tuple(seat.view for seat in self._room)

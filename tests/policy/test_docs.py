@@ -171,7 +171,7 @@ class TestThePlugins:
             ann.join("kitchen", "ann")
             answers = [ann.broadcast({"msgType": 1}) for _ in range(51)]
             assert [answer.ok for answer in answers] == [True] * 50 + [False]
-            assert server.hub.rooms["kitchen"].data["talk-time-most"] == 1
+            assert server.hub.rooms["kitchen"].view.data["talk-time-most"] == 1
 
     def test_mute_all(self, folder: Path) -> None:
         with InMemoryServer(example(folder, "mute_all")) as server:

@@ -53,22 +53,22 @@ class RateLimit(Configurable):
         data, address, addresses = peer.data, peer.address, self._addresses
         if ":" in address:
             address = _network(address)
-        own = data.get("rate-limit", now)
+        own, bucket = data.get("rate-limit", now), self._peer
         if own < now:
             own = now
-        elif own > now + self._peer.ahead:
-            own = self._peer.exceeded(own, now, "connection")
-        shared = addresses.get(address, now)
+        elif own > now + bucket.ahead:
+            own = bucket.exceeded(own, now, "connection")
+        shared, common = addresses.get(address, now), self._address
         if shared < now:
             shared = now
-        elif shared > now + self._address.ahead:
-            shared = self._address.exceeded(shared, now, "address")
+        elif shared > now + common.ahead:
+            shared = common.exceeded(shared, now, "address")
         if self._kinds and message.kind in self._kinds:
             self._take(data, message.kind, now)
-        data["rate-limit"] = own + self._peer.interval
+        data["rate-limit"] = own + bucket.interval
         # Connections without an address come over a local socket: they are not one client.
         if address and (shared > now or len(addresses) < _MOST_ADDRESSES):
-            addresses[address] = shared + self._address.interval
+            addresses[address] = shared + common.interval
         return message
 
     def _take(self, data: dict[str, float], kind: str, now: float) -> None:

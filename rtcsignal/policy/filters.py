@@ -1,0 +1,78 @@
+"""The message filters of a chain: every message goes from one to the next, and most come out as they were."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from time import perf_counter
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from rtcsignal.policy.gate import Gate
+from rtcsignal.policy.guard import BLOCKING_SECONDS
+
+__all__ = ["Filters"]
+
+
+class Filters:
+    """Asks filters in turn. What is usual, a plain call that gives the message back, is judged here, not in its gate.
+
+    Args:
+        gates: The filters.
+    """
+
+    __slots__ = ("_gates", "_steps", "_stopwatch")
+
+    def __init__(self, gates: Sequence[Gate]) -> None:
+        self._gates = gates
+        self._steps = tuple((gate, gate.method, gate.breaker, gate.counters) for gate in gates)
+        self._stopwatch = gates[0].guard.stopwatch if gates else perf_counter
+
+    def __bool__(self) -> bool:
+        """There are some."""
+        return bool(self._steps)
+
+    def ask(self, peer: Any, room: Any, message: Any, start: int = 0) -> Any:
+        """Hand a message from filter to filter.
+
+        Args:
+            peer: The sender.
+            room: Where it is sent.
+            message: The message, as those before `start` have made it.
+            start: Those before this one have been asked.
+
+        Returns:
+            A `Message`, None to drop it, or a Deferred of either.
+
+        Raises:
+            Refused: One of them says no.
+        """
+        stopwatch = self._stopwatch
+        began = stopwatch()
+        for gate, method, breaker, counters in self._steps[start:] if start else self._steps:
+            if breaker.sound:
+                counters.calls += 1
+                try:
+                    answer = method(peer, room, message)
+                except BaseException as error:
+                    answer = gate.interrupted(error, began, message)
+                else:
+                    now = stopwatch()
+                    took = now - began
+                    if answer is message and took <= BLOCKING_SECONDS and breaker.sound:
+                        counters.seconds += took
+                        began = now
+                        continue
+                    answer = gate.answered(answer, began, message)
+            else:
+                answer = gate.ask(message, peer, room, message)
+            if answer.__class__ is Deferred:
+                return answer.addCallback(self._goOn, peer, room, self._gates.index(gate) + 1)
+            if answer is None:
+                return None
+            message = answer
+            began = stopwatch()
+        return message
+
+    def _goOn(self, message: Any, peer: Any, room: Any, start: int) -> Any:
+        return None if message is None else self.ask(peer, room, message, start)
