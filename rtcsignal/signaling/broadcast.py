@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from twisted.internet.defer import Deferred, ensureDeferred
 
 from rtcsignal.errors import Refused
-from rtcsignal.signaling.events import BROADCAST, PLAIN, Envelope, readEnvelope
+from rtcsignal.signaling.events import BROADCAST, PLAIN, readEnvelope
 from rtcsignal.signaling.gates import Gates
 from rtcsignal.signaling.messages import messageOf, plain, relay
 from rtcsignal.signaling.options import SignalingOptions
@@ -55,21 +55,25 @@ class Broadcasts:
         if len(event.data) < 2:
             raise Refused("bad-arguments", "There is nothing to broadcast.")
         isFiltered, routes = gates.judgesMessages, self._routes
-        envelope = readEnvelope(event.data[1], routed=routes) if routes or isFiltered else PLAIN
-        seats = self._speaking(participant, envelope)
+        kind, userId, target, roomName = readEnvelope(event.data[1], routes) if routes or isFiltered else PLAIN
+        seats = self._speaking(participant, userId, roomName)
         if isFiltered:
-            return self._filtered(participant, event, envelope, seats, gates)
-        if len(seats) == 1 and self._echo and envelope.targetUserId is None:
+            return self._filtered(participant, event, kind, target, seats, gates)
+        if target is None and self._echo and len(seats) == 1:
             return deliver(relay(event), seats[0].room.seats)
-        return self._handOut(participant, seats, envelope.targetUserId, relay(event))
+        return self._handOut(participant, seats, target, relay(event))
 
-    def _speaking(self, participant: Participant, envelope: Envelope) -> list[Seat]:
+    def _speaking(self, participant: Participant, userId: str | None, roomName: str | None) -> list[Seat]:
         """The seats from which a message may be spoken.
+
+        Args:
+            participant: The sender.
+            userId: Whom it says it is; None if it does not say.
+            roomName: The only room to speak in; None for all of its rooms.
 
         Raises:
             Refused: There is none.
         """
-        _, userId, _, roomName = envelope
         held = participant.seats
         if roomName is None:
             seats = list(held.values())
@@ -105,15 +109,21 @@ class Broadcasts:
         return deliver(event, everybody)
 
     def _filtered(
-        self, participant: Participant, event: Packet, envelope: Envelope, seats: list[Seat], gates: Gates
+        self,
+        participant: Participant,
+        event: Packet,
+        kind: str,
+        target: str | None,
+        seats: list[Seat],
+        gates: Gates,
     ) -> int | Deferred[int]:
         """As `_handOut`, for what the filters make of the message in each room. Waits only if a filter does."""
         seat = seats[0]
-        message = messageOf(event, envelope, seat)
+        message = messageOf(event, kind, target, seat)
         result = gates.filterMessage(seat.view, seat.room.view, message)
         if result is message and len(seats) == 1 and seat.isTaken:
-            return self._handOut(participant, seats, message.targetUserId, relay(event))
-        rest = [(other, messageOf(event, envelope, other)) for other in seats[1:]]
+            return self._handOut(participant, seats, target, relay(event))
+        rest = [(other, messageOf(event, kind, target, other)) for other in seats[1:]]
         verdicts: list[_Verdict] = []
         while not isinstance(result, Deferred):
             verdicts.append((seat, message, result))

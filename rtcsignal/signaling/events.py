@@ -13,11 +13,10 @@ Pure: no clock, no log, no reactor.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, TypeAlias
 
 from rtcsignal.errors import Refused
 from rtcsignal.socketio import jsontext
@@ -59,27 +58,17 @@ class RoomRequest:
     body: Mapping[str, Any]
 
 
-class Envelope(NamedTuple):
-    """What the server must know of a broadcast to route it.
+Envelope: TypeAlias = tuple[str, str | None, str | None, str | None]
+"""What the server must know of a broadcast to route it. It is read of every message, and so has no names:
 
-    Attributes:
-        kind: ``offer``, ``answer``, ``candidate``, ``hangup`` or ``other``.
-        userId: Whom the sender says it is; None if it does not say.
-        targetUserId: The only user it is for; None for everybody.
-        roomName: The only room it is for; None for all rooms of the sender.
-    """
+1. the kind: ``offer``, ``answer``, ``candidate``, ``hangup`` or ``other``;
+2. the user id: whom the sender says it is; None if it does not say;
+3. the target: the only user it is for; None for everybody;
+4. the room: the only room it is for; None for all rooms of the sender.
+"""
 
-    kind: str = "other"
-    userId: str | None = None
-    targetUserId: str | None = None
-    roomName: str | None = None
-
-
-PLAIN = Envelope()
+PLAIN: Envelope = ("other", None, None, None)
 """Goes to everybody in all rooms of the sender."""
-
-# What `Envelope(...)` does, in half of the time.
-_envelope: Callable[[tuple[str, str | None, str | None, str | None]], Envelope] = partial(tuple.__new__, Envelope)
 
 
 def readRoomRequest(arguments: Sequence[Any], mostCharacters: int, known: str | None = None) -> RoomRequest:
@@ -128,7 +117,7 @@ def readEnvelope(body: Any, routed: bool = True) -> Envelope:
     # The class is looked at because True is 1 and 1.0 is 1 to a dict, but neither is a message type.
     kind = _KINDS.get(number, "other") if number.__class__ is int else "other"
     if not routed:
-        return _envelope((kind, None, target if target.__class__ is str else None, None))
+        return kind, None, target if target.__class__ is str else None, None
     userId, room = get("userId"), get("roomName")
     if (
         (userId is not None and (userId.__class__ is not str or not userId))
@@ -136,7 +125,7 @@ def readEnvelope(body: Any, routed: bool = True) -> Envelope:
         or (room is not None and (room.__class__ is not str or not room))
     ):
         raise _bad(f"{_notText(userId, target)} is not a text.")
-    return _envelope((kind, userId, target, room))
+    return kind, userId, target, room
 
 
 def _notText(userId: Any, target: Any) -> str:

@@ -7,7 +7,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-from rtcsignal.signaling.events import BROADCAST, Envelope
+from rtcsignal.signaling.events import BROADCAST
 from rtcsignal.signaling.room import Seat
 from rtcsignal.socketio import jsontext
 from rtcsignal.socketio.fanout import OutgoingEvent
@@ -29,12 +29,13 @@ def relay(event: Packet) -> OutgoingEvent:
     return OutgoingEvent(f'["{BROADCAST}",{jsontext.rawItems(event.text)[1]}]')
 
 
-def messageOf(event: Packet, envelope: Envelope, seat: Seat) -> Message:
+def messageOf(event: Packet, kind: str, target: str | None, seat: Seat) -> Message:
     """The message as filters see it.
 
     Args:
         event: What the sender sent.
-        envelope: What was read of it.
+        kind: Its kind.
+        target: The only user it is for; None for everybody.
         seat: From which it is spoken.
     """
     body = event.data[1]
@@ -44,7 +45,7 @@ def messageOf(event: Packet, envelope: Envelope, seat: Seat) -> Message:
     size = len(text) if text.isascii() else len(text.encode())
     if event.attachments:
         size += sum(map(len, event.attachments))
-    return _message((envelope.kind, seat.userId, envelope.targetUserId, body, size))
+    return _message((kind, seat.userId, target, body, size))
 
 
 def plain(body: Any) -> Any:
