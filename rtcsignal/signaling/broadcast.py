@@ -58,8 +58,13 @@ class Broadcasts:
         kind, userId, target, roomName = readEnvelope(event.data[1], routes) if routes or isFiltered else PLAIN
         seats = self._speaking(participant, userId, roomName)
         if isFiltered:
-            return self._filtered(participant, event, kind, target, seats, gates)
-        if target is None and self._echo and len(seats) == 1:
+            seat = seats[0]
+            message = messageOf(event, kind, target, seat)
+            verdict = gates.filterMessage(seat.view, seat.room.view, message)
+            if verdict is not message or len(seats) > 1 or not seat.isTaken:
+                others = [(other, messageOf(event, kind, target, other)) for other in seats[1:]]
+                return self._filtered(event, [(seat, message), *others], verdict, gates)
+        if (target is None or not routes) and self._echo and len(seats) == 1:
             return deliver(relay(event), seats[0].room.seats)
         return self._handOut(participant, seats, target, relay(event))
 
@@ -110,29 +115,29 @@ class Broadcasts:
 
     def _filtered(
         self,
-        participant: Participant,
         event: Packet,
-        kind: str,
-        target: str | None,
-        seats: list[Seat],
+        asked: list[tuple[Seat, Message]],
+        verdict: Message | Deferred[Message | None] | None,
         gates: Gates,
     ) -> int | Deferred[int]:
-        """As `_handOut`, for what the filters make of the message in each room. Waits only if a filter does."""
-        seat = seats[0]
-        message = messageOf(event, kind, target, seat)
-        result = gates.filterMessage(seat.view, seat.room.view, message)
-        if result is message and len(seats) == 1 and seat.isTaken:
-            return self._handOut(participant, seats, target, relay(event))
-        rest = [(other, messageOf(event, kind, target, other)) for other in seats[1:]]
+        """As `_handOut`, for what the filters make of the message in each room. Waits only if a filter does.
+
+        Args:
+            event: What was sent.
+            asked: The seats from which it is spoken, each with the message of which the filters are asked.
+            verdict: What they say of the first.
+            gates: What they say of the others.
+        """
         verdicts: list[_Verdict] = []
-        while not isinstance(result, Deferred):
-            verdicts.append((seat, message, result))
-            if not rest:
-                return self._handOutFiltered(event, verdicts)
-            seat, message = rest.pop(0)
-            result = gates.filterMessage(seat.view, seat.room.view, message)
-        late = self._filteredLate(gates, verdicts, (seat, message), result, rest)
-        return ensureDeferred(late).addCallback(lambda done: self._handOutFiltered(event, done))
+        rest = iter(asked)
+        for seat, message in rest:
+            if verdicts:
+                verdict = gates.filterMessage(seat.view, seat.room.view, message)
+            if isinstance(verdict, Deferred):
+                late = self._filteredLate(gates, verdicts, (seat, message), verdict, list(rest))
+                return ensureDeferred(late).addCallback(lambda done: self._handOutFiltered(event, done))
+            verdicts.append((seat, message, verdict))
+        return self._handOutFiltered(event, verdicts)
 
     @staticmethod
     async def _filteredLate(
