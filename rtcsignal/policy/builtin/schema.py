@@ -34,9 +34,10 @@ class Schema(Configurable):
             self._checks["other"] = _refuseOther
 
     def filterMessage(self, peer: IPeer, room: IRoom, message: Message) -> Message:
-        check = self._checks.get(message.kind)
+        kind = message.kind
+        check = self._checks.get(kind)
         if check is not None:
-            check(message.kind, message.body)
+            check(kind, message.body)
         return message
 
 
@@ -54,22 +55,26 @@ def _checkDescription(kind: str, body: Mapping[str, Any]) -> None:
 
 def _checkCandidate(kind: str, body: Mapping[str, Any]) -> None:
     """The candidate is a text, with its place beside it, or an object that holds both. Its end is empty or null."""
+    try:
+        # Most candidates have this form, and there are many of them: it is quick to tell.
+        if (
+            body["candidate"].__class__ is str
+            and body["id"].__class__ is str
+            and body["label"].__class__ is int
+            and body["label"] >= 0
+            and "sdpMid" not in body
+            and "sdpMLineIndex" not in body
+            and "usernameFragment" not in body
+        ):
+            return
+    except KeyError:
+        pass
     value = body.get("candidate", 0)
     if value.__class__ is dict:
         _checkFields(value, _INSIDE, "candidate.")
     elif value.__class__ is not str and value is not None:
         _refuse("candidate", "must be a text, an object, or null at the end")
-    # Most candidates have this form, and there are many of them: it is looked at first.
-    label = body.get("label")
-    if (
-        body.get("id").__class__ is not str
-        or label.__class__ is not int
-        or label < 0
-        or "sdpMid" in body
-        or "sdpMLineIndex" in body
-        or "usernameFragment" in body
-    ):
-        _checkFields(body, _BESIDE, "")
+    _checkFields(body, _BESIDE, "")
 
 
 def _checkFields(fields: Mapping[str, Any], kinds: tuple[tuple[str, Any], ...], path: str) -> None:
