@@ -5,43 +5,33 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser
 
-from tests.browser.person import PATIENCE, Person
+from tests.browser.chromium import findChromium, launched
+from tests.browser.person import Person
 from tests.clients.line import Line
 from tests.support.processes import Process, startProcess, twistdCommand
 
 PersonFactory = Callable[..., Person]
 
-_FLAGS = [
-    "--use-fake-device-for-media-stream",
-    # Where only the loopback interface exists there is no other way for two pages to meet.
-    "--allow-loopback-in-peer-connection",
-    "--disable-features=WebRtcHideLocalIpsWithMdns",
-]
 _rooms = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """The Chromium of this run. Missing, it is an error in CI and a skip elsewhere."""
-    program = shutil.which("chromium") or shutil.which("google-chrome")
+    program = findChromium()
     if program is None:
         message = "Chromium is not installed"
         if os.environ.get("CI"):
             pytest.fail(message)
         pytest.skip(message)
-    expect.set_options(timeout=PATIENCE)
-    flags = [*_FLAGS, "--no-sandbox"] if os.geteuid() == 0 else _FLAGS
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=flags)
+    with launched(program) as chromium:
         yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="session")

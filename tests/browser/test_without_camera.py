@@ -20,7 +20,7 @@ def test_refused_devices_leave_a_test_picture_and_a_call(person: PersonFactory, 
     expect(bob.page.locator("#media-hint")).to_contain_text("may not use the camera")
     bob.screenshot("lobby-without-camera")
     bob.enter(room)
-    expect(bob.page.get_by_role("button", name="No microphone")).to_be_disabled()
+    expect(bob.page.get_by_role("button", name="No mic")).to_be_disabled()
     alice.expectCallWith("Bob")
     bob.expectCallWith("Alice")
     alice.expectMedia("Bob", kinds=("video",))

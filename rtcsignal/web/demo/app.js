@@ -69,7 +69,7 @@ function linkTo(roomName) {
 async function copyLink() {
   const link = linkTo(demo.call.room.roomName);
   const copied = await copy(link);
-  tellNews(copied ? "Link copied. Send it to whom you want to see." : `The link to this room: ${link}`);
+  tellNews(copied ? "Link copied. Send it to the people you want to see." : `The link to this room: ${link}`);
   if (!copied) return;
   for (const button of document.querySelectorAll("#copy-link, .empty button")) {
     setIcon(button, "check", "Link copied");
@@ -163,6 +163,7 @@ function startCall(roomName, name) {
   call.on("held", () => tellNews("Your browser holds the sound back. Click anywhere to hear the others."));
   call.on("ended", showLobby);
   call.start();
+  call.showFigures(detailsShown());
 }
 
 // Controls
@@ -176,7 +177,7 @@ function showMedia() {
   const { hasSound, hasPicture, microphone, source, problem: why } = media;
   const microphoneButton = byId("microphone");
   const cameraButton = byId("camera");
-  const soundWords = microphone === null ? "No microphone" : hasSound ? "Mute" : "Unmute";
+  const soundWords = microphone === null ? "No mic" : hasSound ? "Mute" : "Unmute";
   setIcon(microphoneButton, hasSound ? "mic" : "mic-off", soundWords);
   setIcon(cameraButton, hasPicture ? "camera" : "camera-off", hasPicture ? "Camera off" : "Camera on");
   // Not "disabled": it may have the focus, and the microphone may still come.
@@ -206,10 +207,13 @@ function hintFor(source, why) {
 const toggleSound = () => media.setSound(!media.hasSound);
 const togglePicture = () => media.setPicture(!media.hasPicture);
 
+const detailsShown = () => byId("details").getAttribute("aria-pressed") === "true";
+
 function toggleDetails() {
-  const shown = byId("details").getAttribute("aria-pressed") !== "true";
+  const shown = !detailsShown();
   byId("details").setAttribute("aria-pressed", String(shown));
   stage.showDetails(shown);
+  demo.call.showFigures(shown);
 }
 
 function hangUp() {

@@ -4,11 +4,12 @@
  */
 
 import { Emitter } from "./ground.js";
+import { Pulse } from "./pulse.js";
 import { Mesh, randomId, Room, Socket, StatsReader } from "./rtcsignal.js";
 import { Tile } from "./stage.js";
 import { figuresOf, howTheyWent, PEER_STATES, whoIsHere, whyRefused } from "./words.js";
 
-const NUMBERS_EVERY = 2000;
+const FIGURES_EVERY = 2000;
 const LOUDNESS_EVERY = 200;
 const LOUD = 0.02;
 /** A name that has not come by then is not waited for before others are told of its owner. */
@@ -34,6 +35,8 @@ export class Call extends Emitter {
   #stops = [];
   #present = new Set();
   #sent;
+  #figures = new Pulse(FIGURES_EVERY, () => this.#readFigures());
+  #loudness = new Pulse(LOUDNESS_EVERY, () => this.#listen());
 
   /**
    * @param {object} options
@@ -68,13 +71,12 @@ export class Call extends Emitter {
     mesh.on("peer-left", (peer, reason) => this.#exit(peer, reason));
     mesh.on("peer-away", (peer) => this.#show(peer, "away"));
     mesh.on("peer-back", (peer) => this.#show(peer, peer.state));
-    const numbers = setInterval(() => this.#readNumbers(), NUMBERS_EVERY);
-    const loudness = setInterval(() => this.#listen(), LOUDNESS_EVERY);
     this.#stops = [
       this.#media.on("changed", () => this.#mediaChanged()),
-      () => clearInterval(numbers),
-      () => clearInterval(loudness),
+      () => this.#figures.stop(),
+      () => this.#loudness.stop(),
     ];
+    this.#loudness.start();
     this.#stage.add(this.#ownTile);
     room.join();
     this.#review();
@@ -91,6 +93,12 @@ export class Call extends Emitter {
   /** After a click: play what the browser held back. */
   play() {
     for (const { tile } of this.#tiles.values()) tile.play();
+  }
+
+  /** @param {boolean} shown only then they are read: the browser has to gather hundreds of numbers for them */
+  showFigures(shown) {
+    if (shown) this.#figures.start();
+    else this.#figures.stop();
   }
 
   #info() {
@@ -181,22 +189,23 @@ export class Call extends Emitter {
     });
   }
 
-  /** A mesh sends each picture once per member: the more members, the smaller each. */
+  /** A mesh sends each picture once per member: the more members, the smaller and slower each. */
   #shareUplink() {
     const count = this.#tiles.size;
     const maxBitrate = Math.round(Math.min(PICTURE_AT_MOST, PICTURES / count));
     const scaleResolutionDownBy = count <= 2 ? 1 : count <= 4 ? 1.5 : 2;
+    const maxFramerate = count <= 4 ? 30 : 15;
     for (const peer of this.#tiles.keys()) {
       const sender = peer.connection?.getSenders().find(({ track }) => track?.kind === "video");
       const parameters = sender?.getParameters();
       if (!parameters?.encodings?.length) continue;
-      Object.assign(parameters.encodings[0], { maxBitrate, scaleResolutionDownBy });
+      Object.assign(parameters.encodings[0], { maxBitrate, maxFramerate, scaleResolutionDownBy });
       // Refused while a negotiation is under way; the next change of a state sets it again.
       sender.setParameters(parameters).catch(() => {});
     }
   }
 
-  async #readNumbers() {
+  async #readFigures() {
     if (document.hidden) return;
     for (const [peer, { tile, reader }] of this.#tiles) {
       const { connection } = peer;
@@ -205,7 +214,9 @@ export class Call extends Emitter {
   }
 
   #listen() {
+    if (document.hidden) return;
     for (const [peer, { tile }] of this.#tiles) {
+      // The browser answers only when its audio thread does; the page stands still for that long.
       const receiver = peer.connection?.getReceivers().find(({ track }) => track.kind === "audio");
       const level = receiver?.getSynchronizationSources()[0]?.audioLevel ?? 0;
       tile.setSpeaking(level > LOUD);
