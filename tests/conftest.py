@@ -13,7 +13,7 @@ from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublish
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from tests.support.lanes import writeConfig
+from tests.support.lanes import FAST, writeConfig
 from tests.support.processes import ROOT, Process, startProcess, twistdCommand
 
 ServerFactory = Callable[..., Process]
@@ -54,12 +54,27 @@ def _described(event: LogEvent) -> str:
     return f"{formatEvent(event)}\n{trace}"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several processes: a file is one's, as its servers are, and two calls between browsers never compete."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With several processes: a file is one's, as its servers are, and two calls between browsers never compete.
+
+    Without the fast path: only what is not the same with it.
+    """
+    if not FAST:
+        config.hook.pytest_deselected(items=[item for item in items if not _takesALane(item)])
+        items[:] = filter(_takesALane, items)
     for item in items:
         file = item.path.relative_to(ROOT)
         group = "browser" if file.parts[:2] == ("tests", "browser") else str(file)
         item.add_marker(pytest.mark.xdist_group(group))
+
+
+def _takesALane(item: pytest.Item) -> bool:
+    """Whether a test depends on the switch between both ways: it has a server in it, and does not try both itself."""
+    if item.path.relative_to(ROOT).parts[1] not in ("engineio", "socketio"):
+        return True
+    parameters: Any = getattr(item, "callspec", None)
+    tries = parameters is not None and "fast" in parameters.params
+    return "makeWorld" in getattr(item, "fixturenames", ()) and not tries
 
 
 @pytest.fixture(autouse=True)

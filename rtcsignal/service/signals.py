@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
+from twisted.internet.error import ReactorNotRunning
 from twisted.logger import Logger
 
 __all__ = ["handleSignals"]
@@ -30,9 +32,12 @@ def handleSignals(reactor: Any, reload: Callable[[], object], report: Callable[[
         report: Likewise for each SIGUSR2.
     """
 
+    # Counting takes one step: the second signal can come before the first has been handled.
+    calls = itertools.count()
+
     def stop(number: int, frame: FrameType | None) -> None:
-        for ending in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(ending, _endAtOnce)
+        if next(calls):
+            _endAtOnce(number)
         reactor.callFromThread(_stop, reactor, signal.Signals(number).name)
 
     def hangup(number: int, frame: FrameType | None) -> None:
@@ -49,10 +54,12 @@ def handleSignals(reactor: Any, reload: Callable[[], object], report: Callable[[
 
 def _stop(reactor: Any, name: str) -> None:
     _log.info("{signal}: shutting down; another one ends the process at once", signal=name)
-    if reactor.running:
+    try:
         reactor.stop()
+    except ReactorNotRunning:
+        pass  # it stops already, for another reason
 
 
-def _endAtOnce(number: int, frame: FrameType | None) -> None:
+def _endAtOnce(number: int) -> None:
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)

@@ -218,6 +218,12 @@ class TestSignals:
             process.signal(signal.SIGTERM)
             assert process.waitExit(5) == -signal.SIGTERM
 
+    def test_twoThatComeTogetherEndItAtOnce(self, server: Server) -> None:
+        process = server()
+        for number in (signal.SIGSTOP, signal.SIGINT, signal.SIGTERM, signal.SIGCONT):
+            process.signal(number)
+        assert process.waitExit(5) in (-signal.SIGINT, -signal.SIGTERM)
+
 
 _UPGRADE = (
     b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\n"

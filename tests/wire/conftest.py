@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -115,6 +116,9 @@ def daemons(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonFactory]
             return started[text]
 
         yield start
+        # The SIGTERM that follows is the second signal, which ends each at once: some wait for clients that are gone.
+        for process in started.values():
+            process.signal(signal.SIGINT)
 
 
 @pytest.fixture
