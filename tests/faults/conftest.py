@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 
 from tests.faults.target import Bystanders, Target
 from tests.support.lanes import writeConfig
-from tests.support.processes import Process, startProcess, twistdCommand
+from tests.support.processes import Process, startProcess, stopAll, twistdCommand
 from tests.wire.payloads import REVISIONS
 from tests.wire.wire import Wire
 
@@ -36,10 +35,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
             return started[key]
 
         yield start
-        # The SIGTERM that follows is the second signal, which ends each at once: some wait for clients that are gone.
-        for process in started.values():
-            if process.running:
-                process.signal(signal.SIGINT)
+        stopAll(started.values())
 
 
 @pytest.fixture(scope="session")

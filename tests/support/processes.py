@@ -19,11 +19,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["LISTENING", "ROOT", "Process", "checkoutEnvironment", "startProcess", "twistdCommand"]
+__all__ = ["LISTENING", "ROOT", "Process", "checkoutEnvironment", "startProcess", "stopAll", "twistdCommand"]
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -202,6 +202,15 @@ def startProcess(
         yield process
     finally:
         process.stop()
+
+
+def stopAll(processes: Iterable[Process]) -> None:
+    """End servers in order, all at once: each may wait some seconds for clients on polling that are gone."""
+    running = [process for process in processes if process.running]
+    for process in running:
+        process.signal(signal.SIGTERM)
+    for process in running:
+        process.waitExit(15)
 
 
 def checkoutEnvironment(**changes: str) -> dict[str, str]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -19,7 +18,7 @@ from typing import Any
 import pytest
 
 from tests.support.lanes import FAST, writeConfig
-from tests.support.processes import ROOT, Process, startProcess, twistdCommand
+from tests.support.processes import ROOT, Process, startProcess, stopAll, twistdCommand
 from tests.wire.payloads import REVISIONS
 from tests.wire.wire import Wire
 
@@ -116,9 +115,7 @@ def daemons(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonFactory]
             return started[text]
 
         yield start
-        # The SIGTERM that follows is the second signal, which ends each at once: some wait for clients that are gone.
-        for process in started.values():
-            process.signal(signal.SIGINT)
+        stopAll(started.values())
 
 
 @pytest.fixture
