@@ -166,6 +166,13 @@ class SafeChannel(HTTPChannel):
         elif not self.isRefusing:
             super().lineReceived(line)
 
+    def headerReceived(self, line: bytes) -> Any:
+        try:
+            return super().headerReceived(line)
+        except ValueError:
+            self.refuse(TOO_LARGE)  # a length of so many digits that Python makes no number of them
+            return False
+
     def lineLengthExceeded(self, line: bytes) -> None:
         """A line is longer than all headers together may be."""
         self.refuse(Response(431))

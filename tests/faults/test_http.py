@@ -134,6 +134,14 @@ def test_what_two_servers_could_read_differently_is_refused_and_nothing_behind_i
     assert b'"sid"' not in answers
 
 
+@pytest.mark.parametrize("path", ["/status", HANDSHAKE, WEBSOCKET])
+@pytest.mark.parametrize("digits", ["9" * 5_000, "0" * 5_000 + "5"], ids=["nines", "noughts"])
+def test_a_length_of_thousands_of_digits_is_refused(attacker: Wire, path: str, digits: str) -> None:
+    answer = attacker.request("POST", path, [("Content-Length", digits)])
+    assert answer.status == 413
+    assert answer.endsConnection
+
+
 @pytest.mark.parametrize("header", [("Content-Length", str(len(HIDDEN))), ("Transfer-Encoding", "chunked")])
 def test_an_upgrade_with_a_body_is_refused(attacker: Wire, header: tuple[str, str]) -> None:
     connection = attacker.connection()
