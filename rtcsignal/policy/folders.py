@@ -67,8 +67,12 @@ class Generation:
         package = self._package(folder)
         for name in names:
             path = os.path.join(folder, name)
-            if name.endswith(".py") and name[0] not in "_." and os.path.isfile(path):
+            if not name.endswith(".py") or name[0] in "_.":
+                continue
+            if os.path.isfile(path):
                 yield self._file(package, path)
+            elif not os.path.exists(path):
+                yield Problem(path, 0, "the link leads nowhere")
 
     def loadFile(self, path: str) -> ModuleType | Problem:
         """Import one file of a folder, whatever its name, and no other.
@@ -120,9 +124,20 @@ def whyNotImported(error: BaseException, path: str) -> Problem:
     message = error.msg if isinstance(error, SyntaxError) else str(error)
     if message:
         text = f"{text}: {safe(message)}"
-    if isinstance(error, SyntaxError) and error.filename:
-        return Problem(error.filename, error.lineno or 0, text)
+    if isinstance(error, SyntaxError):
+        file = error.filename or path
+        return Problem(file, error.lineno or _unreadableLine(file), text)
     return Problem(path, _lineIn(path, error.__traceback__), text)
+
+
+def _unreadableLine(path: str) -> int:
+    """The line of a file of which Python says only that it cannot be read: a null byte's, or else its coding's."""
+    try:
+        with open(path, "rb") as file:
+            before, null, _ = file.read().partition(b"\0")
+    except OSError:
+        return 0
+    return before.count(b"\n") + 1 if null else 1
 
 
 def _lineIn(path: str, traceback: TracebackType | None) -> int:

@@ -141,8 +141,6 @@ class Gate:
         Raises:
             Refused: The plugin refuses; or ``internal``: it has failed.
         """
-        if isinstance(error, KeyboardInterrupt):
-            raise error
         if isinstance(error, Refused) and self._answers.mayRefuse:
             wrong = checkRefusal(error)
             if wrong is None:
@@ -263,7 +261,7 @@ class _Awaited:
     def _cancel(self) -> None:
         try:
             self._call.cancel()
-        except Exception as error:
+        except BaseException as error:
             self._gate.guard.failed("cancel", error, error.__traceback__)
 
 

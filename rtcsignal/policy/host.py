@@ -13,6 +13,7 @@ from rtcsignal.errors import ConfigError, Refused
 from rtcsignal.policy.counters import Counters
 from rtcsignal.policy.http import HttpClient
 from rtcsignal.policy.loader import PluginSet
+from rtcsignal.policy.logs import describe, placeOf
 from rtcsignal.policy.running import RunningPlugins
 from rtcsignal.policy.services import Rooms
 from rtcsignal.signaling.gates import OpenGates
@@ -52,6 +53,8 @@ class PluginHost:
         self._running = self._prepare(plugins)
         self._retiring: set[RunningPlugins] = set()
         self._reloading = DeferredLock()
+        self._asked: list[Deferred[bool]] = []
+        self._load: Callable[[], PluginSet] = PluginSet
         self._state = _State.IDLE
         self._door = _Door()
         rooms.gates = self._door
@@ -75,13 +78,20 @@ class PluginHost:
         Requests under way end with the plugins with which they began; those are stopped afterwards. If anything is
         wrong with the new ones, everything stays as it is, and the log says why.
 
+        While one reload is under way, any number of further ones become a single one, with the last `load`.
+
         Args:
             load: Gives the new plugins; may raise `ConfigError`.
 
         Returns:
             Fires with whether they were replaced. It never fails.
         """
-        return self._reloading.run(lambda: Deferred.fromCoroutine(self._reload(load)))
+        answer: Deferred[bool] = Deferred()
+        self._load = load
+        self._asked.append(answer)
+        if len(self._asked) == 1:
+            self._reloading.run(lambda: Deferred.fromCoroutine(self._reloadOnce()))
+        return answer
 
     def stop(self) -> Deferred[None]:
         """Stop the plugins. To be called when all clients are gone.
@@ -100,6 +110,19 @@ class PluginHost:
         self._log.info("plugins: {order}", order=self._running.order)
         self._rooms.gates = self._running.chain
         self._door.open(self._running.chain)
+
+    async def _reloadOnce(self) -> None:
+        """Do what was asked until now."""
+        asked, self._asked = self._asked, []
+        try:
+            replaced = await self._reload(self._load)
+        except BaseException as error:  # what is loaded may raise anything
+            place = placeOf(error.__traceback__)
+            self._log.error("not reloaded: {error} at {place}", error=describe(error), place=place)
+            self._log.error("the plugins stay as they were")
+            replaced = False
+        for answer in asked:
+            answer.callback(replaced)
 
     async def _reload(self, load: Callable[[], PluginSet]) -> bool:
         if not self._isRunning():

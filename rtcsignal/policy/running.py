@@ -38,6 +38,10 @@ _TITLES = {
 }
 
 
+# While the server runs, Ctrl-C raises nothing: a plugin that raises this has raised it itself.
+_ANYTHING = (Exception, SystemExit, KeyboardInterrupt)
+
+
 class _TooLong(Exception):
     """It has not ended in time."""
 
@@ -175,7 +179,7 @@ class RunningPlugins:
         except ConfigError as error:
             services.close()
             return [f"plugin {name}: {problem}" for problem in error.problems]
-        except (Exception, SystemExit) as error:
+        except _ANYTHING as error:
             services.close()
             return [f"plugin {name}: start failed: {describe(error)} at {placeOf(error.__traceback__)}"]
         self._started.append(_Started(link, services))
@@ -188,7 +192,7 @@ class RunningPlugins:
         except _TooLong:
             text = "plugin {plugin}: stop took longer than {seconds:g} s"
             self._log.error(text, plugin=guard.name, seconds=STOP_SECONDS)
-        except (Exception, SystemExit) as error:
+        except _ANYTHING as error:
             guard.failed("stop", error, error.__traceback__)
         started.services.close()
 

@@ -128,7 +128,10 @@ class Services:
                 call.cancel()
         self._calls.clear()
         for running in tuple(self._running):
-            running.cancel()
+            try:
+                running.cancel()
+            except BaseException as error:
+                self._guard.failed("cancel", error, error.__traceback__)
         if self._http is not None:
             self._http.close()
         self.log.close()
@@ -140,7 +143,7 @@ class Services:
             result = function(*arguments, **keywords)
             if hasattr(result, "__await__") and not isinstance(result, Deferred):
                 result = Deferred.fromCoroutine(result)
-        except Exception as error:
+        except BaseException as error:
             self._guard.failed("callLater", error, error.__traceback__)
             result = None
         self._guard.called("callLater", self._guard.stopwatch() - began)

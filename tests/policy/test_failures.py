@@ -85,19 +85,27 @@ class TestExceptions:
             bench.clock.advance(31)
         assert len(log.about("Fault")) <= 160
 
-    @pytest.mark.parametrize("error", [SystemExit(3), GeneratorExit(), RecursionError()])
+    @pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit(), RecursionError()])
     def test_not_even_the_exceptions_that_end_programs_get_out(self, bench: Bench, error: BaseException) -> None:
         def mayJoin(peer: Any, room: Any) -> None:
             raise error
 
         assert join(bench.chain(Policy(mayJoin))) == "internal"
 
-    def test_but_ctrl_c_does(self, bench: Bench) -> None:
-        def mayJoin(peer: Any, room: Any) -> None:
-            raise KeyboardInterrupt
+    @pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit()])
+    def test_nor_later(self, bench: Bench, error: BaseException) -> None:
+        asked: Deferred[None] = Deferred()
 
-        with pytest.raises(KeyboardInterrupt):
-            bench.chain(Policy(mayJoin)).mayJoin(FakePeer(), FakeRoom())
+        async def mayJoin(peer: Any, room: Any) -> None:
+            await asked
+            raise error
+
+        answer = bench.chain(Policy(mayJoin)).mayJoin(FakePeer(), FakeRoom())
+        asked.callback(None)
+        refused = failureOf(answer)
+        assert isinstance(refused, Refused)
+        assert refused.code == "internal"
+        assert bench.counters["policy"].pending == 0
 
     @pytest.mark.parametrize(
         "text", ["v=0\r\no=- 1 2 IN IP4 127.0.0.1", "bad candidate:1 1 udp 2122", "m=audio 9 UDP", "in a=fingerprint"]

@@ -143,7 +143,8 @@ class TestBrokenFiles:
             ("import sys\nsys.exit(3)", "a.py:2: SystemExit: 3"),
             ("def f():\n    return 1 / 0\nf()", "a.py:2: ZeroDivisionError: division by zero"),
             ("raise ValueError", "a.py:1: ValueError"),
-            ("\0", "a.py: SyntaxError: source code string cannot contain null bytes"),
+            ("x = 1\n\0", "a.py:2: SyntaxError: source code string cannot contain null bytes"),
+            ("# coding: nothing", "a.py:1: SyntaxError: unknown encoding: nothing"),
         ],
     )
     def test_are_reported_with_file_and_line(self, folder: Folder, source: str, problem: str) -> None:
@@ -154,8 +155,13 @@ class TestBrokenFiles:
         path = folder()
         (path / "a.py").write_bytes(b"name = '\xff'")
         (found,) = problems(path)
-        assert "a.py" in found
-        assert "SyntaxError" in found
+        assert found.startswith("a.py:1: SyntaxError: ")
+
+    def test_a_link_that_leads_nowhere_is_reported(self, folder: Folder) -> None:
+        path = folder(a=policy("first"))
+        (path / "b.py").symlink_to(path / "nothing.py")
+        (path / ".#a.py").symlink_to("somebody@somewhere")
+        assert problems(path) == ["b.py: the link leads nowhere"]
 
     def test_a_mistake_in_shared_code_is_reported_where_it_is(self, folder: Folder) -> None:
         (found,) = problems(folder(_shared="\n\nx = (", a="from ._shared import x"))

@@ -370,6 +370,74 @@ class TestReload:
         world.turn()
         assert diary == ["slow starts", "last starts", "slow stops"]
 
+    def test_any_number_while_one_is_under_way_are_done_as_one_with_what_was_wanted_last(
+        self, diary: list[str]
+    ) -> None:
+        class Slow(Living):
+            def start(self, services: Any) -> Any:
+                super().start(services)
+                return started
+
+        started: Deferred[None] = Deferred()
+        world = World()
+        resultOf(world.host.start())
+        loads: list[int] = []
+
+        def load(number: int) -> PluginSet:
+            loads.append(number)
+            return setOf(Living(f"number-{number}", diary))
+
+        first = world.host.reload(lambda: setOf(Slow("slow", diary)))
+        further = [world.host.reload(lambda number=number: load(number)) for number in range(100)]  # type: ignore[misc]
+        started.callback(None)
+        assert [resultOf(each) for each in (first, *further)] == [True] * 101
+        assert loads == [99]
+        world.turn()
+        assert diary == ["slow starts", "number-99 starts", "slow stops"]
+
+    @pytest.mark.parametrize("error", [KeyboardInterrupt(), GeneratorExit(), RuntimeError("x")])
+    def test_whatever_is_raised_while_plugins_are_loaded_is_logged_and_the_old_ones_stay(
+        self, diary: list[str], log: LogLines, error: BaseException
+    ) -> None:
+        def load() -> PluginSet:
+            raise error
+
+        world = World(Living("a", diary))
+        resultOf(world.host.start())
+        assert resultOf(world.host.reload(load)) is False
+        (line,) = log.about("not reloaded: ")
+        assert f"not reloaded: {type(error).__name__}" in line
+        assert f" at {__file__}:" in line
+        assert world.reload(Living("b", diary))
+        world.turn()
+        assert diary == ["a starts", "b starts", "a stops"]
+
+    @pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()])
+    def test_one_that_raises_what_ends_programs_as_it_starts_or_stops_ends_nothing(
+        self, diary: list[str], log: LogLines, error: BaseException
+    ) -> None:
+        class Mean(Living):
+            def start(self, services: Any) -> None:
+                super().start(services)
+                if self.answer == "start":
+                    raise error
+
+            def stop(self) -> None:
+                super().stop()
+                raise error
+
+        world = World(Living("a", diary), Mean("mean", diary))
+        resultOf(world.host.start())
+        assert not world.reload(Living("b", diary), Mean("mean", diary, "start"))
+        assert log.about(f"not reloaded: plugin mean: start failed: {type(error).__name__}")
+        assert world.reload(Living("c", diary))
+        world.turn()
+        assert log.about(f"plugin mean: stop failed: {type(error).__name__}")
+        assert diary == [
+            *("a starts", "mean starts", "b starts", "mean starts", "b stops"),
+            *("c starts", "mean stops", "a stops"),
+        ]
+
     def test_before_the_start_and_after_the_end_nothing_is_replaced(self, diary: list[str]) -> None:
         world = World()
         assert not world.reload(Living("a", diary))

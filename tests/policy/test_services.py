@@ -92,6 +92,32 @@ class TestCallLater:
         assert ended == ["ended"]
         assert not log.about("failed")
 
+    def test_one_that_cannot_be_cancelled_does_not_keep_the_plugin_from_its_end(
+        self, plugin: Plugin, log: LogLines
+    ) -> None:
+        def cancelled(deferred: Any) -> None:
+            raise OSError("cannot be cancelled")
+
+        with InMemoryServer(plugin) as server:
+            plugin.services.callLater(0, lambda: Deferred(cancelled))
+            server.advance(1)
+        assert log.about("cancel failed: OSError: cannot be cancelled")
+        with pytest.raises(RuntimeError, match="my-plugin has been stopped"):
+            plugin.services.callLater(1, print)
+
+    @pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit()])
+    def test_not_even_the_exceptions_that_end_programs_get_out(
+        self, plugin: Plugin, log: LogLines, error: BaseException
+    ) -> None:
+        def function() -> None:
+            raise error
+
+        with InMemoryServer(plugin) as server:
+            plugin.services.callLater(0, function)
+            server.advance(0.1)
+            assert log.about(f"plugin my-plugin: callLater failed: {type(error).__name__}")
+            assert server.counters("my-plugin").errors == 1
+
     @pytest.mark.parametrize("late", [False, True])
     def test_what_a_call_raises_is_logged_with_the_plugins_name(
         self, plugin: Plugin, log: LogLines, late: bool
