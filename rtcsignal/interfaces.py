@@ -272,6 +272,9 @@ class IServices(Interface):
         Args:
             peer: An `IPeer` of the room in question, as policies, filters, observers and `IRoom.peers` have it.
             reason: A kebab-case word; all members, the one put out too, are told in ``user-left``.
+
+        Raises:
+            TypeError: The reason is no text.
         """
 
     def emit(roomName: str, event: str, *arguments: Any) -> None:
@@ -316,10 +319,14 @@ class IPeer(Interface):
         """
 
     def disconnect(reason: str = "kicked") -> None:
-        """Put it out of the server. Its rooms are told the reason; its client does not come back by itself.
+        """Put it out of the server. Its client does not come back by itself.
 
         Args:
-            reason: A kebab-case word.
+            reason: A kebab-case word. The rooms are told it in ``user-left``, and the client as the code of a
+                ``refused``, whose event is ``connect``, before its connection ends.
+
+        Raises:
+            TypeError: The reason is no text.
         """
 
 

@@ -32,6 +32,8 @@ __all__ = [
     "USER_LEFT",
     "Envelope",
     "RoomRequest",
+    "checkedReason",
+    "farewell",
     "readEnvelope",
     "readRoomRequest",
     "refusal",
@@ -139,6 +141,30 @@ def _notText(userId: Any, target: Any) -> str:
 def refusal(event: str, roomName: str | None, refused: Refused) -> dict[str, Any]:
     """The argument of ``refused``, for who has not asked for an acknowledgement."""
     return {**refused.reply(), "event": event, "roomName": roomName}
+
+
+def farewell(reason: str, message: str = "") -> dict[str, Any]:
+    """The argument of ``refused``, for who is put out of the server.
+
+    Args:
+        reason: Why, as the rooms are told.
+        message: The same for people; there is one for all reasons.
+
+    Raises:
+        TypeError: The reason is no text.
+    """
+    return refusal("connect", None, Refused(checkedReason(reason), message or "You have been put out."))
+
+
+def checkedReason(reason: str) -> str:
+    """The same reason, if it can be told. One that cannot would end a membership by halves.
+
+    Raises:
+        TypeError: It is no text.
+    """
+    if not isinstance(reason, str):
+        raise TypeError(f"a reason is a text, not {type(reason).__name__}")
+    return reason
 
 
 def _bad(message: str) -> Refused:

@@ -59,4 +59,4 @@ class Expiries:
 
     def _expire(self, participant: Participant) -> None:
         del self._timers[participant]
-        participant.expel(EXPIRED, Refused(EXPIRED, _MESSAGE))
+        participant.expel(EXPIRED, _MESSAGE)

@@ -20,7 +20,7 @@ from rtcsignal.lograte import LogRation
 from rtcsignal.logtext import safe
 from rtcsignal.signaling.admission import Admissions
 from rtcsignal.signaling.broadcast import Broadcasts
-from rtcsignal.signaling.events import USER_JOINED, USER_LEFT, RoomRequest
+from rtcsignal.signaling.events import USER_JOINED, USER_LEFT, RoomRequest, checkedReason
 from rtcsignal.signaling.expiry import Expiries
 from rtcsignal.signaling.gates import Gates
 from rtcsignal.signaling.options import SignalingOptions
@@ -137,8 +137,11 @@ class Hub:
         Args:
             peer: The membership, as plugins see it. Nothing happens if it has ended.
             reason: What is told.
+
+        Raises:
+            TypeError: The reason is no text.
         """
-        self._end(seatOf(peer), reason)
+        self._end(seatOf(peer), checkedReason(reason))
 
     def close(self) -> None:
         """The server stops: from now on memberships end without being announced to members.

@@ -9,8 +9,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from rtcsignal.engineio.session import CloseReason
-from rtcsignal.errors import Refused
-from rtcsignal.signaling.events import REFUSED, refusal
+from rtcsignal.signaling.events import REFUSED, farewell
 from rtcsignal.signaling.room import Seat
 from rtcsignal.socketio.packet import Packet
 from rtcsignal.socketio.peer import Peer
@@ -18,7 +17,6 @@ from rtcsignal.values import Identity
 
 __all__ = ["Participant"]
 
-_CONNECT = "connect"
 _MOST_WAITING = 1_000
 
 
@@ -85,15 +83,18 @@ class Participant:
                 pending.addCallback(self._next)
                 return
 
-    def expel(self, reason: str, refused: Refused | None = None) -> None:
-        """Put it out of the server. Its client does not come back by itself.
+    def expel(self, reason: str, message: str = "") -> None:
+        """Put it out of the server. Its client is told before, and does not come back by itself.
 
         Args:
-            reason: What its rooms are told.
-            refused: What its client is told before: that it may not be connected any more, and why.
+            reason: Why; its rooms are told as well.
+            message: The same for people; there is one for all reasons.
+
+        Raises:
+            TypeError: The reason is no text.
         """
+        words = farewell(reason, message)
         if self.peer.connected:
             self.farewell = reason
-            if refused is not None:
-                self.peer.emit(REFUSED, refusal(_CONNECT, None, refused))
+            self.peer.emit(REFUSED, words)
             self.peer.disconnect()

@@ -15,6 +15,7 @@ from zope.interface import implementer
 
 from rtcsignal.interfaces import IPeer, IRoom, IServices
 from rtcsignal.policy.logs import PluginLogger
+from rtcsignal.signaling.events import REFUSED, checkedReason, farewell
 from rtcsignal.socketio.packet import encodeData
 from rtcsignal.values import EMPTY, Message
 
@@ -95,7 +96,9 @@ class FakePeer:
             self.sent.append((event, *arguments))
 
     def disconnect(self, reason: str = "kicked") -> None:
+        words = farewell(reason)
         if self.disconnectedFor is None:
+            self.sent.append((REFUSED, words))
             self.disconnectedFor = reason
 
 
@@ -292,6 +295,7 @@ class FakeServices:
         self._waiting = [each for each in self._waiting if each[1] is not peer]
 
     def kick(self, peer: Any, reason: str = "kicked") -> None:
+        checkedReason(reason)
         for room in self._rooms.values():
             if peer in room.peers():
                 self.kicked.append((peer, reason))

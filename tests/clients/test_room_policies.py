@@ -136,6 +136,8 @@ class TestASecondSession:
             assert last.expectLife("disconnect")[0] in SENT_AWAY
             took.append(time.monotonic() - began)
             last.expect("replaced", {"roomName": room, "userId": "ann"})
+            name, why = last.next()
+            assert (name, why["event"], why["code"]) == ("refused", "connect", "replaced")
             witness.expect("user-left", "ann", {"roomName": room, "reason": "replaced"})
             witness.expect("user-joined", "ann", {"roomName": room})
             last = fresh

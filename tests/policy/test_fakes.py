@@ -155,11 +155,20 @@ class TestPeers:
         with pytest.raises(TypeError):
             things.room.emit("news", object())
 
-    def test_who_is_put_out_hears_nothing_more(self, things: Things) -> None:
+    def test_who_is_put_out_hears_why_and_nothing_more(self, things: Things) -> None:
         things.ann.disconnect("too-loud")
-        things.heard("ann")
+        told = {"event": "connect", "roomName": None, "code": "too-loud", "message": "You have been put out."}
+        assert things.heard("ann") == [("refused", told)]
         things.ann.emit("news")
         things.ann.disconnect()
+        assert things.heard("ann") == []
+
+
+    def test_cannot_be_put_out_for_what_is_no_text(self, things: Things) -> None:
+        with pytest.raises(TypeError):
+            things.ann.disconnect(7)
+        with pytest.raises(TypeError):
+            things.services.kick(things.ann, None)
         assert things.heard("ann") == []
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from rtcsignal.engineio.packet import Revision
 from rtcsignal.engineio.session import CloseReason
+from rtcsignal.signaling.views import PeerView
 from rtcsignal.socketio.server import SocketOptions
 from tests.signaling.conftest import WorldFactory
 from tests.signaling.plugins import Plugins
-from tests.signaling.words import DISCONNECTED, left, room
+from tests.signaling.words import left, putOut, room
 from tests.signaling.world import PING_INTERVAL, PING_TIMEOUT, Client, Link, World
 
 End = Callable[[Client], None]
@@ -142,8 +143,21 @@ class TestKick:
         ann.take()
         plugins.peers["ann"].disconnect("bad-language")
         assert ben.take() == [left("ann", "kitchen", "bad-language")]
-        assert ann.take() == [DISCONNECTED]
+        assert ann.take() == putOut("bad-language")
         assert world.rosters() == {"kitchen": ["ben"]}
+
+    @pytest.mark.parametrize("reason", [None, 7, b"spam", object()])
+    def test_aReasonThatIsNoTextEndsNothing(self, makeWorld: WorldFactory, reason: Any) -> None:
+        plugins = Plugins()
+        world = makeWorld(gates=plugins)
+        ann, ben = world.members("kitchen", "ann", "ben")
+        view = cast(PeerView, plugins.peers["ann"])
+        for end in (view.disconnect, lambda reason: world.hub.kick(view, reason)):
+            with pytest.raises(TypeError, match="a reason is a text"):
+                end(reason)
+        assert world.rosters() == {"kitchen": ["ann", "ben"]}
+        ann.lose()
+        assert ben.take() == [left("ann", "kitchen", "disconnect")]
 
     def test_theReasonIsKickedIfNoneIsGiven(self, makeWorld: WorldFactory) -> None:
         plugins = Plugins()

@@ -11,7 +11,7 @@ from rtcsignal.engineio.packet import Revision
 from rtcsignal.values import Handshake, Identity
 from tests.signaling.conftest import WorldFactory
 from tests.signaling.plugins import Desk, Plugins
-from tests.signaling.words import DISCONNECTED, joined, left, room
+from tests.signaling.words import DISCONNECTED, joined, left, putOut, room
 from tests.signaling.world import Client, Heard, World
 
 TOLD: Heard = (
@@ -161,7 +161,7 @@ def test_whoIsPutOutBeforeIsPutOutOnce(makeWorld: WorldFactory) -> None:
     ann = client(world, 10, "ann")
     plugins.peers["ann"].disconnect("banned")
     world.clock.advance(10)
-    assert ann.take() == [DISCONNECTED]
+    assert ann.take() == putOut("banned")
     assert plugins.take()[-1] == ("left", "ann", "kitchen", 0, "banned")
 
 

@@ -16,7 +16,7 @@ from rtcsignal.engineio.packet import Revision
 from rtcsignal.interfaces import IPeer, IRoom
 from rtcsignal.signaling.hub import SignalingOptions
 from tests.signaling.plugins import Plugins, Seen
-from tests.signaling.words import DISCONNECTED
+from tests.signaling.words import putOut
 from tests.signaling.world import Client, Heard, Link, World
 
 _MOST_PEOPLE, _MOST_ROOMS = 6, 2
@@ -230,9 +230,8 @@ class HubMachine(RuleBasedStateMachine):
         person = data.draw(st.sampled_from([person for person in self.people if person.seats]))
         assert person.view is not None
         self._goes(person, reason)
-        person.expected.append(DISCONNECTED)
         person.view.disconnect(reason)
-        assert person.client.take() == person.expected
+        assert person.client.take() == [*person.expected, *putOut(reason)]
 
     @invariant()
     def everybodyHeardWhatTheModelSays(self) -> None:

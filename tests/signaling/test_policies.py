@@ -13,7 +13,7 @@ from rtcsignal.interfaces import IPeer, IRoom
 from rtcsignal.signaling.hub import SignalingOptions
 from tests.signaling.conftest import Log, WorldFactory
 from tests.signaling.plugins import Desk, MayJoin, Plugins
-from tests.signaling.words import acked, joined, room, userIds
+from tests.signaling.words import acked, joined, putOut, room, userIds
 from tests.signaling.world import World
 
 _FULL = Refused("room-full", "No more than 3.")
@@ -175,7 +175,7 @@ class TestWhatAPolicyMayDo:
         world = makeWorld(gates=plugins)
         ann = world.client()
         ann.ask("join-room", room("ann", "kitchen"))
-        assert ann.take() == [("<disconnect>",)]
+        assert ann.take() == putOut("banned")
         assert world.rosters() == {}
         assert plugins.take() == []
 

@@ -12,7 +12,7 @@ from rtcsignal.signaling.hub import SignalingOptions
 from rtcsignal.signaling.views import PeerView
 from tests.signaling.conftest import WorldFactory
 from tests.signaling.plugins import Desk, Plugins
-from tests.signaling.words import DISCONNECTED, acked, joined, left, room
+from tests.signaling.words import acked, joined, left, putOut, room
 from tests.signaling.world import Client, World
 
 
@@ -200,7 +200,7 @@ class TestWhoIsAboutToEnter:
         plugins.onEntering = replace
         again = world.client()
         again.ask("join-room", room("ann", "kitchen"))
-        assert ann.take() == [DISCONNECTED]
+        assert ann.take() == putOut("replaced")
         assert ben.take() == [left("ann", "kitchen", "replaced"), joined("ann", "kitchen")]
         assert [heard[0] for heard in again.take()] == ["<ack>", "user-joined"]
         assert world.rosters() == {"kitchen": ["ben", "ann"]}
@@ -224,6 +224,6 @@ class TestWhoIsAboutToEnter:
         plugins.onEntering = lambda peer, room: peer.disconnect()
         ann = world.client()
         ann.ask("join-room", room("ann", "kitchen"))
-        assert ann.take() == [DISCONNECTED]
+        assert ann.take() == putOut("kicked")
         assert world.rosters() == {}
         assert plugins.take() == []

@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.signaling.world import Heard
 
-__all__ = ["DISCONNECTED", "acked", "joined", "left", "room", "userIds"]
+__all__ = ["DISCONNECTED", "acked", "joined", "left", "putOut", "room", "userIds"]
 
 DISCONNECTED: Heard = ("<disconnect>",)
 
@@ -24,6 +24,12 @@ def joined(userId: str, roomName: str) -> Heard:
 def left(userId: str, roomName: str, reason: str) -> Heard:
     """A room is told that somebody went."""
     return "user-left", userId, {"roomName": roomName, "reason": reason}
+
+
+def putOut(reason: str) -> list[Heard]:
+    """All that somebody hears whom a plugin puts out of the server."""
+    told = {"event": "connect", "roomName": None, "code": reason, "message": "You have been put out."}
+    return [("refused", told), DISCONNECTED]
 
 
 def acked(**more: Any) -> Heard:

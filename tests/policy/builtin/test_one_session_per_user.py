@@ -40,7 +40,10 @@ class TestReplace:
     def test_ends_the_connection_of_the_old_one_and_tells_why(self, server: InMemoryServer) -> None:
         old = enter(server, "ann")
         enter(server, "ann")
-        assert old.take() == [("replaced", {"roomName": "kitchen", "userId": "ann"})]
+        replaced, refused = old.take()
+        assert replaced == ("replaced", {"roomName": "kitchen", "userId": "ann"})
+        assert refused[0] == "refused"
+        assert (refused[1]["event"], refused[1]["code"]) == ("connect", "replaced")
         assert not old.connected
         assert server.members("kitchen") == ["ann"]
 
