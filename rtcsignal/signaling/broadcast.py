@@ -104,8 +104,6 @@ class Broadcasts:
             peers = dict.fromkeys(peer for seat in seats for peer in seat.room.peersOf(target))
             peers.pop(sender, None)
             return deliver(event, peers)
-        if len(seats) == 1 and self._echo:
-            return deliver(event, seats[0].room.seats)
         everybody: dict[Peer, Any] = {}
         for seat in seats:
             everybody.update(seat.room.seats)

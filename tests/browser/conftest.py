@@ -30,7 +30,7 @@ def browser() -> Iterator[Browser]:
         if os.environ.get("CI"):
             pytest.fail(message)
         pytest.skip(message)
-    with launched(program) as chromium:
+    with launched(program, rate=8) as chromium:
         yield chromium
 
 
