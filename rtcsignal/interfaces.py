@@ -299,7 +299,7 @@ class IPeer(Interface):
     claims: Mapping[str, Any] = Attribute("A read-only mapping, from its authenticator.")
     address: str = Attribute("Its IP address, or an empty text.")
     namespace: str = Attribute("The namespace it uses: a slash, or a slash and a name.")
-    transport: str = Attribute("What carries it at the moment: polling or websocket.")
+    transport: str = Attribute("What carries it, or did at its end: polling or websocket.")
     rooms: frozenset[str] = Attribute("A frozenset of the names of the rooms it is in.")
     connectedAt: float = Attribute("Seconds since the epoch.")
     data: dict[str, Any] = Attribute("A dict for plugins, kept as long as it is connected.")

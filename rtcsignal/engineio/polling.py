@@ -103,6 +103,8 @@ class PollingTransport:
         probe: The WebSocket that tries to take over, or None.
     """
 
+    transportName = "polling"
+
     __slots__ = (
         "_bytes",
         "_clock",

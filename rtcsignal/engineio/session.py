@@ -79,6 +79,10 @@ class Application(Protocol):
 class Transport(Protocol):
     """What carries a session."""
 
+    @property
+    def transportName(self) -> str:
+        """``websocket`` or ``polling``."""
+
     def send(self, message: Message) -> None:
         """Send, or keep until it can be sent. Never calls back into the application."""
 
@@ -193,8 +197,8 @@ class Session:
 
     @property
     def transportName(self) -> str:
-        """``websocket`` or ``polling``."""
-        return "websocket" if self.phase is Phase.WEBSOCKET else "polling"
+        """``websocket`` or ``polling``: what carries it, or did at its end."""
+        return self.transport.transportName
 
     def carriedBy(self, transport: Transport, phase: Phase) -> None:
         """From now on `transport` carries the session."""

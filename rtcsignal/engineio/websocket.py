@@ -320,6 +320,8 @@ class WebSocketTransport:
         base64: Binary goes as text (``b64=1`` of the WebSocket's request).
     """
 
+    transportName = "websocket"
+
     __slots__ = ("_base64", "_flushLater", "_frames", "_link", "_session")
 
     def __init__(self, session: Session, link: WebSocketLink, base64: bool) -> None:

@@ -25,7 +25,10 @@ _TELL_SECONDS = 2.0
 _MOST_FORMAT = 10_000
 _MOST_FRAMES = 4
 # Between the server and a plugin there are only these.
-_NOT_THE_PLUGINS = (os.path.dirname(__file__) + os.sep + "gate.py", defer.__file__)
+_NOT_THE_PLUGINS = (
+    *(os.path.join(os.path.dirname(__file__), name) for name in ("gate.py", "running.py", "services.py")),
+    defer.__file__,
+)
 _SESSION = re.compile(r"candidate:|\b(?:v=0|a=[a-z]|m=(?:audio|video|application))")
 
 
@@ -87,7 +90,9 @@ class PluginLogger(Logger):
             if self._telling is None and self._clock is not None:
                 self._telling = self._clock.callLater(_TELL_SECONDS, self._tell)
             return
-        text = safe(format, _MOST_FORMAT) if format is not None and not format.isprintable() else format
+        text = format
+        if format is not None and (len(format) > _MOST_FORMAT or not format.isprintable()):
+            text = safe(format, _MOST_FORMAT)
         clean = {key: safe(value) if isinstance(value, str) else value for key, value in fields.items()}
         super().emit(level, text, **clean)
 

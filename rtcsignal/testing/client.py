@@ -74,6 +74,8 @@ class MemoryClient:
         received: The events it got, each a tuple of name and arguments, but for those taken out.
     """
 
+    transportName = "websocket"
+
     def __init__(
         self,
         server: SocketServer,

@@ -42,6 +42,13 @@ class TestTransitions:
         assert poller.session.phase is Phase.WEBSOCKET
         assert not poller.session.isPolling
         assert poller.session.isOpen
+        assert poller.session.transportName == "websocket"
+
+    def test_itsEndDoesNotChangeWhatCarriedIt(self, poller: Poller, socket: Socket) -> None:
+        for session, name in ((poller.session, "polling"), (socket.session, "websocket")):
+            session.close(CloseReason.FORCED)
+            assert not session.isOpen
+            assert session.transportName == name
 
     @pytest.mark.parametrize("begin", [Poller.socket, Poller.probed], ids=["probing", "upgrading"])
     def test_aWebSocketThatIsLostMakesItPollingAgain(self, poller: Poller, begin: Callable[[Poller], Socket]) -> None:

@@ -115,7 +115,8 @@ class TestCallLater:
         with InMemoryServer(plugin) as server:
             plugin.services.callLater(0, function)
             server.advance(0.1)
-            assert log.about(f"plugin my-plugin: callLater failed: {type(error).__name__}")
+            (line,) = log.about(f"plugin my-plugin: callLater failed: {type(error).__name__}")
+            assert line.endswith(" in function")
             assert server.counters("my-plugin").errors == 1
 
     @pytest.mark.parametrize("late", [False, True])
@@ -226,6 +227,13 @@ class TestTheLogger:
             logger.info("more")
         assert len(log.about("more")) == 10
         assert log.about("9900 lines about plugin my-plugin were left out")
+
+    @pytest.mark.parametrize("text", ["x" * 100_000, "\n" * 100_000], ids=["printable", "control characters"])
+    def test_a_line_is_cut_short_too(self, logger: PluginLogger, log: LogLines, text: str) -> None:
+        logger.info(text)
+        logger.info("{text}", text=text)
+        assert len(log.lines) == 2
+        assert max(map(len, log.lines)) < 50_000
 
     def test_who_falls_silent_after_a_flood_is_counted_as_well(
         self, logger: PluginLogger, clock: Clock, log: LogLines

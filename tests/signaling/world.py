@@ -139,6 +139,8 @@ class Link:
         pings: How many pings of the server await an answer.
     """
 
+    transportName = "websocket"
+
     def __init__(
         self,
         world: World,

@@ -41,6 +41,8 @@ class Silence:
 class Wire:
     """A connection whose client reads when the machine lets it, and perhaps never all."""
 
+    transportName = "websocket"
+
     def __init__(self, sockets: SocketServer, number: int) -> None:
         self.unread: list[str] = []
         request = Request("GET", {}, {}, b"", "192.0.2.1", False)
