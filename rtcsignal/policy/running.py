@@ -122,7 +122,7 @@ class RunningPlugins:
         problems: list[str] = []
         for link in self._links:
             if not any(link.plugin is plugin for plugin in running):
-                problems += await self._start(link)
+                problems += await self._start(link, before is not None)
         if problems:
             await self.stop()
             self._plugins.discard()
@@ -162,8 +162,12 @@ class RunningPlugins:
             idle, self._idle = self._idle, None
             idle.callback(None)
 
-    async def _start(self, link: Link) -> list[str]:
+    async def _start(self, link: Link, serving: bool) -> list[str]:
         """Start one plugin.
+
+        Args:
+            link: The plugin.
+            serving: There may be clients that wait while it blocks.
 
         Returns:
             What went wrong.
@@ -172,7 +176,7 @@ class RunningPlugins:
         data = self._data.setdefault(name, {})
         services = Services(link.guard, self._rooms, self._reactor, self._makeHttp, data)
         try:
-            await self._ended(getattr(link.plugin, "start", None), START_SECONDS, services)
+            await self._ended(link, "start", START_SECONDS, serving, services)
         except _TooLong:
             services.close()
             return [f"plugin {name}: start took longer than {START_SECONDS:g} s"]
@@ -188,7 +192,7 @@ class RunningPlugins:
     async def _stop(self, started: _Started) -> None:
         guard = started.link.guard
         try:
-            await self._ended(getattr(started.link.plugin, "stop", None), STOP_SECONDS)
+            await self._ended(started.link, "stop", STOP_SECONDS, True)
         except _TooLong:
             text = "plugin {plugin}: stop took longer than {seconds:g} s"
             self._log.error(text, plugin=guard.name, seconds=STOP_SECONDS)
@@ -196,13 +200,19 @@ class RunningPlugins:
             guard.failed("stop", error, error.__traceback__)
         started.services.close()
 
-    async def _ended(self, method: Callable[..., Any] | None, seconds: float, *arguments: Any) -> None:
+    async def _ended(self, link: Link, name: str, seconds: float, measured: bool, *arguments: Any) -> None:
         """Call a method, if there is one, and wait for its end.
 
         Raises:
             _TooLong: It has not ended in time.
         """
-        result: Any = method(*arguments) if method is not None else None
+        method = getattr(link.plugin, name, None)
+        began = link.guard.stopwatch()
+        try:
+            result: Any = method(*arguments) if method is not None else None
+        finally:
+            if measured:
+                link.guard.called(name, link.guard.stopwatch() - began)
         if hasattr(result, "__await__"):
             pending = result if isinstance(result, Deferred) else Deferred.fromCoroutine(result)
             await _within(seconds, self._reactor, pending)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from twisted.internet.task import Clock
 from zope.interface import implementer
 
 from rtcsignal.api import ConfigError, Handshake, IAuthenticator, Identity, IMessageFilter, IRoomPolicy, Refused
-from rtcsignal.policy.guard import Treatment
+from rtcsignal.policy.guard import BLOCKING_SECONDS, Treatment
 from rtcsignal.policy.host import PluginHost
 from rtcsignal.policy.loader import Entry, PluginSet
 from rtcsignal.policy.running import START_SECONDS, STOP_SECONDS
@@ -437,6 +438,29 @@ class TestReload:
             *("a starts", "mean starts", "b starts", "mean starts", "b stops"),
             *("c starts", "mean stops", "a stops"),
         ]
+
+    def test_one_that_blocks_as_it_starts_or_stops_while_others_are_served_is_named(
+        self, diary: list[str], log: LogLines
+    ) -> None:
+        class Blocking(Living):
+            def start(self, services: Any) -> None:
+                self._block()
+
+            def stop(self) -> None:
+                self._block()
+
+            def _block(self) -> None:
+                began = perf_counter()
+                while perf_counter() - began <= BLOCKING_SECONDS:
+                    pass
+
+        world = World(Blocking("first", diary))
+        resultOf(world.host.start())
+        assert not log.about("blocked")
+        assert world.reload(Blocking("second", diary))
+        assert log.about("plugin second: start blocked the server for ")
+        world.turn()
+        assert log.about("plugin first: stop blocked the server for ")
 
     def test_before_the_start_and_after_the_end_nothing_is_replaced(self, diary: list[str]) -> None:
         world = World()
