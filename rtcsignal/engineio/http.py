@@ -30,6 +30,7 @@ from rtcsignal.engineio.httplimits import STRANGERS_BODY, HttpLimits
 from rtcsignal.engineio.httprequest import Caller, requestOf
 from rtcsignal.engineio.polling import PollingTransport
 from rtcsignal.engineio.server import EngineServer
+from rtcsignal.engineio.stallguard import StallGuard
 
 __all__ = ["EngineResource", "HttpLimits", "SafeSite", "lastAnswer"]
 
@@ -68,6 +69,12 @@ class SafeRequest(WebRequest):
         self.post = None
         self.process()
 
+    def chunkAnnounced(self, missing: int) -> None:
+        """So many bytes of a chunk are still to come."""
+        most = self.channel.mostOf(self)
+        if most and self._bodyBytes + missing > most:
+            self.channel.refuse(TOO_LARGE)
+
     def handleContentChunk(self, data: bytes) -> None:
         self._bodyBytes += len(data)
         most = self.channel.mostOf(self)
@@ -83,7 +90,7 @@ class SafeRequest(WebRequest):
         super().connectionLost(reason)
 
 
-class SafeChannel(HTTPChannel):
+class SafeChannel(StallGuard, HTTPChannel):
     """An HTTP connection with absolute deadlines and a limit on bodies.
 
     Attributes:
@@ -93,14 +100,12 @@ class SafeChannel(HTTPChannel):
     """
 
     site: SafeSite
-    transport: Any  # TCP, TLS or UNIX: what we need is common to all, but to no interface
     requests: list[SafeRequest]
     abortTimeout = 1
     place: Place | None = None
     _deadline: Deadline | None = None
     _served = 0
     _held: SafeRequest | None = None
-    _stall: Deadline | None = None
     isRefusing = False
 
     def serve(self, request: SafeRequest) -> None:
@@ -118,25 +123,15 @@ class SafeChannel(HTTPChannel):
     def pauseProducing(self) -> None:
         """The client does not read what it is answered; the transport says so with every write."""
         super().pauseProducing()
-        if self._stall is None and self.limits.sendSeconds:
-            self._stall = self.site.deadlines.after(self.limits.sendSeconds).start(SafeChannel._stalled, self)
+        self.stallBegins(self.site.deadlines, self.limits.sendSeconds)
 
     def loseConnection(self) -> None:
         self._await(self.limits.sendSeconds)  # until the client has read everything
         super().loseConnection()
 
-    def _stalled(self) -> None:
-        self._stall = None
-        self.transport.abortConnection()
-
-    def _endStall(self) -> None:
-        if self._stall is not None:
-            self._stall.cancel()
-            self._stall = None
-
     def resumeProducing(self) -> None:
         """The client has read what it had been answered."""
-        self._endStall()
+        self.stallEnds()
         super().resumeProducing()
         if self._held is not None:
             self.site.deadlines.clock.callLater(0, self._serveHeld)
@@ -178,8 +173,12 @@ class SafeChannel(HTTPChannel):
         self.refuse(Response(431))
 
     def rawDataReceived(self, data: bytes) -> None:
-        if not self.isRefusing:
-            super().rawDataReceived(data)
+        if self.isRefusing:
+            return
+        super().rawDataReceived(data)
+        decoder: Any = self._transferDecoder
+        if self.requests and getattr(decoder, "state", "") == "BODY":
+            self.requests[-1].chunkAnnounced(decoder.length)
 
     def allHeadersReceived(self) -> None:
         self._await(self.limits.bodySeconds)
@@ -211,7 +210,7 @@ class SafeChannel(HTTPChannel):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._await(0)
         self._held = None
-        self._endStall()
+        self.stallEnds()
         self._freePlace()
         super().connectionLost(reason)
 
@@ -290,7 +289,7 @@ class SafeChannel(HTTPChannel):
         rest = self.clearLineBuffer()
         self.setTimeout(None)
         transport.unregisterProducer()
-        self._endStall()
+        self.stallEnds()
         self._freePlace()
         self.site.switchToWebSocket(transport, head, b"\r\n".join(lines), rest)
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IPushProducer, ITransport
@@ -33,6 +33,7 @@ from rtcsignal.engineio.httplimits import STRANGERS_BODY, HttpLimits
 from rtcsignal.engineio.httprequest import Caller, requestOf
 from rtcsignal.engineio.polling import PollingTransport
 from rtcsignal.engineio.server import EngineServer
+from rtcsignal.engineio.stallguard import StallGuard
 from rtcsignal.engineio.writers import writerFor
 
 __all__ = ["PassOn", "PollingLane", "bodyLength"]
@@ -87,7 +88,7 @@ def bodyLength(head: Head, block: bytes, limits: HttpLimits) -> int | None:
 
 
 @implementer(IPushProducer)
-class PollingLane(Protocol):
+class PollingLane(StallGuard, Protocol):
     """A connection that carries plain requests.
 
     Args:
@@ -100,7 +101,6 @@ class PollingLane(Protocol):
         place: What counts it.
     """
 
-    transport: Any  # TCP, TLS or UNIX: what we need is common to all, but to no interface
     _head: Head
     _request: Request
 
@@ -127,7 +127,6 @@ class PollingLane(Protocol):
         self._post: PollingTransport | None = None
         self._answer: Deferred[Response] | None = None
         self._deadline: Deadline | None = None
-        self._stall: Deadline | None = None
         self._isCongested = False
 
     def connectionMade(self) -> None:
@@ -150,7 +149,7 @@ class PollingLane(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._state = _ENDED
         self._settle()
-        self._endStall()
+        self.stallEnds()
         if self._place is not None:
             self._place.free()
         if self._post is not None:
@@ -162,13 +161,12 @@ class PollingLane(Protocol):
         """The client does not read its answers: no more of them, and nothing is read from it either."""
         self._isCongested = True
         self.transport.pauseProducing()
-        if self._stall is None and self._limits.sendSeconds:
-            self._stall = self._deadlines.after(self._limits.sendSeconds).start(PollingLane._stalled, self)
+        self.stallBegins(self._deadlines, self._limits.sendSeconds)
 
     def resumeProducing(self) -> None:
         """It has read them."""
         self._isCongested = False
-        self._endStall()
+        self.stallEnds()
         self._goOn()
 
     def stopProducing(self) -> None:
@@ -291,7 +289,7 @@ class PollingLane(Protocol):
 
     def _end(self, farewell: Callable[[], None]) -> None:
         self._state = _ENDED
-        self._endStall()
+        self.stallEnds()
         self.transport.unregisterProducer()
         farewell()
         self._received.clear()
@@ -306,15 +304,6 @@ class PollingLane(Protocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
-
-    def _stalled(self) -> None:
-        self._stall = None
-        self.transport.abortConnection()
-
-    def _endStall(self) -> None:
-        if self._stall is not None:
-            self._stall.cancel()
-            self._stall = None
 
     def _late(self) -> None:
         self._deadline = None

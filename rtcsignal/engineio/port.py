@@ -43,6 +43,8 @@ __all__ = ["PortFactory", "configure"]
 
 _END = b"\r\n\r\n"
 _CLOSE_HANDSHAKE_SECONDS = 2
+_VERSION = "13"
+_OTHER_VERSION = Response(400, b"", (("Sec-WebSocket-Version", _VERSION),))
 
 
 class Doorman(Protocol):
@@ -210,6 +212,10 @@ class PortFactory(WebSocketServerFactory):
             response = withCors(request, error.upgradeResponse(), engine.options.origins)
             transport.write(lastAnswer(response))
             transport.loseConnection()
+            return
+        # Autobahn takes whatever Python makes the number 13 of.
+        if head.headers.get("sec-websocket-version") != _VERSION:
+            _refuse(transport, _OTHER_VERSION)
             return
         link = self._linkClasses[head.path]()
         link.admission = admission

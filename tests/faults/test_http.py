@@ -7,8 +7,10 @@ import struct
 import pytest
 
 from tests.faults.target import Target, quietly
+from tests.wire.payloads import encode
 from tests.wire.rawhttp import Connection, ConnectionEnded, chunked, requestBytes
-from tests.wire.rawws import upgradeBytes
+from tests.wire.rawws import upgradeBytes, upgradeHeaders
+from tests.wire.socketio import event
 from tests.wire.wire import SOCKETIO_PATH, Wire
 
 HANDSHAKE = f"{SOCKETIO_PATH}?EIO=4&transport=polling"
@@ -140,6 +142,41 @@ def test_a_length_of_thousands_of_digits_is_refused(attacker: Wire, path: str, d
     answer = attacker.request("POST", path, [("Content-Length", digits)])
     assert answer.status == 413
     assert answer.endsConnection
+
+
+@pytest.mark.parametrize("size", ["f4241", "f" * 16, "F" * 500])
+def test_a_chunk_that_is_too_large_is_refused_when_it_is_announced(attacker: Wire, revision: int, size: str) -> None:
+    session = attacker.polling(revision, path=SOCKETIO_PATH)
+    for target in (session.target, "/status"):
+        connection = attacker.connection()
+        connection.send(requestBytes("POST", target, [("Transfer-Encoding", "chunked")]) + f"{size}\r\n4".encode())
+        answer = connection.readResponse()
+        assert answer.status == 413
+        assert answer.endsConnection
+    assert not session.gone()
+
+
+def test_a_body_in_chunks_that_is_not_too_large_is_taken(attacker: Wire, revision: int) -> None:
+    session = attacker.polling(revision, path=SOCKETIO_PATH)
+    body = encode(revision, *(["40"] if revision == 4 else []), event("nothing", "a" * 990_000))
+    connection = attacker.connection()
+    connection.send(requestBytes("POST", session.target, [("Transfer-Encoding", "chunked")]))
+    pieces = chunked(body[:600_000], body[600_000:])
+    for start in (0, 400_000, 800_000):
+        connection.send(pieces[start : start + 400_000])
+        session.sync()
+    assert connection.readResponse().body == b"ok"
+    assert not session.gone()
+
+
+@pytest.mark.parametrize("version", ["+13", "1_3", "013", "13.0", "-13", "9" * 5_000, "\xb9\xb3", "13, 8", ""])
+def test_a_version_of_websockets_that_is_not_written_as_13_is_refused(
+    attacker: Wire, revision: int, version: str
+) -> None:
+    target = f"{SOCKETIO_PATH}?EIO={revision}&transport=websocket"
+    answer = attacker.request("GET", target, upgradeHeaders(sec_websocket_version=version))
+    assert answer.status == 400
+    assert answer.header("sec-websocket-version") == "13"
 
 
 @pytest.mark.parametrize("header", [("Content-Length", str(len(HIDDEN))), ("Transfer-Encoding", "chunked")])
