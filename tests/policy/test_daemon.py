@@ -14,6 +14,8 @@ import pytest
 
 from tests.policy.sources import MEMBERS_ONLY, policy
 from tests.support.processes import Process, checkoutEnvironment, twistdCommand
+from tests.wire.socketio import Peer, event
+from tests.wire.wire import Wire
 
 Folder = Callable[..., Path]
 Server = Callable[..., Process]
@@ -24,6 +26,30 @@ LIVING = policy("living").replace(
     "    def stop(self): print('it stops')\n"
     "    def mayJoin",
 )
+
+
+STAMP = '''
+from twisted.internet.task import deferLater
+from zope.interface import implementer
+from rtcsignal.api import IMessageFilter
+
+
+@implementer(IMessageFilter)
+class Stamp:
+    name = "stamp"
+
+    def start(self, services):
+        self.clock = services.clock
+        services.log.info("it is version {version}")
+
+    async def filterMessage(self, peer, room, message):
+        if message.body["n"] % 7 == 3:
+            await deferLater(self.clock, 0.02)
+        return message.replace(body={{**message.body, "version": {version}}})
+
+
+stamp = Stamp()
+'''
 
 
 def using(*names: Any) -> dict[str, Any]:
@@ -101,6 +127,68 @@ class TestReload:
         (path / "a.py").write_text(policy("first"))
         process.signal(signal.SIGHUP)
         process.waitOutput("reloaded, plugins: room policies: first")
+
+
+class TestReloadUnderLoad:
+    MEMBERS, ROOM_SIZE, MESSAGES = 200, 10, 20
+
+    def test_nobody_is_disconnected_and_no_message_is_lost_or_reordered(self, server: Server, folder: Folder) -> None:
+        """Some messages are held up by the filter, while it is replaced again and again by files that look older."""
+        path = folder(a=STAMP.format(version=0))
+        process = server({**using("stamp"), "limits": {"connections_per_address": 0}})
+        wire = Wire(("127.0.0.1", process.port))
+        try:
+            members = [wire.namespacePeer(4 if number % 2 else 3) for number in range(self.MEMBERS)]
+            for number, member in enumerate(members):
+                member.send(event("join-room", {"userId": f"{number}", "roomName": self._roomOf(number)}, ack="0"))
+                assert str(member.receive()).startswith('430[{"ok":true')
+            for count in range(self.MESSAGES):
+                for number, member in enumerate(members):
+                    body = {"roomName": self._roomOf(number), "n": count}
+                    member.send(event("broadcast", {"userId": f"{number}", **body}))
+                if count % 4 == 0:
+                    self._replace(path / "a.py", count + 1)
+                    process.signal(signal.SIGHUP)
+            process.waitOutput("reloaded, plugins: message filters: stamp")
+            self._replace(path / "a.py", 99)
+            process.signal(signal.SIGHUP)
+            process.waitOutput("it is version 99")
+            versions = {version for member in members for version in self._heard(member)}
+            members[0].send(event("broadcast", {"roomName": self._roomOf(0), "n": 0}))
+            while not (said := str(members[0].receive())).startswith('42["broadcast"'):
+                pass
+            assert json.loads(said[2:])[1]["version"] == 99
+        finally:
+            wire.closeAll()
+        assert len(versions) > 1
+        assert "Traceback" not in process.output()
+
+    def _roomOf(self, number: int) -> str:
+        return f"room {number // self.ROOM_SIZE}"
+
+    @staticmethod
+    def _replace(path: Path, version: int) -> None:
+        fresh = path.with_suffix(".new")
+        fresh.write_text(STAMP.format(version=version))
+        os.utime(fresh, (version, version))
+        fresh.rename(path)
+
+    def _heard(self, member: Peer) -> set[int]:
+        """Read all messages of the room, which must be complete and in order from each of its members.
+
+        Returns:
+            With which versions of the plugin they have been stamped.
+        """
+        heard: dict[str, list[int]] = {}
+        versions: set[int] = set()
+        for _ in range(self.ROOM_SIZE * self.MESSAGES):
+            while not (said := str(member.receive())).startswith('42["broadcast"'):
+                assert said.startswith('42["user-joined"'), said
+            body = json.loads(said[2:])[1]
+            heard.setdefault(body["userId"], []).append(body["n"])
+            versions.add(body["version"])
+        assert list(heard.values()) == [list(range(self.MESSAGES))] * self.ROOM_SIZE
+        return versions
 
 
 class TestCommandLine:
