@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -255,8 +255,14 @@ def _clashes(entries: Sequence[Entry]) -> list[str]:
         if entry.name in names:
             problems.append(f"plugins.use: {entry.name} is used twice")
         names.add(entry.name)
-        for event in entry.plugin.events if IEventHandler.providedBy(entry.plugin) else ():
+        for event in _eventsOf(entry.plugin):
             other = events.setdefault(event, entry.name)
             if other != entry.name:
                 problems.append(f"plugins.use: {other} and {entry.name} both take the event {safe(event)}")
     return problems
+
+
+def _eventsOf(plugin: Any) -> list[str]:
+    """The names among the events of a plugin, whatever else is there, of which its shape's problems tell."""
+    events = plugin.events if IEventHandler.providedBy(plugin) else ()
+    return [event for event in events if isinstance(event, str)] if isinstance(events, Collection) else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import linecache
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,8 +24,9 @@ from rtcsignal.interfaces import (
     IRoomPolicy,
 )
 from rtcsignal.logtext import safe
+from rtcsignal.policy.logs import describe
 
-__all__ = ["INTERFACES", "RESERVED_EVENTS", "Problem", "interfacesOf", "isName", "lineOf", "problemsOf"]
+__all__ = ["INTERFACES", "RESERVED_EVENTS", "Problem", "interfacesOf", "isName", "lineOf", "problemsOf", "unreadable"]
 
 INTERFACES: tuple[Any, ...] = (
     IAuthenticator,
@@ -93,6 +94,28 @@ def interfacesOf(candidate: Any) -> tuple[Any, ...]:
         return tuple(interface for interface in INTERFACES if interface.providedBy(candidate))
     except Exception:  # objects may do anything when they are looked at
         return ()
+
+
+def unreadable(plugin: Any, file: str) -> list[Problem]:
+    """The attributes of a plugin that raise when they are looked at; nothing more can be done with it then.
+
+    Args:
+        plugin: The plugin.
+        file: Where it was found, for what has no place of its own.
+    """
+    problems = []
+    for name in sorted({"options", *_names(INTERFACES), *_names((IConfigurable, ILifecycle))}):
+        try:
+            getattr(plugin, name, None)
+        except Exception as error:  # objects may do anything when they are looked at
+            text = f"{name} of {type(plugin).__name__} cannot be read: {describe(error)}"
+            problems.append(_problem(plugin, file, text))
+    return problems
+
+
+def _names(interfaces: Iterable[Any]) -> Iterator[str]:
+    for interface in interfaces:
+        yield from interface.names()
 
 
 def problemsOf(plugin: Any, file: str) -> list[Problem]:

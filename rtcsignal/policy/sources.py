@@ -13,7 +13,7 @@ from typing import Any
 from rtcsignal.logtext import safe
 from rtcsignal.policy import builtin
 from rtcsignal.policy.folders import Generation, whyNotImported
-from rtcsignal.policy.shape import INTERFACES, Problem, interfacesOf, isName, lineOf, problemsOf
+from rtcsignal.policy.shape import INTERFACES, Problem, interfacesOf, isName, lineOf, problemsOf, unreadable
 
 __all__ = ["BUILT_IN", "GROUP", "Catalogue", "Found", "findAll", "pluginsOf"]
 
@@ -68,8 +68,14 @@ class Catalogue:
 
     def add(self, found: Found) -> None:
         """Take a plugin in, if it is one and its name is free."""
+        name = _nameOf(found.plugin)
+        problems = unreadable(found.plugin, found.where)
+        if problems:
+            self.problems += problems
+            self.names.update([name] if name else [])
+            return
         problems = problemsOf(found.plugin, found.where)
-        if _nameOf(found.plugin) is not None:
+        if name is not None:
             other = self.plugins.setdefault(found.name, found)
             self.names.add(found.name)
             if other is not found and other.plugin is not found.plugin:
@@ -147,7 +153,7 @@ def _addEntry(catalogue: Catalogue, entry: metadata.EntryPoint) -> None:
         catalogue.problems.append(Problem(where, 0, str(why) if why.file else why.text))
         return
     plugins = pluginsOf(thing) if isinstance(thing, ModuleType) else [thing] if interfacesOf(thing) else []
-    called = [plugin for plugin in plugins if getattr(plugin, "name", None) == entry.name]
+    called = [plugin for plugin in plugins if _nameOf(plugin) == entry.name]
     for plugin in called:
         catalogue.add(Found(plugin, package, f"{package} ({entry.value})", fresh=False))
     if not called:

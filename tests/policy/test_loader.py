@@ -285,13 +285,18 @@ class TestEvents:
 
     @pytest.mark.parametrize("events", ["'knock'", "()", "7"])
     def test_must_be_a_tuple(self, folder: Folder, events: str) -> None:
-        (found,) = problems(folder(a=self.handler("first", events)))
+        (found,) = problems(folder(a=self.handler("first", events)), "first")
         assert found == "a.py:4: events of Policy must be a tuple of names of events"
 
     @pytest.mark.parametrize("event", ["join-room", "broadcast", "disconnect", ""])
     def test_those_of_the_server_are_taken(self, folder: Folder, event: str) -> None:
         (found,) = problems(folder(a=self.handler("first", f"('knock', '{event}')")))
         assert found == f"a.py:4: Policy cannot have the event '{event}'"
+
+    @pytest.mark.parametrize("event", ["7", "['knock']", "None"])
+    def test_their_names_are_texts(self, folder: Folder, event: str) -> None:
+        (found,) = problems(folder(a=self.handler("first", f"('knock', {event})")), "first")
+        assert found.startswith("a.py:4: Policy cannot have the event ")
 
     def test_two_plugins_in_use_cannot_share_one(self, folder: Folder) -> None:
         path = folder(a=self.handler("first", "('knock',)"), b=self.handler("second", "('knock',)"))
@@ -318,6 +323,22 @@ class TestNames:
         (found,) = problems(folder(a=MEMBERS_ONLY.replace("@implementer(IRoomPolicy)", "")), "members-only")
         assert "membersOnly in" in found
         assert "has this name, but provides no interface of plugins" in found
+
+    @pytest.mark.parametrize("attribute", ["mayJoin", "start", "configured", "options"])
+    @pytest.mark.parametrize("error", ["ValueError('x')", "KeyError"])
+    def test_one_whose_attributes_cannot_be_read_is_reported(
+        self, folder: Folder, attribute: str, error: str
+    ) -> None:
+        source = policy("first").replace(
+            "    def mayJoin(self, peer, room):",
+            f"    @property\n    def {attribute}(self): raise {error}\n    def _(self):",
+        )
+        (found,) = problems(folder(a=source, b=policy("second")), "first", "second")
+        assert found.startswith(f"a.py:4: {attribute} of Policy cannot be read: {error.split('(')[0]}")
+
+    def test_one_whose_name_cannot_be_read_is_reported(self, folder: Folder) -> None:
+        source = policy("first").replace('name = "first"', "@property\n    def name(self): raise ValueError")
+        assert problems(folder(a=source)) == ["a.py:4: name of Policy cannot be read: ValueError"]
 
     def test_a_plugin_cannot_be_used_twice(self, folder: Folder) -> None:
         assert problems(folder(a=MEMBERS_ONLY), "members-only", "members-only") == [
