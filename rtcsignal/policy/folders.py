@@ -13,9 +13,11 @@ import os
 import sys
 from collections.abc import Iterator
 from importlib.machinery import FileFinder, SourceFileLoader
+from time import perf_counter
 from types import CodeType, ModuleType, TracebackType
 
 from rtcsignal.logtext import safe
+from rtcsignal.policy.guard import BLOCKING_SECONDS
 from rtcsignal.policy.shape import Problem
 
 __all__ = ["Generation", "whyNotImported"]
@@ -44,9 +46,14 @@ sys.path_hooks.append(_finder)
 
 
 class Generation:
-    """The modules of one load."""
+    """The modules of one load.
+
+    Attributes:
+        slow: The files whose import took so long that it is worth a word, with the seconds it took.
+    """
 
     def __init__(self) -> None:
+        self.slow: list[tuple[str, float]] = []
         self._number = next(_numbers)
         self._packages: list[ModuleType] = []
 
@@ -100,17 +107,21 @@ class Generation:
         self._packages.append(package)
         return package
 
-    @staticmethod
-    def _file(package: ModuleType, path: str) -> ModuleType | Problem:
+    def _file(self, package: ModuleType, path: str) -> ModuleType | Problem:
         stem = os.path.basename(path).removesuffix(".py")
         if "." in stem:
             return Problem(path, 0, "the name of a plugin's file must not hold a further dot")
+        began = perf_counter()
         try:
             return importlib.import_module(f"{package.__name__}.{stem}")
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # also SystemExit, which a script may raise when it is imported
             return whyNotImported(error, path)
+        finally:
+            took = perf_counter() - began
+            if took > BLOCKING_SECONDS:
+                self.slow.append((path, took))
 
 
 def whyNotImported(error: BaseException, path: str) -> Problem:

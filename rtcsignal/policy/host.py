@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred, DeferredLock
 from twisted.logger import Logger
 
 from rtcsignal.errors import ConfigError, Refused
+from rtcsignal.logtext import safe
 from rtcsignal.policy.counters import Counters
 from rtcsignal.policy.http import HttpClient
 from rtcsignal.policy.loader import PluginSet
@@ -128,7 +129,11 @@ class PluginHost:
         if not self._isRunning():
             return False
         try:
-            fresh = self._prepare(load())
+            plugins = load()
+            for file, seconds in plugins.slow:
+                text = "importing {file} blocked the server for {milliseconds:.0f} ms"
+                self._log.warn(text, file=safe(file, 1000), milliseconds=seconds * 1000)
+            fresh = self._prepare(plugins)
             await fresh.start(self._running)
         except ConfigError as error:
             for problem in error.problems:

@@ -102,6 +102,11 @@ class PluginSet:
         self.entries = tuple(entries)
         self._generation = generation
 
+    @property
+    def slow(self) -> Sequence[tuple[str, float]]:
+        """The files that took long to import, with the seconds they took."""
+        return self._generation.slow if self._generation is not None else ()
+
     def discard(self) -> None:
         """The plugins are not used any more, or will not be."""
         if self._generation is not None:

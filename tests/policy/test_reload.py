@@ -15,14 +15,14 @@ from zope.interface import implementer
 from rtcsignal.api import ConfigError, Handshake, IAuthenticator, Identity, IMessageFilter, IRoomPolicy, Refused
 from rtcsignal.policy.guard import BLOCKING_SECONDS, Treatment
 from rtcsignal.policy.host import PluginHost
-from rtcsignal.policy.loader import Entry, PluginSet
+from rtcsignal.policy.loader import Entry, PluginSet, loadPlugins
 from rtcsignal.policy.running import START_SECONDS, STOP_SECONDS
 from rtcsignal.signaling.gates import OpenGates
 from rtcsignal.signaling.hub import Hub, SignalingOptions
 from rtcsignal.testing import FakePeer, FakeRoom, InMemoryServer
 from tests.policy.bench import failureOf, resultOf
 from tests.policy.conftest import LogLines
-from tests.policy.sources import policy
+from tests.policy.sources import Use, Wanted, policy
 
 Folder = Callable[..., Path]
 
@@ -549,6 +549,16 @@ class TestWithMembers:
                 numbers = [each[1] for each in client.take("broadcast")]
                 assert numbers == sorted(numbers)
                 assert len(numbers) == 200
+
+    def test_a_file_that_blocks_as_it_is_imported_is_named(self, folder: Folder, log: LogLines) -> None:
+        path = folder(a=policy("first"), b=policy("second"))
+        world = World()
+        resultOf(world.host.start())
+        wait = "from time import perf_counter\nbegan = perf_counter()\nwhile perf_counter() < began + 0.06: pass\n"
+        (path / "a.py").write_text(wait + policy("first"))
+        assert resultOf(world.host.reload(lambda: loadPlugins(Wanted([str(path)], [Use("first")]))))
+        (line,) = log.about("blocked the server")
+        assert f"importing {path}/a.py blocked the server for " in line
 
     def test_the_new_rules_hold_for_the_next_join(self, folder: Folder) -> None:
         path = folder(a=policy("first"))
