@@ -242,3 +242,30 @@ def test_what_is_no_request_is_refused_at_once(attacker: Wire, data: bytes) -> N
     quietly(connection, data)
     answers = everything(connection)
     assert answers == b"" or answers[9:12] in (b"400", b"414", b"431", b"505")
+
+
+REFLECTED = "<script>alert(1)</script>"
+INJECTED = "%0d%0aX-Injected:%20yes%0d%0a%0d%0a%3Cscript%3Ealert(1)%3C/script%3E"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/{REFLECTED}",
+        f"/{INJECTED}",
+        f"/status?{REFLECTED}",
+        f"{SOCKETIO_PATH}?EIO={REFLECTED}&transport=polling",
+        f"{SOCKETIO_PATH}?EIO=4&transport={INJECTED}",
+        f"{SOCKETIO_PATH}?EIO=4&transport=polling&sid={INJECTED}",
+        f"{SOCKETIO_PATH}?EIO=4&transport=polling&j={INJECTED}",
+        f"{SOCKETIO_PATH}{REFLECTED}?EIO=4&transport=polling",
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "OPTIONS", "POST"])
+def test_what_a_request_says_is_never_said_again(attacker: Wire, method: str, path: str) -> None:
+    headers = [("Origin", f"http://{REFLECTED}"), ("Host", REFLECTED), ("X-Forwarded-For", REFLECTED)]
+    answer = attacker.request(method, path, headers, b"" if method == "POST" else None)
+    said = repr((answer.headers, answer.body)).lower()
+    assert "<script" not in said
+    assert "alert" not in said
+    assert "injected" not in said

@@ -1,0 +1,72 @@
+"""Crowds: all who were there come back at once, and floods on polling, where a client waits for each answer."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.faults.target import Target, joined
+from tests.wire.payloads import encode
+from tests.wire.rawhttp import Connection, requestBytes
+from tests.wire.rawws import textFrame, upgradeBytes
+from tests.wire.socketio import PollingPeer, event
+from tests.wire.wire import SOCKETIO_PATH, Wire
+
+HOMES, CLIENTS_OF_A_HOME = 3, 100
+WITHIN_SECONDS = 5.0
+
+FLOODS = {
+    "events that nobody knows": event("nothing"),
+    "broadcasts": event("broadcast", {"userId": "u"}),
+    "broadcasts of another": event("broadcast", {"userId": "other"}),
+    "joins": event("join-room", {"userId": "u", "roomName": "r"}),
+    "acknowledgements of nothing": "430[]",
+    "namespaces that there are not": "40/x,",
+}
+
+
+def arrivals(home: Wire, revision: int) -> list[Connection]:
+    """The connections of a home whose people have said all that it takes to be in a room, and heard nothing yet."""
+    opening = upgradeBytes(f"{SOCKETIO_PATH}?EIO={revision}&transport=websocket")
+    hello = textFrame("40") if revision == 4 else b""
+    connections = []
+    for number in range(CLIENTS_OF_A_HOME):
+        connection = home.connection()
+        join = event("join-room", {"userId": f"user {number}", "roomName": f"storm {number % 10}"}, ack="7")
+        connection.send(opening + hello + textFrame(join))
+        connections.append(connection)
+    return connections
+
+
+def test_all_who_lose_their_connections_at_once_are_back_in_their_rooms_soon(target: Target, revision: int) -> None:
+    def enter() -> list[Connection]:
+        homes = [Wire(target.address, target.newSource()) for _ in range(HOMES)]
+        connections = [connection for home in homes for connection in arrivals(home, revision)]
+        for connection in connections:
+            assert connection.readUntil(b'"ok":true')
+        return connections
+
+    for connection in enter():
+        connection.reset()
+    started = time.monotonic()
+    connections = enter()
+    assert time.monotonic() - started < WITHIN_SECONDS
+    for connection in connections:
+        connection.close()
+
+
+@pytest.mark.parametrize("packet", FLOODS.values(), ids=FLOODS.keys())
+def test_a_flood_of_packets_in_posts_is_slowed_down(
+    target: Target, attacker: Wire, revision: int, room: str, packet: str
+) -> None:
+    peer = joined(attacker.namespacePeer(revision, "polling"), "u", room)
+    assert isinstance(peer, PollingPeer)
+    spent = target.processorSeconds()
+    session, flood = peer.session, requestBytes("POST", peer.session.target, (), encode(revision, *[packet] * 800))
+    connection = attacker.connection()
+    connection.send(flood * 20)
+    assert connection.isQuiet(0.5)  # three hundred too many are three seconds, and the rest is not read
+    assert session.post(encode(revision, packet)).status == 400  # nor does another connection help
+    connection.close()
+    assert target.processorSeconds() - spent < 1
