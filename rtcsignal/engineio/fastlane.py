@@ -125,6 +125,11 @@ class FastLane(SlimProtocol):
         self.receiver = None
         self._rest = b""
 
+    def forgetReceived(self) -> None:
+        """Let go of what has come of a message whose rest will not: it may be large, and this object live on."""
+        self._rest = self.data = b""
+        self.frame_data, self.message_data = [], []
+
     def creditSpent(self) -> None:
         """More bytes have come than `credit` allowed, which is below zero by their number."""
 

@@ -148,6 +148,7 @@ class PollingLane(StallGuard, Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._state = _ENDED
+        self._received.clear()
         self._settle()
         self.stallEnds()
         if self._place is not None:

@@ -166,6 +166,7 @@ class WebSocketLink(Backpressure):
 
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
         self.pressureEnds()
+        self.forgetReceived()
         self._letGo()
         if self._phase is not _Sending.NOT_OPEN:
             self.closed(self)

@@ -204,6 +204,39 @@ class TestBoundedMemory:
         target.assertCallWorks()  # by then it has read what there was to be read
         assert (target.kilobytes() - before) / 10 < 2_600
 
+    @pytest.mark.parametrize("way", ["a frame", "fragments", "a body", "chunks"])
+    def test_of_clients_that_are_gone_in_the_middle_of_a_message(
+        self, target: Target, attacker: Wire, revision: int, way: str
+    ) -> None:
+        def comeAndGo() -> None:
+            connections = []
+            for _ in range(40):
+                if way in ("a frame", "fragments"):
+                    peer = attacker.namespacePeer(revision)
+                    assert isinstance(peer, EngineSocket)
+                    connections.append(connection := peer.socket.connection)
+                    whole = frame(TEXT, b"4" * 700_000)
+                    rest = frame(CONTINUATION, bytes(300_000))
+                    data = whole[:-1] if way == "a frame" else frame(TEXT, b"4" * 600_000, fin=False) + rest[:100_000]
+                else:
+                    session = attacker.polling(revision, path=SOCKETIO_PATH)
+                    connections.append(connection := attacker.connection())
+                    chunks = way == "chunks"
+                    header = ("Transfer-Encoding", "chunked") if chunks else ("Content-Length", "800000")
+                    data = requestBytes("POST", session.target, [header]) + (b"c3500\r\n" if chunks else b"")
+                    data += b"4" * 700_000
+                connection.send(data)
+            attacker.request("GET", "/status")
+            for connection in connections:
+                connection.reset()
+            attacker.request("GET", "/status")
+
+        comeAndGo()
+        before = target.kilobytes()
+        for _ in range(2):
+            comeAndGo()
+        assert target.kilobytes() - before < 20_000
+
 
 def test_a_hostile_client_delays_nobody_by_a_second(attacker: Wire) -> None:
     """Whatever is expensive, for two seconds and all at once; the bystanders measure."""
