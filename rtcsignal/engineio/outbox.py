@@ -17,7 +17,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.tcp import Server
 from twisted.logger import Logger
 
-__all__ = ["Flusher", "canSendNow", "sendNow", "waitingIn"]
+__all__ = ["Flusher", "canSendNow", "forgetUnsent", "sendNow", "waitingIn"]
 
 _log = Logger()
 _NEEDED = (
@@ -89,6 +89,17 @@ def waitingIn(transport: Any) -> int:
         transport: One for which `canSendNow`.
     """
     return len(transport.dataBuffer) - int(transport.offset) + int(transport._tempDataLen)
+
+
+def forgetUnsent(transport: Any) -> None:
+    """Let go of what a transport had for the socket, which is closed: it may be much, and the transport live on.
+
+    Args:
+        transport: Any.
+    """
+    if type(transport) is Server:
+        transport.dataBuffer, transport.offset = b"", 0
+        transport._tempDataBuffer, transport._tempDataLen = [], 0
 
 
 def sendNow(transport: Any, data: bytes) -> None:

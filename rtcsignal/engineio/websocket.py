@@ -15,7 +15,7 @@ from zope.interface import implementer
 
 from rtcsignal.engineio.fastlane import TextReceiver
 from rtcsignal.engineio.frames import Message, binaryFrame, textFrame
-from rtcsignal.engineio.outbox import Flusher, canSendNow, waitingIn
+from rtcsignal.engineio.outbox import Flusher, canSendNow, forgetUnsent, waitingIn
 from rtcsignal.engineio.packet import MESSAGE, decodeBinary, decodeText, encodeBase64, encodeBinary
 from rtcsignal.engineio.pressure import Backpressure
 from rtcsignal.engineio.session import CloseReason, Session
@@ -167,6 +167,7 @@ class WebSocketLink(Backpressure):
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
         self.pressureEnds()
         self.forgetReceived()
+        forgetUnsent(self.transport)
         self._letGo()
         if self._phase is not _Sending.NOT_OPEN:
             self.closed(self)

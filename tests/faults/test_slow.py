@@ -8,7 +8,9 @@ import time
 import pytest
 
 from tests.faults.conftest import Servers
-from tests.faults.target import Target, joined, unread
+from tests.faults.target import Target, joined, quietly, unread
+from tests.wire.engine import EngineSocket
+from tests.wire.rawws import textFrame
 from tests.wire.socketio import Peer, event
 from tests.wire.wire import SOCKETIO_PATH, Wire
 
@@ -67,3 +69,26 @@ def test_an_upgrade_that_is_never_finished_holds_up_nobody(attacker: Wire, revis
         attacker.probed(session)
     ann.send(event("broadcast", {"userId": "ann"}))
     assert "broadcast" in str(ann.receive())
+
+
+def test_what_waited_for_members_who_are_gone_is_let_go_of(target: Target, revision: int, room: str) -> None:
+    def comeAndGo(number: int) -> None:
+        wire = Wire(target.address, target.newSource())
+        slow = [unread(wire, revision, f"slow {n}", f"{room} {number}") for n in range(30)]
+        for name in ("ann", "bob"):
+            peer = joined(wire.namespacePeer(4), name, f"{room} {number}")
+            assert isinstance(peer, EngineSocket)
+            quietly(
+                peer.socket.connection, textFrame(event("broadcast", {"userId": name, "filler": "x" * 60_000})) * 50
+            )
+        wire.request("GET", "/status")
+        for connection in slow:
+            connection.reset()
+        wire.closeAll()
+        target.assertCallWorks()
+
+    comeAndGo(0)
+    before = target.kilobytes()
+    for number in (1, 2):
+        comeAndGo(number)
+    assert target.kilobytes() - before < 20_000
