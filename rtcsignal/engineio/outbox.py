@@ -95,11 +95,12 @@ def forgetUnsent(transport: Any) -> None:
     """Let go of what a transport had for the socket, which is closed: it may be much, and the transport live on.
 
     Args:
-        transport: Any.
+        transport: Any; below that of TLS is another one.
     """
-    if type(transport) is Server:
-        transport.dataBuffer, transport.offset = b"", 0
-        transport._tempDataBuffer, transport._tempDataLen = [], 0
+    for each in (transport, getattr(transport, "transport", None)):
+        if type(each) is Server:
+            each.dataBuffer, each.offset = b"", 0
+            each._tempDataBuffer, each._tempDataLen = [], 0
 
 
 def sendNow(transport: Any, data: bytes) -> None:

@@ -17,11 +17,13 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from bench.certificate import writeCertificate
+from rtcsignal.engineio.outbox import forgetUnsent, waitingIn
 from rtcsignal.engineio.sealing import canSealNow, sealNow
 from rtcsignal.engineio.writers import write, writerFor
 from tests.engineio.memory import MemoryLink, SelectingClock, SocketLink
 
 BIG = bytes(range(256)) * 4_096
+RECORD = 16_384
 
 
 class Quiet(Protocol):
@@ -195,3 +197,12 @@ def test_aClosingTransportTakesNothingMore(sealed: Sealed) -> None:
     sealed.transport.loseConnection()
     sealNow(sealed.transport, b"behind")
     assert sealed.readInTurns() == b"before "
+
+
+def test_whatWaitsBelowTlsIsLetGoOfWithTheConnection(sealed: Sealed) -> None:
+    for _ in range(100):
+        sealNow(sealed.transport, BIG[:RECORD])
+    assert waitingIn(sealed.link.transport)
+    sealed.link.hangUp()
+    forgetUnsent(sealed.transport)
+    assert waitingIn(sealed.link.transport) == 0
