@@ -48,6 +48,7 @@ export class Peer extends Emitter {
   #plain = false;
   #ignoring = false;
   #held = null;
+  #gaveWay = false;
   #missed = false;
   #wasConnected = false;
   #chain;
@@ -195,6 +196,7 @@ export class Peer extends Emitter {
     this.#remoteNeg = null;
     this.#ignoring = false;
     this.#held = null;
+    this.#gaveWay = false;
     if (pc === null) return;
     pc.onnegotiationneeded = pc.onicecandidate = pc.ontrack = null;
     pc.onconnectionstatechange = pc.oniceconnectionstatechange = pc.onsignalingstatechange = null;
@@ -297,10 +299,16 @@ export class Peer extends Emitter {
     const pc = this.#pc;
     // Who has given up offering gives way.
     const collides = pc.signalingState === "have-local-offer" && this.state !== "failed" && !waited;
-    if (collides && this.#plain) return this.#hold(body);
+    if (collides && this.#plain) {
+      // Pages of the original server have no roles: a new browser makes them give way and answer our offer, an old one
+      // lets our offer fail. So theirs is taken up only when no answer to ours comes.
+      this.#held = body;
+      return this.#debug("hold-offer");
+    }
     this.#ignoring = collides && !this.#polite;
     if (this.#ignoring) return this.#debug("ignore-offer");
     this.#held = null;
+    this.#gaveWay = waited;
     this.#watchdog.rest();
     await this.#chain.live(pc.setRemoteDescription({ type: "offer", sdp: sdpOf(body) }));
     this.#remoteId = body.pc ?? null;
@@ -309,15 +317,6 @@ export class Peer extends Emitter {
     this.#context.addMedia(pc, false);
     await this.#chain.live(pc.setLocalDescription());
     return this.#sendAnswer();
-  }
-
-  /**
-   * Pages of the original server have no roles: a new browser makes them give way and answer our offer, an old one
-   * lets our offer fail. So theirs is taken up only when no answer to ours comes.
-   */
-  #hold(body) {
-    this.#debug("hold-offer");
-    this.#held = body;
   }
 
   #isFromNewConnection(body) {
@@ -335,6 +334,13 @@ export class Peer extends Emitter {
     if (pc === null || this.#isForeign(body)) return;
     if (body.pc !== undefined && this.#remoteId !== null && body.pc !== this.#remoteId) {
       this.start("peer-lost-its-state");
+      return;
+    }
+    if (this.#plain && this.#gaveWay) {
+      // It was slow to give way, and we gave way meanwhile: each knows an offer that the other has dropped, and these
+      // connections can never agree again.
+      this.#send({ msgType: MESSAGE.hangup });
+      this.start("both-gave-way");
       return;
     }
     const late = body.neg !== undefined && body.neg !== this.#neg;

@@ -13,11 +13,12 @@ const HANGUP = 4;
  * makes them give way, in one of then it fails.
  */
 class OldPage {
-  constructor(stage, userId, { offers = false, givesWay = true } = {}) {
+  constructor(stage, userId, { offers = false, givesWay = true, answersAfter = 0 } = {}) {
     this.stage = stage;
     this.userId = userId;
     this.offers = offers;
     this.givesWay = givesWay;
+    this.answersAfter = answersAfter;
     this.connections = new Map();
     this.socket = stage.socket();
     this.socket.on("connect", () => this.socket.send("join-room", { userId, roomName: "kitchen" }));
@@ -56,7 +57,11 @@ class OldPage {
       if (pc.signalingState === "have-local-offer" && !this.givesWay) return;
       await pc.setRemoteDescription({ type: "offer", sdp });
       await pc.setLocalDescription();
-      this.send(userId, { msgType: ANSWER, sdp: pc.localDescription.sdp });
+      const answer = { msgType: ANSWER, sdp: pc.localDescription.sdp };
+      this.stage.clock.setTimeout(() => this.send(userId, answer), this.answersAfter);
+    } else if (msgType === HANGUP) {
+      pc.close();
+      this.connections.delete(userId);
     } else if (msgType === ANSWER) {
       await pc.setRemoteDescription({ type: "answer", sdp });
     } else if (msgType === CANDIDATE && candidate !== "") {
@@ -77,6 +82,18 @@ describe("pages written for the original server", () => {
         assert.deepEqual(stage.states(), { [`${ours}>m`]: "connected" });
         assert.equal(old.connections.get(ours).connectionState, "connected");
       }
+    }
+  });
+
+  it("are called anew when they gave way to us too late, and we to them", async () => {
+    for (const answersAfter of [1000, 2000, 5000]) {
+      const stage = new Stage();
+      const old = new OldPage(stage, "m", { offers: true, answersAfter });
+      await stage.clock.advance(100);
+      stage.page("a");
+      await stage.clock.advance(answersAfter * 2 + 2000);
+      assert.deepEqual(stage.states(), { "a>m": "connected" }, `${answersAfter}`);
+      assert.equal(old.connections.get("a").connectionState, "connected");
     }
   });
 
