@@ -337,8 +337,7 @@ export class Peer extends Emitter {
       return;
     }
     if (this.#plain && this.#gaveWay) {
-      // It was slow to give way, and we gave way meanwhile: each knows an offer that the other has dropped, and these
-      // connections can never agree again.
+      // It gave way late, and we did meanwhile: each has answered an offer that the other has dropped.
       this.#send({ msgType: MESSAGE.hangup });
       this.start("both-gave-way");
       return;
