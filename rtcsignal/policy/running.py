@@ -38,10 +38,6 @@ _TITLES = {
 }
 
 
-# While the server runs, Ctrl-C raises nothing: a plugin that raises this has raised it itself.
-_ANYTHING = (Exception, SystemExit, KeyboardInterrupt)
-
-
 class _TooLong(Exception):
     """It has not ended in time."""
 
@@ -183,7 +179,10 @@ class RunningPlugins:
         except ConfigError as error:
             services.close()
             return [f"plugin {name}: {problem}" for problem in error.problems]
-        except _ANYTHING as error:
+        except GeneratorExit:  # we are not waited for any more
+            services.close()
+            raise
+        except BaseException as error:  # while the server runs, Ctrl-C raises nothing: the plugin itself has raised it
             services.close()
             return [f"plugin {name}: start failed: {describe(error)} at {placeOf(error.__traceback__)}"]
         self._started.append(_Started(link, services))
@@ -196,9 +195,12 @@ class RunningPlugins:
         except _TooLong:
             text = "plugin {plugin}: stop took longer than {seconds:g} s"
             self._log.error(text, plugin=guard.name, seconds=STOP_SECONDS)
-        except _ANYTHING as error:
+        except GeneratorExit:
+            raise
+        except BaseException as error:
             guard.failed("stop", error, error.__traceback__)
-        started.services.close()
+        finally:
+            started.services.close()
 
     async def _ended(self, link: Link, name: str, seconds: float, measured: bool, *arguments: Any) -> None:
         """Call a method, if there is one, and wait for its end.

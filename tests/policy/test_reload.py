@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
@@ -413,7 +414,7 @@ class TestReload:
         world.turn()
         assert diary == ["a starts", "b starts", "a stops"]
 
-    @pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()])
+    @pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), asyncio.CancelledError()])
     def test_one_that_raises_what_ends_programs_as_it_starts_or_stops_ends_nothing(
         self, diary: list[str], log: LogLines, error: BaseException
     ) -> None:
