@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, NoReturn
@@ -116,7 +116,7 @@ class Options(usage.Options):
 
     def _listPlugins(self) -> NoReturn:
         listing = listPlugins(self.settings.plugins)
-        print("\n".join(formatPlugins(listing)))
+        _print(formatPlugins(listing))
         raise SystemExit(1 if listing.problems else 0)
 
     def _load(self) -> Config:
@@ -138,7 +138,7 @@ class Options(usage.Options):
         problems = _problems(self.settings)
         if problems:
             _refuse(problems)
-        print("\n".join(_summary(self["config"], self.settings)))
+        _print(_summary(self["config"], self.settings))
         raise SystemExit(0)
 
 
@@ -196,6 +196,13 @@ def _removePidFile(path: str | None) -> None:
     if path:
         with suppress(OSError):
             os.unlink(path)
+
+
+def _print(lines: Iterable[str]) -> None:
+    try:
+        print("\n".join(lines), flush=True)
+    except BrokenPipeError:  # who reads it has seen enough, and Python would complain again at the exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _refuse(problems: Sequence[str]) -> NoReturn:

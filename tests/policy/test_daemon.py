@@ -199,6 +199,23 @@ class TestCommandLine:
         assert ended.stdout.startswith(f"members-only (used, number 1)\n  IRoomPolicy; from {path}/a.py\n")
 
     @pytest.mark.parametrize("option", ["--plugins", "--check"])
+    def test_nobody_need_read_what_is_printed_to_its_end(self, tmp_path: Path, option: str) -> None:
+        reading, writing = os.pipe()
+        os.close(reading)
+        with os.fdopen(writing, "w") as stdout:
+            ended = subprocess.run(
+                twistdCommand(option),
+                cwd=tmp_path,
+                env=checkoutEnvironment(),
+                stdout=stdout,
+                stderr=subprocess.PIPE,
+                text=True,
+                timeout=30,
+                check=False,
+            )
+        assert (ended.returncode, ended.stderr) == (0, "")
+
+    @pytest.mark.parametrize("option", ["--plugins", "--check"])
     def test_broken_ones_are_reported(self, folder: Folder, tmp_path: Path, option: str) -> None:
         path = folder(a="x = (")
         ended = run(tmp_path, using(), option)
