@@ -28,8 +28,8 @@ def handleSignals(reactor: Any, reload: Callable[[], object], report: Callable[[
 
     Args:
         reactor: Is stopped.
-        reload: Called in the reactor's thread for each SIGHUP.
-        report: Likewise for each SIGUSR2.
+        reload: Called in the reactor's thread after a SIGHUP; once for all those that come before it is called.
+        report: Likewise for SIGUSR2.
     """
 
     # Counting takes one step: the second signal can come before the first has been handled.
@@ -40,16 +40,28 @@ def handleSignals(reactor: Any, reload: Callable[[], object], report: Callable[[
             _endAtOnce(number)
         reactor.callFromThread(_stop, reactor, signal.Signals(number).name)
 
-    def hangup(number: int, frame: FrameType | None) -> None:
-        reactor.callFromThread(reload)
-
-    def user(number: int, frame: FrameType | None) -> None:
-        reactor.callFromThread(report)
-
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    signal.signal(signal.SIGHUP, hangup)
-    signal.signal(signal.SIGUSR2, user)
+    signal.signal(signal.SIGHUP, _Once(reactor, reload))
+    signal.signal(signal.SIGUSR2, _Once(reactor, report))
+
+
+class _Once:
+    """A handler of a signal: whatever comes while a call waits for its turn is done by that call."""
+
+    def __init__(self, reactor: Any, action: Callable[[], object]) -> None:
+        self._reactor = reactor
+        self._action = action
+        self._waiting = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        if not self._waiting:
+            self._waiting = True
+            self._reactor.callFromThread(self._run)
+
+    def _run(self) -> None:
+        self._waiting = False
+        self._action()
 
 
 def _stop(reactor: Any, name: str) -> None:

@@ -128,6 +128,22 @@ class TestReload:
         process.signal(signal.SIGHUP)
         process.waitOutput("reloaded, plugins: room policies: first")
 
+    def test_signals_that_come_while_one_is_obeyed_are_obeyed_together(self, server: Server, folder: Folder) -> None:
+        path = folder(a=policy("first"))
+        process = server(using("first"))
+        (path / "b.py").write_text(
+            "import os, signal, time\n"
+            "os.unlink(__file__)\n"
+            "for _ in range(20):\n"
+            "    os.kill(os.getpid(), signal.SIGHUP)\n"
+            "    time.sleep(0.01)\n"
+        )
+        process.signal(signal.SIGHUP)
+        process.waitOutput("(?s)(reloaded, plugins.*){2}")
+        process.signal(signal.SIGUSR2)
+        process.waitOutput("consistent: yes")
+        assert process.output().count("reloaded, plugins: ") == 2
+
 
 class TestReloadUnderLoad:
     MEMBERS, ROOM_SIZE, MESSAGES = 200, 10, 20
