@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import os
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -106,6 +106,10 @@ class PluginSet:
     def slow(self) -> Sequence[tuple[str, float]]:
         """The files that took long to import, with the seconds they took."""
         return self._generation.slow if self._generation is not None else ()
+
+    def following(self, entries: Iterable[Entry]) -> PluginSet:
+        """The same plugins, with others in front; takes the place of this set."""
+        return PluginSet([*entries, *self.entries], self._generation)
 
     def discard(self) -> None:
         """The plugins are not used any more, or will not be."""

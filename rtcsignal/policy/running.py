@@ -121,7 +121,6 @@ class RunningPlugins:
                 problems += await self._start(link, before is not None)
         if problems:
             await self.stop()
-            self._plugins.discard()
             raise ConfigError(problems)
 
     def adopt(self, before: RunningPlugins) -> None:
@@ -140,7 +139,6 @@ class RunningPlugins:
             self._idle = Deferred()
             await self._idle
         await self.stop()
-        self._plugins.discard()
 
     async def stop(self) -> None:
         """Stop the plugins, the last one first. Nothing is asked any more."""
@@ -148,6 +146,7 @@ class RunningPlugins:
         for stopping in [Deferred.fromCoroutine(self._stop(each)) for each in reversed(started)]:
             await stopping
         self._deadlines.stop()
+        self._plugins.discard()
 
     def _mayBeIdle(self) -> None:
         # Whoever has just got an answer may ask for the next one in the same turn.

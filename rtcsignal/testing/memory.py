@@ -184,10 +184,9 @@ class InMemoryServer:
         problems += [f"{plugin!r} is no plugin" for plugin in plugins if not interfacesOf(plugin)]
         if problems:
             raise ConfigError(problems)
-        loaded = loadPlugins(wanted)
-        entries = [Entry(plugin, self._treatment) for plugin in plugins] + list(loaded.entries)
-        self._identities.alone = not any(IAuthenticator.providedBy(entry.plugin) for entry in entries)
-        return PluginSet([Entry(self._identities, Treatment()), *entries])
+        loaded = loadPlugins(wanted).following(Entry(plugin, self._treatment) for plugin in plugins)
+        self._identities.alone = not any(IAuthenticator.providedBy(entry.plugin) for entry in loaded.entries)
+        return loaded.following([Entry(self._identities, Treatment())])
 
     def _waitFor(self, pending: Deferred[Any]) -> Any:
         """The result of a Deferred for which time may have to go by."""

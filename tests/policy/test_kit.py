@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,18 @@ class TestTheServer:
                 ann = server.connect()
                 ann.join("kitchen", "ann")
                 assert ann.broadcast(1).ok is ok
+
+    def test_leaves_no_modules_behind(self, tmp_path: Path) -> None:
+        (tmp_path / "a.py").write_text(policy("first"))
+        before = set(sys.modules)
+        with InMemoryServer(folders=[str(tmp_path)], use=["first"]) as server:
+            loaded = set(sys.modules) - before
+            assert loaded
+            assert server.reload()
+            server.advance(1)
+            assert len(set(sys.modules) - before) == len(loaded)
+            assert loaded.isdisjoint(sys.modules)
+        assert set(sys.modules) == before
 
     def test_counts(self) -> None:
         with InMemoryServer(Policy(lambda peer, room: None)) as server:
