@@ -206,11 +206,13 @@ class TestBoundedMemory:
 
     @pytest.mark.parametrize("way", ["a frame", "fragments", "a body", "chunks"])
     def test_of_clients_that_are_gone_in_the_middle_of_a_message(
-        self, target: Target, attacker: Wire, revision: int, way: str
+        self, target: Target, attacker: Wire, way: str
     ) -> None:
+        revision = 4  # both have the same frames and bodies
+
         def comeAndGo() -> None:
             connections = []
-            for _ in range(40):
+            for _ in range(20):
                 if way in ("a frame", "fragments"):
                     peer = attacker.namespacePeer(revision)
                     assert isinstance(peer, EngineSocket)
@@ -233,9 +235,9 @@ class TestBoundedMemory:
 
         comeAndGo()
         before = target.kilobytes()
-        for _ in range(2):
+        for _ in range(4):
             comeAndGo()
-        assert target.kilobytes() - before < 20_000
+        assert target.kilobytes() - before < 28_000  # half of what was sent
 
 
 def test_a_hostile_client_delays_nobody_by_a_second(attacker: Wire) -> None:
