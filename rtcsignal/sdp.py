@@ -135,9 +135,9 @@ class Description:
         """Let a section name no address and no port, as if no candidate had been gathered yet."""
         for index, line in enumerate(section):
             if line.startswith("m="):
-                kind, port, *rest = line.split(" ")
-                if port != "0":  # that means: not wanted
-                    section[index] = " ".join((kind, _NO_PORT, *rest))
+                fields = line.split(" ")
+                if len(fields) > 1 and fields[1] != "0":  # that means: not wanted
+                    section[index] = " ".join((fields[0], _NO_PORT, *fields[2:]))
             elif line.startswith("c="):
                 section[index] = f"c={_NO_ADDRESS}"
             elif line.startswith("a=rtcp:") and " " in line:

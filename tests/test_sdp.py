@@ -54,6 +54,12 @@ class TestDescription:
             "a=mid:0",
         ]
 
+    @pytest.mark.parametrize("line", ["m=", "m=audio", "m=audio "])
+    def test_a_section_without_a_port_has_none_to_hide(self, line: str) -> None:
+        section = [line, "c=IN IP4 192.0.2.2"]
+        sdp.Description.hideAddress(section)
+        assert (section[0].rstrip("9"), section[1]) == (line, "c=IN IP4 0.0.0.0")
+
     def test_a_section_that_is_not_wanted_stays_unwanted_when_its_address_is_hidden(self) -> None:
         section = ["m=audio 0 UDP/TLS/RTP/SAVPF 111", "c=IN IP4 192.0.2.2", "a=rtcp:9"]
         sdp.Description.hideAddress(section)

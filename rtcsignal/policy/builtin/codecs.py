@@ -130,8 +130,15 @@ class _Codecs:
 
     def followers(self, gone: set[str]) -> set[str]:
         """`gone`, and what is of no use without: retransmissions of what is gone, and redundancy that wraps it."""
-        while more := {payload for payload in self.payloads if payload not in gone and self._needs(payload) & gone}:
-            gone = gone | more
+        followers: dict[str, list[str]] = {}
+        for payload in self.payloads:
+            for needed in self._needs(payload):
+                followers.setdefault(needed, []).append(payload)
+        gone, left = set(gone), list(gone)
+        while left:
+            more = [payload for payload in followers.get(left.pop(), ()) if payload not in gone]
+            gone.update(more)
+            left += more
         return gone
 
     def _needs(self, payload: str) -> set[str]:
