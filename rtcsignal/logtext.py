@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["MOST_CHARACTERS", "safe"]
+__all__ = ["MOST_CHARACTERS", "safe", "textOf"]
 
 MOST_CHARACTERS = 256
 
@@ -29,6 +29,14 @@ def safe(text: str, most: int = MOST_CHARACTERS) -> str:
     kept = text if len(text) <= most else text[:most]
     escaped = _UNSAFE.sub(_escape, kept)
     return escaped if kept is text else escaped + "..."
+
+
+def textOf(error: BaseException) -> str:
+    """The text of an exception, also of one that fails when it is asked for it."""
+    try:
+        return str(error)
+    except Exception:
+        return "(its text cannot be read)"
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -80,6 +80,14 @@ class Answers:
 
 def checkRefusal(refused: Refused) -> WrongAnswer | None:
     """What is wrong with a refusal; None if it can be told to a client."""
+    try:
+        return _wrongIn(refused)
+    except Exception:  # a class of its own may lack everything, or do anything when it is looked at
+        name = type(refused).__name__
+        return WrongAnswer(f"a {name} whose code, message or data cannot be read; does it call Refused.__init__?")
+
+
+def _wrongIn(refused: Refused) -> WrongAnswer | None:
     code: Any = refused.code
     message: Any = refused.message
     if not isinstance(code, str) or len(code) > _MOST_CODE or not _CODE.fullmatch(code):

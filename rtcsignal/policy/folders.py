@@ -16,7 +16,7 @@ from importlib.machinery import FileFinder, SourceFileLoader
 from time import perf_counter
 from types import CodeType, ModuleType, TracebackType
 
-from rtcsignal.logtext import safe
+from rtcsignal.logtext import safe, textOf
 from rtcsignal.policy.guard import BLOCKING_SECONDS
 from rtcsignal.policy.shape import Problem
 
@@ -132,7 +132,7 @@ def whyNotImported(error: BaseException, path: str) -> Problem:
         path: The file.
     """
     text = type(error).__name__
-    message = error.msg if isinstance(error, SyntaxError) else str(error)
+    message = error.msg if isinstance(error, SyntaxError) else textOf(error)
     if message:
         text = f"{text}: {safe(message)}"
     if isinstance(error, SyntaxError):

@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from rtcsignal.errors import Refused
-from rtcsignal.policy.answers import DROP, USED, Answers, WrongAnswer, checkRefusal
+from rtcsignal.policy.answers import DROP, USED, Answers, checkRefusal
 from rtcsignal.policy.breaker import Breaker
 from rtcsignal.policy.guard import Guard
 
@@ -123,8 +123,8 @@ class Gate:
         """
         try:
             answer = self._answers.check(answer, instead)
-        except WrongAnswer as error:
-            return self.raised(error, None, instead)
+        except BaseException as error:  # `WrongAnswer`, or what its answer raises when it is looked at
+            return self.raised(error, error.__traceback__, instead)
         self._succeeded()
         verdict = self._answers.verdict(answer, instead)
         if not self._enforced:

@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from rtcsignal.lograte import LogRation
-from rtcsignal.logtext import safe
+from rtcsignal.logtext import safe, textOf
 
 __all__ = ["Damper", "PluginLogger", "describe", "placeOf"]
 
@@ -110,7 +110,7 @@ class PluginLogger(Logger):
 
 def describe(error: BaseException) -> str:
     """An exception for one line of a log. What looks like a session description or a candidate is left out."""
-    text = str(error)
+    text = textOf(error)
     if _SESSION.search(text):
         text = "(its text is left out: it may hold a session description)"
     name = type(error).__name__

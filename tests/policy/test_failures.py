@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 
 from rtcsignal.api import Handshake, Identity, Message, Refused
 from rtcsignal.policy.chain import Chain
-from rtcsignal.testing import FakePeer, FakeRoom, makeMessage
+from rtcsignal.testing import FakePeer, FakeRoom, InMemoryServer, makeMessage
 from tests.policy.bench import Authenticator, Bench, Filter, Policy, failureOf, resultOf
 from tests.policy.conftest import LogLines
 
@@ -211,6 +211,66 @@ class TestWrongAnswers:
 
         assert join(bench.chain(Policy(mayJoin))) == "internal"
         assert bench.counters["policy"].refusals == {}
+
+
+class Bare(Refused):
+    """Forgets what it is made of."""
+
+    def __init__(self, room: str) -> None:
+        self.room = room
+
+
+class Mute(Exception):
+    """Cannot even be written down."""
+
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+class Deaf(Identity):
+    """Raises when it is asked."""
+
+    @property
+    def userId(self) -> str:
+        raise RuntimeError("who?")
+
+
+class TestWhatIsRaisedByWhatIsRaised:
+    """Exceptions and answers of classes that fail when they are looked at."""
+
+    @pytest.mark.parametrize("isLate", [False, True])
+    @pytest.mark.parametrize(
+        ("error", "line"),
+        [
+            (Bare("kitchen"), "returned a Bare whose code, message or data cannot be read"),
+            (Mute(), "failed: Mute: (its text cannot be read)"),
+        ],
+    )
+    def test_is_a_failure_like_any_other(
+        self, bench: Bench, log: LogLines, error: Exception, line: str, isLate: bool
+    ) -> None:
+        def mayJoin(peer: Any, room: Any) -> Deferred[None]:
+            if isLate:
+                return fail(error)
+            raise error
+
+        assert join(bench.chain(Policy(mayJoin))) == "internal"
+        assert bench.counters["policy"].errors == 1
+        assert log.about(line)
+
+    def test_so_is_an_answer(self, bench: Bench, log: LogLines) -> None:
+        deaf = object.__new__(Deaf)
+        for answer in (deaf, succeed(deaf)):
+            with pytest.raises(Refused, match="internal"):
+                bench.chain(Authenticator(lambda handshake, it=answer: it)).authenticate(HANDSHAKE)
+        assert log.about("authenticate failed: RuntimeError: who?")
+
+    def test_nobody_behind_it_waits_for_ever(self) -> None:
+        pending: Deferred[None] = Deferred()
+        with InMemoryServer(Policy(lambda peer, room: pending if peer.userId == "ann" else None)) as server:
+            answers = [server.connect().join("kitchen", user) for user in ("ann", "bob")]
+            pending.errback(Bare("kitchen"))
+            assert (answers[0].code, answers[1].ok) == ("internal", True)
 
 
 class TestTheBreaker:
