@@ -85,6 +85,9 @@ def _auditLinks(engine: EngineServer) -> Iterator[str]:
                 yield "a WebSocket carries a session that is over"
         elif isinstance(receiver, Upgrade) and receiver not in upgrades:
             yield "a WebSocket waits for an upgrade that is over"
+    idle = len(engine.links) - len(carrying)
+    if engine.idleLinks != idle:
+        yield f"{idle} WebSockets carry no session, counted are {engine.idleLinks}"
     for session in engine.registry.sessions.values():
         if session.phase is Phase.WEBSOCKET and session.transport not in carrying:
             yield "a session is carried by a WebSocket that is gone"

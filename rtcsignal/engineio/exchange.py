@@ -28,6 +28,8 @@ __all__ = [
     "forbidden",
     "internalError",
     "parseQuery",
+    "preflight",
+    "tooMany",
     "unknownSid",
     "unknownTransport",
     "unsupportedRevision",
@@ -140,6 +142,9 @@ TOO_LARGE = Response(413, b"")
 def forbidden(message: str = "Forbidden", status: int = 403) -> RequestError:
     """The application, or the rule on origins or addresses, says no."""
     return RequestError(status, 4, message)
+
+
+tooMany = partial(forbidden, "Too many connections", 429)
 
 
 def withCors(request: Request, response: Response, rule: OriginRule) -> Response:

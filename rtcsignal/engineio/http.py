@@ -7,6 +7,7 @@ before, as proxies that keep connections open do it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from io import BytesIO
 from typing import Any, cast
@@ -38,6 +39,7 @@ _log = Logger()
 _LINGER_SECONDS = 1.0
 _MOST_IN_A_TURN = 8
 _BAD_REQUEST = Response(400)
+_NO_CODING = re.compile(rb"transfer-encoding:[ \t]*identity[ \t]*$", re.IGNORECASE)
 
 
 class SafeRequest(WebRequest):
@@ -162,6 +164,9 @@ class SafeChannel(StallGuard, HTTPChannel):
             super().lineReceived(line)
 
     def headerReceived(self, line: bytes) -> Any:
+        if _NO_CODING.match(line):
+            self.refuse(_BAD_REQUEST)  # twisted.web overlooks it, and others do not
+            return False
         try:
             return super().headerReceived(line)
         except ValueError:

@@ -25,6 +25,7 @@ from rtcsignal.engineio.exchange import (
     forbidden,
     internalError,
     preflight,
+    tooMany,
     unknownSid,
     unknownTransport,
     unsupportedRevision,
@@ -32,6 +33,7 @@ from rtcsignal.engineio.exchange import (
 )
 from rtcsignal.engineio.heartbeat import ClientHeartbeat, ServerHeartbeat
 from rtcsignal.engineio.intake import Intake
+from rtcsignal.engineio.links import Links
 from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.packet import OPEN, Revision
 from rtcsignal.engineio.polling import PollingForm, PollingTransport
@@ -100,7 +102,7 @@ class EngineServer:
         self._makeSid = makeSid
         self._stopping = stopping
         self._polling: dict[str, PollingTransport] = {}
-        self._links: set[WebSocketLink] = set()
+        self._links = Links(options.sessionsPerAddress)
         # Bound once, not once for each session.
         self._sessionGone, self._frameReceived = self._gone, self.intake.frameReceived
         self._closed: Deferred[None] | None = None
@@ -119,7 +121,12 @@ class EngineServer:
     @property
     def links(self) -> Collection[WebSocketLink]:
         """The WebSockets that were admitted and are open, or about to close."""
-        return frozenset(self._links)
+        return self._links.all
+
+    @property
+    def idleLinks(self) -> int:
+        """How many of them are counted as carrying no session."""
+        return sum(self._links.counts.values())
 
     def handle(self, request: Request) -> Response | Deferred[Response]:
         """Answer a request that is not a WebSocket upgrade.
@@ -163,15 +170,17 @@ class EngineServer:
             RequestError: It is refused.
         """
         self._check(request, upgrade=True)
+        if not self._links.hasPlaceFor(request.address):
+            raise tooMany()
         base64 = request.query.get("b64") in ("1", "true")
         sid = request.query.get("sid")
         if sid is None:
             return _Handshake(self, request, self._newSid(), self._revision(request), base64)
-        return _Takeover(self, self.registry.sessions[sid], base64)
+        return _Takeover(self, request.address, self.registry.sessions[sid], base64)
 
     def linkClosed(self, link: WebSocketLink) -> None:
         """A WebSocket that was admitted and open is gone."""
-        self._links.discard(link)
+        self._links.remove(link)
         self._checkClosed()
 
     def close(self, seconds: float = 5.0) -> Deferred[None]:
@@ -239,7 +248,7 @@ class EngineServer:
         self._revision(request)
         if not self.registry.hasPlaceFor(request.address):
             _log.info("refused a connection of {address}: it has too many", address=request.address)
-            raise forbidden("Too many connections", 429)
+            raise tooMany()
 
     @staticmethod
     def _revision(request: Request) -> Revision:
@@ -299,17 +308,20 @@ class EngineServer:
         name = self.options.cookie
         return {"Set-Cookie": f"{name}={sid}; Path=/; HttpOnly; SameSite=Lax"} if name else {}
 
-    def _upgraded(self, session: Session) -> None:
+    def _upgraded(self, session: Session, link: WebSocketLink) -> None:
         del self._polling[session.sid]
+        self._links.carries(link)
         _log.debug("session upgraded by {address}", address=session.request.address)
 
     def _gone(self, session: Session) -> None:
         self.registry.remove(session)
         self._polling.pop(session.sid, None)
+        if isinstance(session.transport, WebSocketTransport):
+            self._links.count(session.transport.link, session.request.address)
         self._checkClosed()
 
     def _checkClosed(self) -> None:
-        if self._closed is None or self.registry.sessions or self._links:
+        if self._closed is None or self.registry.sessions or len(self._links):
             return
         if self._giveUp is not None:
             giveUp, self._giveUp = self._giveUp, None
@@ -321,7 +333,7 @@ class EngineServer:
     def _abandon(self) -> None:
         for session in list(self.registry.sessions.values()):
             session.abort(CloseReason.SHUTDOWN)
-        for link in list(self._links):
+        for link in self._links.all:
             link.drop()
 
 
@@ -352,15 +364,17 @@ class _Handshake:
 class _Takeover:
     """Leave to open a WebSocket for a session that exists."""
 
-    def __init__(self, server: EngineServer, session: Session, base64: bool) -> None:
+    def __init__(self, server: EngineServer, address: str, session: Session, base64: bool) -> None:
         self.headers: dict[str, str] = {}
         self._server = server
+        self._address = address
         self._session = session
         self._base64 = base64
 
     def opened(self, link: WebSocketLink) -> None:
         server, session = self._server, self._session
         server._links.add(link)
+        server._links.count(link, self._address)
         polling = server._polling.get(session.sid)
         if polling is None or session.phase is not Phase.POLLING:
             link.closeWith(1008)

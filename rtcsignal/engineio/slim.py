@@ -26,6 +26,9 @@ from autobahn.websocket.utf8validator import Utf8Validator
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from rtcsignal.engineio.exchange import Response
+from rtcsignal.engineio.httpanswer import lastAnswer
+
 __all__ = ["SlimProtocol", "frugalClass", "quieten"]
 
 HELPERS = ("hltype", "hlval", "pformat")
@@ -62,6 +65,7 @@ DROPPED = frozenset(
 )
 
 _log = Logger()
+_REFUSED = Response(400, b"Bad request", (("Content-Type", "text/html"),))
 _MISSING = object()
 Link = TypeVar("Link", bound="SlimProtocol")
 
@@ -134,6 +138,10 @@ class SlimProtocol(WebSocketServerProtocol):
     __slots__ = ("current_frame", "data", "inside_message", "state")
 
     log = HushedLog()
+
+    def sendHttpErrorResponse(self, code: int, reason: str, responseHeaders: Any = None) -> None:
+        # Autobahn would repeat in the status line what it does not like.
+        self.sendData(lastAnswer(_REFUSED.plus(*(responseHeaders or ()))))
 
     def slimDown(self) -> None:
         """Forget what an open connection does not need. To be called on the instances of a class of their own."""

@@ -29,7 +29,7 @@ class Upgrade:
         link: What shall carry it.
         base64: Binary goes as text on the link.
         timeouts: For the deadline of the attempt.
-        done: Called with the session when the link carries it.
+        done: Called with the session and the link when that carries it.
 
     Attributes:
         deadline: The end of the time that it may take.
@@ -44,7 +44,7 @@ class Upgrade:
         link: WebSocketLink,
         base64: bool,
         timeouts: DeadlineQueue,
-        done: Callable[[Session], None],
+        done: Callable[[Session, WebSocketLink], None],
     ) -> None:
         self._session = session
         self._polling = polling
@@ -96,7 +96,7 @@ class Upgrade:
                 transport.sendPacket(packet)
             else:
                 transport.sendBinary(packet)
-        self._done(self._session)
+        self._done(self._session, self._link)
 
     def _fail(self) -> None:
         self._withdraw()

@@ -312,7 +312,6 @@ class WebSocketLink(Backpressure):
             self.receiver.overflowed()
 
 
-
 class WebSocketTransport:
     """Carries a session on a link.
 
@@ -320,15 +319,18 @@ class WebSocketTransport:
         session: The session.
         link: The link, whose receiver this becomes.
         base64: Binary goes as text (``b64=1`` of the WebSocket's request).
+
+    Attributes:
+        link: The link.
     """
 
     transportName = "websocket"
 
-    __slots__ = ("_base64", "_flushLater", "_frames", "_link", "_session")
+    __slots__ = ("_base64", "_flushLater", "_frames", "_session", "link")
 
     def __init__(self, session: Session, link: WebSocketLink, base64: bool) -> None:
         self._session = session
-        self._link = link
+        self.link = link
         self._base64 = base64
         self._frames = link.frames
         self._flushLater = link.flusher.add
@@ -338,33 +340,33 @@ class WebSocketTransport:
         # Called once for each receiver of each message: as `WebSocketLink.writeFrame`, without calling it.
         frames = self._frames
         if not frames:
-            self._flushLater(self._link)
+            self._flushLater(self.link)
         frames.append(message.frame or message.frames(self._session.revision, self._base64))
 
     def sendPacket(self, text: str) -> None:
-        self._link.writeFrame(textFrame(text.encode()))
+        self.link.writeFrame(textFrame(text.encode()))
 
     def sendBinary(self, data: bytes) -> None:
         """Send one binary message that was queued by another transport."""
         revision = self._session.revision
         if self._base64:
-            self._link.writeFrame(textFrame(encodeBase64(data, revision).encode()))
+            self.link.writeFrame(textFrame(encodeBase64(data, revision).encode()))
         else:
-            self._link.writeFrame(binaryFrame(encodeBinary(data, revision)))
+            self.link.writeFrame(binaryFrame(encodeBinary(data, revision)))
 
     def close(self, reason: CloseReason) -> None:
         if reason in (CloseReason.SLOW_CONSUMER, CloseReason.PING_TIMEOUT):
-            self._link.drop()
+            self.link.drop()
         elif reason is CloseReason.FLOOD:
-            self._link.fail(_CLOSE_CODES[reason])
+            self.link.fail(_CLOSE_CODES[reason])
         else:
-            self._link.closeWith(_CLOSE_CODES.get(reason, 1000))
+            self.link.closeWith(_CLOSE_CODES.get(reason, 1000))
 
     def clientClosed(self) -> None:
-        self._link.closeWith(1000)
+        self.link.closeWith(1000)
 
     def pauseReading(self, seconds: float) -> None:
-        self._link.pauseReading(seconds)
+        self.link.pauseReading(seconds)
 
     def textReceived(self, text: str) -> None:
         session = self._session
@@ -387,7 +389,7 @@ class WebSocketTransport:
             self._session.abort(CloseReason.PARSE_ERROR)
 
     def linkLost(self) -> None:
-        left = self._link.remoteCloseCode == _GOING_AWAY
+        left = self.link.remoteCloseCode == _GOING_AWAY
         self._session.lost(CloseReason.GOING_AWAY if left else CloseReason.TRANSPORT_CLOSE)
 
     def overflowed(self) -> None:

@@ -25,8 +25,9 @@ class Limits(Section, frozen=True, kw_only=True):
     connectionsPerAddress: Annotated[
         Amount,
         Key(
-            "Most clients of one IP address, of IPv6 of one network of 64 bits; and four times as many TCP connections "
-            "without a WebSocket. 0 = no limit, as is needed behind a proxy that proxies does not name.",
+            "Most clients of one IP address, of IPv6 of one network of 64 bits; as many WebSockets that are "
+            "not a client's yet or any more; and four times as many TCP connections without a WebSocket. 0 = no limit, "
+            "as is needed behind a proxy that proxies does not name.",
             "Enough for an office behind one address, too few to fill the server.",
             unit="connections",
         ),

@@ -56,9 +56,15 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SelectingClock:
     return clock
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Modules with ``BOTH_WAYS = True`` try everything with and without the fast path: nobody may notice."""
+    if getattr(metafunc.module, "BOTH_WAYS", False) and "fast" in metafunc.fixturenames:
+        metafunc.parametrize("fast", [True, False], ids=["fast", "plain"])
+
+
 @pytest.fixture
 def fast() -> bool:
-    """Whether servers take the fast path unless a test says otherwise. Modules that try both ways replace it."""
+    """Whether servers take the fast path, unless a module says otherwise."""
     return FAST
 
 

@@ -21,15 +21,9 @@ from tests.wire import payloads
 from tests.wire.rawhttp import chunked, requestBytes
 from tests.wire.rawws import upgradeBytes
 
+BOTH_WAYS = True
 POLLING = "/socket.io/?EIO=4&transport=polling"
 UNLIMITED = HttpLimits(0, 0, 0, 0, 0)
-
-
-@pytest.fixture(params=[True, False], ids=["fast", "plain"])
-def fast(request: pytest.FixtureRequest) -> bool:
-    """With and without the fast path: nobody may notice."""
-    fast: bool = request.param
-    return fast
 
 
 class TestRequests:

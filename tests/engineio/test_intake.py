@@ -11,14 +11,8 @@ from tests.engineio.conftest import WorldFactory
 from tests.engineio.world import Socket, World
 from tests.wire.rawws import CONTINUATION, PING, PONG, TEXT, frame, textFrame
 
+BOTH_WAYS = True
 KIB = 1024
-
-
-@pytest.fixture(params=[True, False], ids=["fast", "plain"])
-def fast(request: pytest.FixtureRequest) -> bool:
-    """With and without the fast path: nobody may notice."""
-    fast: bool = request.param
-    return fast
 
 
 class TestBytes:

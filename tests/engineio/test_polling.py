@@ -15,12 +15,7 @@ from tests.engineio.conftest import WorldFactory
 from tests.engineio.world import Poller, Recorder, World, request
 from tests.wire import payloads
 
-
-@pytest.fixture(params=[True, False], ids=["fast", "plain"])
-def fast(request: pytest.FixtureRequest) -> bool:
-    """With and without the fast path: nobody may notice."""
-    fast: bool = request.param
-    return fast
+BOTH_WAYS = True
 
 
 class TestPolls:

@@ -23,14 +23,8 @@ from tests.engineio.world import AFTER_HANDSHAKE, Recorder, Visitor, World
 from tests.wire.rawhttp import requestBytes
 from tests.wire.rawws import textFrame, upgradeBytes, upgradeHeaders
 
+BOTH_WAYS = True
 OPENING = "/socket.io/?EIO=4&transport=websocket"
-
-
-@pytest.fixture(params=[True, False], ids=["fast", "plain"])
-def fast(request: pytest.FixtureRequest) -> bool:
-    """With and without the fast path: nobody may notice."""
-    fast: bool = request.param
-    return fast
 
 
 class TestWhereAConnectionGoes:

@@ -13,14 +13,8 @@ from tests.engineio.frames import Frame, framesOf
 from tests.engineio.world import AFTER_HANDSHAKE, Recorder, Socket, World
 from tests.wire.rawws import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, frame, textFrame, upgradeBytes
 
+BOTH_WAYS = True
 KIB = 1_024
-
-
-@pytest.fixture(params=[True, False], ids=["fast", "plain"])
-def fast(request: pytest.FixtureRequest) -> bool:
-    """With and without the fast path: nobody may notice."""
-    fast: bool = request.param
-    return fast
 
 
 @pytest.fixture

@@ -15,14 +15,8 @@ from tests.engineio.memory import HIGH_WATER
 from tests.engineio.world import Socket, World
 from tests.wire.rawws import PING, frame
 
+BOTH_WAYS = True
 KIB = 1_024
-
-
-@pytest.fixture(params=[True, False], ids=["fast", "plain"])
-def fast(request: pytest.FixtureRequest) -> bool:
-    """With and without the fast path: nobody may notice."""
-    fast: bool = request.param
-    return fast
 
 
 @pytest.fixture

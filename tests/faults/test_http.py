@@ -108,6 +108,8 @@ SMUGGLING = {
     "a blank before the colon": (b"Content-Length : 5\r\n", b"4aaaa"),
     "chunks twice": (b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", b"0\r\n\r\n"),
     "chunks of chunks": (b"Transfer-Encoding: chunked, chunked\r\n", b"0\r\n\r\n"),
+    "a length and no coding": (b"Content-Length: 5\r\nTransfer-Encoding: identity\r\n", b"4aaaa"),
+    "no coding": (b"Transfer-Encoding: Identity \r\n", b"0\r\n\r\n"),
     "an unknown coding": (b"Transfer-Encoding: xchunked\r\n", b"0\r\n\r\n"),
     "chunks behind a control character": (b"Transfer-Encoding: \x0bchunked\r\n", b"0\r\n\r\n"),
     "a folded header": (b"X: a\r\n Transfer-Encoding: chunked\r\n", b"0\r\n\r\n"),
@@ -186,6 +188,26 @@ def test_an_upgrade_with_a_body_is_refused(attacker: Wire, header: tuple[str, st
     answers = everything(connection)
     assert answers.startswith(b"HTTP/1.1 400 ")
     assert b'"sid"' not in answers
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        ("Sec-WebSocket-Version", "<script>"),
+        ("Sec-WebSocket-Key", "<script>"),
+        ("Sec-WebSocket-Protocol", "<script>,<script>"),
+        ("Sec-WebSocket-Extensions", "<script>\r\nSec-WebSocket-Extensions: <script>"),
+        ("Host", "<script>:x"),
+    ],
+)
+def test_a_refused_upgrade_repeats_nothing_of_what_was_asked(attacker: Wire, header: tuple[str, str]) -> None:
+    connection = attacker.connection()
+    headers = [*((name, value) for name, value in upgradeHeaders() if name != header[0]), header]
+    connection.send(requestBytes("GET", WEBSOCKET, headers))
+    answers = everything(connection)
+    assert answers.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert b"\r\nContent-Length: " in answers
+    assert b"script" not in answers
 
 
 def test_line_feeds_alone_end_no_lines(attacker: Wire) -> None:

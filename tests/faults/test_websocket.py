@@ -150,3 +150,27 @@ def test_frames_behind_a_rule_that_was_broken_cost_nothing(target: Target, attac
         peer = socketOf(attacker.namespacePeer(revision))
         quietly(peer.socket.connection, frame(TEXT, b"4", rsv=7) + frame(PONG) * 10_000)
     assert target.processorSeconds() - spent < 1
+
+
+@pytest.mark.parametrize("kind", ["takes over", "says goodbye", "breaks a rule"])
+def test_websockets_that_carry_nothing_are_counted_as_well(
+    target: Target, attacker: Wire, revision: int, kind: str
+) -> None:
+    """Each of them has two seconds to close, in which thousands can be opened."""
+    session = attacker.polling(revision, path=SOCKETIO_PATH)
+    attacker.upgrade(session)
+    opened = upgradeBytes(f"{SOCKETIO_PATH}?EIO={revision}&transport=websocket")
+    request = {
+        "takes over": upgradeBytes(session.target.replace("transport=polling", "transport=websocket")),
+        "says goodbye": opened + textFrame("1"),
+        "breaks a rule": opened + frame(3),
+    }[kind]
+    before, answers = target.descriptors(), []
+    for _ in range(400):
+        connection = attacker.connection()
+        quietly(connection, request)
+        answers.append(connection.readUntil(b"\r\n").split(b" ")[1])
+    assert set(answers) == {b"101", b"429"}
+    assert target.descriptors() - before < 210
+    assert answers.count(b"101") >= 199
+    assert not session.gone()
