@@ -17,6 +17,7 @@ from rtcsignal.errors import Refused
 from rtcsignal.policy.answers import DROP, USED, Answers, checkRefusal
 from rtcsignal.policy.breaker import Breaker
 from rtcsignal.policy.guard import Guard
+from rtcsignal.policy.steps import measured
 
 __all__ = ["Gate"]
 
@@ -88,7 +89,7 @@ class Gate:
         """
         try:
             if answer is not instead and answer.__class__ not in self._plain:
-                answer = _started(answer)
+                answer = self._started(answer)
         except BaseException as error:
             return self.interrupted(error, began, instead)
         self._measure(began)
@@ -166,6 +167,17 @@ class Gate:
 
     def _measure(self, began: float) -> None:
         self.guard.called(self._answers.method, self._stopwatch() - began)
+
+    def _started(self, answer: Any) -> Any:
+        """What is no plain answer: a coroutine is started, other things stay what they are."""
+        if not isinstance(answer, CoroutineType):
+            if isinstance(answer, Deferred) or not hasattr(answer, "__await__"):
+                return answer
+            answer = _awaited(answer)
+        return Deferred.fromCoroutine(measured(answer, self._stopwatch, self._took))
+
+    def _took(self, seconds: float) -> None:
+        self.guard.called(self._answers.method, seconds)
 
     def _wait(self, call: Deferred[Any], instead: Any) -> Any:
         result = _Awaited(self, call, instead).result
@@ -263,15 +275,6 @@ class _Awaited:
             self._call.cancel()
         except BaseException as error:
             self._gate.guard.failed("cancel", error, error.__traceback__)
-
-
-def _started(answer: Any) -> Any:
-    """What is no plain answer: a coroutine is started, other things stay what they are."""
-    if isinstance(answer, CoroutineType):
-        return Deferred.fromCoroutine(answer)
-    if hasattr(answer, "__await__") and not isinstance(answer, Deferred):
-        return Deferred.fromCoroutine(_awaited(answer))
-    return answer
 
 
 async def _awaited(answer: Awaitable[Any]) -> Any:

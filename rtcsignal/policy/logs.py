@@ -25,10 +25,8 @@ _TELL_SECONDS = 2.0
 _MOST_FORMAT = 10_000
 _MOST_FRAMES = 4
 # Between the server and a plugin there are only these.
-_NOT_THE_PLUGINS = (
-    *(os.path.join(os.path.dirname(__file__), name) for name in ("gate.py", "running.py", "services.py")),
-    defer.__file__,
-)
+_OURS = ("filters.py", "gate.py", "running.py", "services.py", "steps.py")
+_NOT_THE_PLUGINS = (*(os.path.join(os.path.dirname(__file__), name) for name in _OURS), defer.__file__)
 _SESSION = re.compile(r"candidate:|\b(?:v=0|a=[a-z]|m=(?:audio|video|application))")
 
 

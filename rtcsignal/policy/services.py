@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import CoroutineType
 from typing import Any, Protocol
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -14,6 +15,7 @@ from rtcsignal.interfaces import IPeer, IRoom, IServices
 from rtcsignal.policy.guard import Guard
 from rtcsignal.policy.http import HttpClient
 from rtcsignal.policy.logs import PluginLogger
+from rtcsignal.policy.steps import measured
 from rtcsignal.signaling.gates import Gates
 from rtcsignal.signaling.waiting import WaitingList
 
@@ -141,8 +143,8 @@ class Services:
         began = self._guard.stopwatch()
         try:
             result = function(*arguments, **keywords)
-            if hasattr(result, "__await__") and not isinstance(result, Deferred):
-                result = Deferred.fromCoroutine(result)
+            if isinstance(result, CoroutineType):
+                result = Deferred.fromCoroutine(measured(result, self._guard.stopwatch, self._took))
         except BaseException as error:
             self._guard.failed("callLater", error, error.__traceback__)
             result = None
@@ -151,6 +153,9 @@ class Services:
             self._running.add(result)
             result.addErrback(self._failed)
             result.addBoth(lambda _: self._running.discard(result))
+
+    def _took(self, seconds: float) -> None:
+        self._guard.called("callLater", seconds)
 
     def _failed(self, failure: Failure) -> None:
         error = failure.value

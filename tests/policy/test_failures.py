@@ -378,6 +378,27 @@ class TestBlocking:
         resultOf(bench.chain(Policy(waiting)).mayJoin(FakePeer(), FakeRoom()))
         assert bench.counters["policy"].blocked == 2
 
+    def test_also_if_it_has_waited_before(self, bench: Bench, log: LogLines) -> None:
+        pending: list[Deferred[None]] = [Deferred(), Deferred()]
+
+        async def mayJoin(peer: Any, room: Any) -> None:
+            await pending[0]
+            bench.watch += 0.075
+            with pytest.raises(ValueError, match="x"):
+                await pending[1]
+            bench.watch += 0.03
+            raise Refused("full")
+
+        answer = bench.chain(Policy(mayJoin, "slow")).mayJoin(FakePeer(), FakeRoom())
+        bench.watch += 5
+        pending[0].callback(None)
+        assert log.about("slow", "mayJoin blocked the server for 75 ms")
+        bench.watch += 5
+        pending[1].errback(ValueError("x"))
+        assert isinstance(failureOf(answer), Refused)
+        counters = bench.counters["slow"]
+        assert (counters.blocked, round(counters.seconds, 3)) == (1, 0.105)
+
     def test_this_is_logged_once_a_minute(self, bench: Bench, log: LogLines) -> None:
         def filterMessage(peer: Any, room: Any, message: Message) -> Message:
             bench.watch += 0.06
