@@ -1,4 +1,4 @@
-"""Engine.IO requests that come through twisted.web, and a channel that is safe on the open internet.
+"""HTTP by twisted.web, with a channel that is safe on the open internet.
 
 `SafeChannel` adds what twisted.web leaves open: absolute deadlines for headers and bodies (its own time-out begins
 anew with every byte), a limit on bodies, and the change to WebSocket on a connection that has carried other requests
@@ -12,20 +12,20 @@ from collections.abc import Callable, Mapping
 from io import BytesIO
 from typing import Any, cast
 
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IAddress, ITransport
+from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol, ITransport
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel, parse_qs
 from twisted.web.resource import Resource
-from twisted.web.server import NOT_DONE_YET, Site
 from twisted.web.server import Request as WebRequest
+from twisted.web.server import Site
+from zope.interface import implementer
 
 from rtcsignal.engineio.addresses import Place, Proxies
 from rtcsignal.engineio.deadlines import Deadline, Deadlines
-from rtcsignal.engineio.exchange import TOO_LARGE, Request, RequestError, Response, withCors
-from rtcsignal.engineio.httpanswer import REASONS, lastAnswer
+from rtcsignal.engineio.exchange import TOO_LARGE, RequestError, Response, withCors
+from rtcsignal.engineio.httpanswer import lastAnswer
 from rtcsignal.engineio.httphead import Head
 from rtcsignal.engineio.httplimits import STRANGERS_BODY, HttpLimits
 from rtcsignal.engineio.httprequest import Caller, requestOf
@@ -33,7 +33,7 @@ from rtcsignal.engineio.polling import PollingTransport
 from rtcsignal.engineio.server import EngineServer
 from rtcsignal.engineio.stallguard import StallGuard
 
-__all__ = ["EngineResource", "HttpLimits", "SafeSite", "lastAnswer"]
+__all__ = ["HttpLimits", "SafeRequest", "SafeSite", "headersOf", "lastAnswer"]
 
 _log = Logger()
 _LINGER_SECONDS = 1.0
@@ -92,6 +92,7 @@ class SafeRequest(WebRequest):
         super().connectionLost(reason)
 
 
+@implementer(IHalfCloseableProtocol)
 class SafeChannel(StallGuard, HTTPChannel):
     """An HTTP connection with absolute deadlines and a limit on bodies.
 
@@ -212,6 +213,13 @@ class SafeChannel(StallGuard, HTTPChannel):
             return
         super().allContentReceived()
 
+    def readConnectionLost(self) -> None:
+        """The client asks no more, but may still read what it has been answered."""
+        self.loseConnection()
+
+    def writeConnectionLost(self) -> None:
+        """A refusal has been written; `_await` ends the rest."""
+
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._await(0)
         self._held = None
@@ -260,7 +268,7 @@ class SafeChannel(StallGuard, HTTPChannel):
 
     def _head(self) -> Head:
         path, _, query = self._path.decode("latin-1").partition("?")
-        return Head(self._command.decode("latin-1"), path, query, _headersOf(self.requests[-1]))
+        return Head(self._command.decode("latin-1"), path, query, headersOf(self.requests[-1]))
 
     def mostOf(self, request: SafeRequest) -> int:
         """How many bytes the body of a request may have; 0 for no limit."""
@@ -341,60 +349,9 @@ class SafeSite(Site):
         """No access log: a poll is not news."""
 
 
-class EngineResource(Resource):
-    """Brings the requests of twisted.web to an Engine.IO server.
-
-    Args:
-        engine: The server.
-    """
-
-    isLeaf = True
-
-    def __init__(self, engine: EngineServer) -> None:
-        super().__init__()
-        self._engine = engine
-
-    def render(self, request: SafeRequest) -> Any:
-        if request.path.decode("latin-1") != self._engine.options.path:
-            _write(request, Response(404, b"Not found"))
-            return NOT_DONE_YET
-        result = self._engine.handle(self._values(request))
-        if isinstance(result, Deferred):
-            request.notifyFinish().addErrback(lambda _: result.cancel())
-            result.addCallback(lambda response: _write(request, response))
-            result.addErrback(_failed, request)
-        else:
-            _write(request, result)
-        return NOT_DONE_YET
-
-    @staticmethod
-    def _values(request: SafeRequest) -> Request:
-        path, _, query = request.uri.decode("latin-1").partition("?")
-        head = Head(request.method.decode("latin-1"), path, query, _headersOf(request))
-        channel = request.channel
-        return requestOf(head, Caller.of(channel.transport), channel.site.proxies, request.content.read())
-
-
-def _headersOf(request: WebRequest) -> Mapping[str, str]:
+def headersOf(request: WebRequest) -> Mapping[str, str]:
+    """The headers of a request by their names in lower case; one that is repeated is joined by commas."""
     return {
         name.decode("latin-1").lower(): b", ".join(values).decode("latin-1")
         for name, values in request.requestHeaders.getAllRawHeaders()
     }
-
-
-def _failed(failure: Failure, request: SafeRequest) -> None:
-    """A poll of a client that has gone away, or a fault of ours."""
-    if failure.check(CancelledError) is None:
-        _log.failure("a request could not be answered", failure)
-        request.channel.transport.abortConnection()
-
-
-def _write(request: SafeRequest, response: Response) -> None:
-    reason = REASONS.get(response.status)
-    request.setResponseCode(response.status, reason.encode() if reason else None)
-    for name, value in response.headers:
-        request.responseHeaders.addRawHeader(name.encode("latin-1"), value.encode("latin-1"))
-    if response.status != 204:
-        request.responseHeaders.setRawHeaders(b"content-length", [b"%d" % len(response.body)])
-    request.write(response.body)
-    request.finish()

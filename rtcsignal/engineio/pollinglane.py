@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IPushProducer, ITransport
+from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer, ITransport
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -87,7 +87,7 @@ def bodyLength(head: Head, block: bytes, limits: HttpLimits) -> int | None:
     return None if isTooLarge or (count and head.method == "GET") else count
 
 
-@implementer(IPushProducer)
+@implementer(IPushProducer, IHalfCloseableProtocol)
 class PollingLane(StallGuard, Protocol):
     """A connection that carries plain requests.
 
@@ -146,6 +146,15 @@ class PollingLane(StallGuard, Protocol):
         elif len(self._received) > _MOST_AHEAD:
             self.transport.pauseProducing()
 
+    def readConnectionLost(self) -> None:
+        """The client asks no more, but may still read what it has been answered; a poll that waits is lost."""
+        self._settle()
+        self._expect(self._limits.sendSeconds)
+        self._end(self.transport.loseConnection)
+
+    def writeConnectionLost(self) -> None:
+        """A refusal has been written; the deadline ends the rest."""
+
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._state = _ENDED
         self._received.clear()
@@ -187,7 +196,8 @@ class PollingLane(StallGuard, Protocol):
                 self._takeHead()
             if self._state is not _BODY or not self._takeBody() or self._isCongested:
                 return
-        self._deadlines.clock.callLater(0, self._goOn)  # others want to be heard, too
+        self.transport.pauseProducing()  # others want to be heard, too
+        self._deadlines.clock.callLater(0, self._goOn)
 
     def _takeHead(self) -> None:
         """Take the head of a request, if the whole of it has come."""

@@ -8,10 +8,11 @@ from twisted.internet.defer import Deferred
 
 from rtcsignal.bucket import Rate
 from rtcsignal.engineio.addresses import Proxies
-from rtcsignal.engineio.http import EngineResource, HttpLimits
+from rtcsignal.engineio.http import HttpLimits
 from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.origin import OriginRule
 from rtcsignal.engineio.port import PortFactory
+from rtcsignal.engineio.resource import EngineResource
 from rtcsignal.engineio.server import EngineServer
 from rtcsignal.errors import ConfigError
 from rtcsignal.lograte import LogRation

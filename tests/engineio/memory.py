@@ -11,7 +11,13 @@ from typing import Any, Protocol
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
-from twisted.internet.interfaces import IConsumer, IProtocol, IPushProducer, ITCPTransport
+from twisted.internet.interfaces import (
+    IConsumer,
+    IHalfCloseableProtocol,
+    IProtocol,
+    IPushProducer,
+    ITCPTransport,
+)
 from twisted.internet.task import Clock
 from twisted.internet.tcp import Server
 from twisted.python.failure import Failure
@@ -35,7 +41,7 @@ class Link(Protocol):
         """The client reads what has left the server since the last time."""
 
     def hangUp(self) -> None:
-        """The client closes its end; the server notices in the next turn."""
+        """The client says that it sends no more; the server notices in the next turn."""
 
     def turn(self) -> None:
         """One turn of the reactor."""
@@ -165,6 +171,15 @@ class MemoryTransport:
             self.lost(ConnectionDone())
         return data
 
+    def readConnectionLost(self) -> None:
+        """The client sends no more."""
+        self.reading = False
+        protocol: Any = IHalfCloseableProtocol(self.protocol, None)
+        if protocol is None:
+            self.lost(ConnectionDone())
+        else:
+            protocol.readConnectionLost()
+
     def lost(self, error: Exception) -> None:
         """The connection is gone."""
         if self.connected:
@@ -213,7 +228,7 @@ class MemoryLink:
         while self._toServer and self.transport.reading:
             self.transport.protocol.dataReceived(self._toServer.pop(0))
         if self._hungUp and self.transport.reading:
-            self.transport.lost(ConnectionDone())
+            self.transport.readConnectionLost()
         if not self.stalled:
             self._toClient += self.transport.flush()
 
@@ -253,11 +268,14 @@ class _Port:
 
 
 class _Stream(socket.socket):
-    """One end of a socket pair, which knows no options of TCP."""
+    """One end of a socket pair, which knows no options of TCP, and no address."""
 
     def setsockopt(self, level: int, *arguments: Any) -> None:
         if level != socket.IPPROTO_TCP:
             super().setsockopt(level, *arguments)
+
+    def getsockname(self) -> tuple[str, int]:
+        return "192.0.2.254", 8080
 
 
 class SocketLink:
@@ -308,5 +326,8 @@ class SocketLink:
         self.transport.connectionLost(Failure(ConnectionLost()))
 
     def _settle(self, why: Any) -> None:
-        if why:
+        if isinstance(why, ConnectionDone):
+            self.clock.removeReader(self.transport)
+            self.transport.readConnectionLost(Failure(why))
+        elif why:
             self.transport.connectionLost(Failure(why))

@@ -15,6 +15,8 @@ from tests.engineio.world import Visitor, World
 from tests.wire.rawhttp import requestBytes
 from tests.wire.rawws import upgradeBytes
 
+BOTH_WAYS = True
+
 POLLING = "/socket.io/?EIO=4&transport=polling"
 WEBSOCKET = "/socket.io/?EIO=4&transport=websocket"
 FIRST = requestBytes("GET", "/x")
@@ -168,6 +170,53 @@ class TestConnectionsPerAddress:
             assert world.port.connections.counts == {}
 
 
+class TestClientsThatSayThatTheyAskNoMore:
+    """They close their direction of the connection right behind the request, and still read (RFC 9112 section 9.6)."""
+
+    @staticmethod
+    def asks(visitor: Visitor, data: bytes) -> bytes:
+        visitor.link.send(data)
+        visitor.link.hangUp()
+        visitor.link.turn()
+        for _ in range(5):
+            visitor.world.turn()
+        return visitor.read()
+
+    @pytest.mark.parametrize("target", ["/x", POLLING, POLLING + "&sid=unknown"])
+    @pytest.mark.parametrize("count", [1, 20])
+    def test_they_are_answered(self, world: World, target: str, count: int) -> None:
+        visitor = world.visitor()
+        assert self.asks(visitor, requestBytes("GET", target) * count).count(b"HTTP/1.1 ") == count
+        assert not visitor.connected
+
+    @pytest.mark.parametrize("first", [b"", requestBytes("GET", POLLING + "&sid=unknown")])
+    def test_after_a_refusal_nothing_keeps_the_connection(
+        self, world: World, revision: Revision, first: bytes
+    ) -> None:
+        poller, other = world.poller(revision), world.visitor()
+        post = requestBytes("POST", poller.target, [], bytes(100))[:-50]
+        other.send(post)
+        visitor = world.visitor(real=True)
+        visitor.send(first + post)
+        assert visitor.read().splitlines()[-1] == b'{"code":3,"message":"Bad request"}'
+        assert visitor.connected
+        visitor.link.hangUp()
+        visitor.link.turn()
+        assert not visitor.connected
+
+    @pytest.mark.parametrize("data", [b"GET /x HT", requestBytes("POST", POLLING, [("Content-Length", "5")]) + b"4"])
+    def test_half_a_request_is_none(self, world: World, data: bytes) -> None:
+        visitor = world.visitor()
+        assert self.asks(visitor, data) == b""
+        assert not visitor.connected
+
+    def test_a_poll_that_waits_is_lost(self, world: World, revision: Revision) -> None:
+        poller, visitor = world.poller(revision), world.visitor()
+        assert self.asks(visitor, requestBytes("GET", poller.target)) == b""
+        assert not visitor.connected
+        assert world.sids == []
+
+
 class Large(Resource):
     """A large page."""
 
@@ -194,6 +243,16 @@ class TestAnswersThatNobodyReads:
         self, world: World, what: str, headers: tuple[tuple[str, str], ...]
     ) -> None:
         visitor = self.unread(world, what, *headers)
+        world.clock.advance(9.9)
+        assert visitor.connected
+        world.clock.advance(0.5)
+        world.turn()
+        assert not visitor.connected
+
+    def test_so_they_do_when_the_client_has_said_that_it_asks_no_more(self, world: World, what: str) -> None:
+        visitor = self.unread(world, what)
+        visitor.link.hangUp()
+        visitor.link.turn()
         world.clock.advance(9.9)
         assert visitor.connected
         world.clock.advance(0.5)

@@ -14,10 +14,11 @@ from twisted.web.resource import Resource
 
 from rtcsignal.engineio.audit import auditEngine
 from rtcsignal.engineio.exchange import Request, RequestError
-from rtcsignal.engineio.http import EngineResource, HttpLimits
+from rtcsignal.engineio.http import HttpLimits
 from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.packet import Revision
 from rtcsignal.engineio.port import PortFactory
+from rtcsignal.engineio.resource import EngineResource
 from rtcsignal.engineio.server import EngineServer
 from rtcsignal.engineio.session import Application, CloseReason, Session
 from tests.engineio.memory import SelectingClock

@@ -243,6 +243,14 @@ def test_connections_that_are_reset_at_any_moment_harm_nobody(attacker: Wire) ->
         connection.reset()
 
 
+@pytest.mark.parametrize("path", ["/status", "/nothing", HANDSHAKE, HANDSHAKE + "&sid=unknown"])
+def test_who_says_with_the_request_that_it_was_the_last_is_answered(attacker: Wire, path: str) -> None:
+    connection = attacker.connection()
+    connection.send(requestBytes("GET", path) * 20)
+    connection.endSending()
+    assert everything(connection).count(b"HTTP/1.1 ") == 20
+
+
 @pytest.mark.parametrize(
     "data",
     [

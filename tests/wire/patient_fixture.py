@@ -17,10 +17,11 @@ from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.python import log
 from twisted.web.resource import Resource
 
-from rtcsignal.engineio.http import EngineResource, HttpLimits
+from rtcsignal.engineio.http import HttpLimits
 from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.origin import OriginRule
 from rtcsignal.engineio.port import PortFactory
+from rtcsignal.engineio.resource import EngineResource
 from rtcsignal.engineio.server import EngineServer
 from rtcsignal.socketio.server import SocketOptions, SocketServer
 from tests.protocol_fixture import Echo, application, denied

@@ -152,6 +152,10 @@ class Connection:
         for start in range(0, len(data), size):
             self.send(data[start : start + size])
 
+    def endSending(self) -> None:
+        """Says that nothing more is sent; answers can still be read."""
+        self._socket.shutdown(socket.SHUT_WR)
+
     def close(self) -> None:
         """Closes the connection the orderly way."""
         self._socket.close()
