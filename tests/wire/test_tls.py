@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import ssl
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from bench.certificate import writeCertificate
 from tests.support.lanes import writeConfig
 from tests.support.processes import startProcess, twistdCommand
+from tests.wire.rawhttp import Connection, ConnectionEnded
 from tests.wire.rawws import CLOSE, PING, PONG, TEXT, frame, textFrame
 from tests.wire.socketio import Peer, event
 from tests.wire.wire import SOCKETIO_PATH, Wire
@@ -19,6 +21,7 @@ from tests.wire.wire import SOCKETIO_PATH, Wire
 RECORD = 16_384
 SIZES = [1, 125, 126, 300, RECORD - 60, RECORD, RECORD + 1, 64_000, 200_000, 2]
 BIG = 60_000
+SECONDS = 1.5
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +29,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int
     folder = tmp_path_factory.mktemp("tls")
     key, certificate = writeCertificate(folder)
     config: Path = folder / "server.conf"
-    writeConfig(config, {"limits": {"events_per_second": 0}})
+    writeConfig(config, {"limits": {"events_per_second": 0, "header_seconds": SECONDS}})
     endpoint = f"ssl:0:interface=127.0.0.1:privateKey={key}:certKey={certificate}"
     command = twistdCommand("--config", str(config), "--listen", endpoint)
     with startProcess(command) as process:
@@ -116,3 +119,17 @@ def test_aClosingClientIsAnswered(wire: Wire) -> None:
     socket = wire.webSocket(f"{SOCKETIO_PATH}?EIO=4&transport=websocket")
     socket.connection.send(frame(CLOSE, b"\x03\xe8"))
     assert socket.connection.readToEnd().endswith(b"\x88\x02\x03\xe8")
+
+
+def test_aGreetingThatDripsIsCut(address: tuple[str, int]) -> None:
+    outgoing = ssl.MemoryBIO()
+    with pytest.raises(ssl.SSLWantReadError):
+        ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="localhost").do_handshake()
+    started, connection = time.monotonic(), Connection(address)
+    try:
+        while connection.isQuiet(0.03):
+            connection.send(outgoing.read(1))
+    except ConnectionEnded:
+        pass
+    assert SECONDS - 0.05 <= time.monotonic() - started < SECONDS + 1
+    connection.close()
