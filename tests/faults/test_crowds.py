@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import time
+from pathlib import Path
 
 import pytest
 
+from tests.faults.conftest import Servers
 from tests.faults.target import Target, joined
 from tests.wire.payloads import encode
 from tests.wire.rawhttp import Connection, requestBytes
@@ -54,6 +57,24 @@ def test_all_who_lose_their_connections_at_once_are_back_in_their_rooms_soon(tar
     assert time.monotonic() - started < WITHIN_SECONDS
     for connection in connections:
         connection.close()
+
+
+def test_a_thousand_who_come_while_the_server_has_no_time_wait_and_are_answered(servers: Servers) -> None:
+    """More than the queue holds would be left to the second try of their kernels, a second later."""
+    most = int(Path("/proc/sys/net/core/somaxconn").read_text(encoding="ascii"))
+    process = servers({"limits": {"connections_per_address": 0}, "web": {"demo": True}})
+    wire = Wire(("127.0.0.1", process.port))
+    process.signal(signal.SIGSTOP)
+    try:
+        started = time.monotonic()
+        connections = [wire.connection() for _ in range(min(1_000, most))]
+        assert time.monotonic() - started < 1
+        for connection in connections:
+            connection.send(requestBytes("GET", "/status"))
+    finally:
+        process.signal(signal.SIGCONT)
+    assert {connection.readResponse().status for connection in connections} == {200}
+    wire.closeAll()
 
 
 @pytest.mark.parametrize("packet", FLOODS.values(), ids=FLOODS.keys())

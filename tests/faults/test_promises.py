@@ -273,6 +273,9 @@ def test_drain_tells_every_client_and_ends_with_zero_in_ten_seconds(servers: Ser
     for reader in readers[1:]:
         assert numbersHeard(reader, 29) == list(range(30)), "what was sent before arrives"
         assert reader.untilClosed()[1] == 1001
+    assert process.running
+    with pytest.raises(ConnectionRefusedError):
+        wire.connection()
     assert poller.session.receive()[-1] == "1"
     assert process.waitExit(10) == 0
     assert time.monotonic() - started < 10
