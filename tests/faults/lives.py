@@ -238,6 +238,15 @@ def abandonedPoll(visitor: Visitor) -> None:
     visitor.random.choice((connection.close, connection.reset))()
 
 
+def lastRequest(visitor: Visitor) -> None:
+    """Says with a request that it is the last one; a poll is lost by that."""
+    connection, target, _ = visitor.pollingMember()
+    connection.send(requestBytes("GET", visitor.random.choice((target, "/status", f"{_PATH}?EIO=9"))))
+    connection.endSending()
+    connection.readToEnd()
+    connection.close()
+
+
 def abandonedPost(visitor: Visitor) -> None:
     connection, target, revision = visitor.pollingMember()
     connection.send(requestBytes("POST", target, body=encode(revision, visitor.join()))[:-4])
@@ -345,6 +354,7 @@ LIVES: dict[str, Life] = {
         unfiltered,
         pollingEnds,
         abandonedPoll,
+        lastRequest,
         abandonedPost,
         overlappingPolls,
         silentPoller,
