@@ -25,6 +25,7 @@ from zope.interface import implementer
 from rtcsignal.engineio.addresses import Place, Proxies
 from rtcsignal.engineio.deadlines import Deadline, Deadlines
 from rtcsignal.engineio.exchange import TOO_LARGE, RequestError, Response, withCors
+from rtcsignal.engineio.farewell import FAREWELL_SECONDS, endIfClientLeft, halfClose
 from rtcsignal.engineio.httpanswer import lastAnswer
 from rtcsignal.engineio.httphead import Head
 from rtcsignal.engineio.httplimits import STRANGERS_BODY, HttpLimits
@@ -109,6 +110,7 @@ class SafeChannel(StallGuard, HTTPChannel):
     _deadline: Deadline | None = None
     _served = 0
     _held: SafeRequest | None = None
+    _hasSaidGoodbye = False
     isRefusing = False
 
     def serve(self, request: SafeRequest) -> None:
@@ -135,6 +137,8 @@ class SafeChannel(StallGuard, HTTPChannel):
     def resumeProducing(self) -> None:
         """The client has read what it had been answered."""
         self.stallEnds()
+        if endIfClientLeft(self.transport):
+            return
         super().resumeProducing()
         if self._held is not None:
             self.site.deadlines.clock.callLater(0, self._serveHeld)
@@ -224,7 +228,9 @@ class SafeChannel(StallGuard, HTTPChannel):
         self._await(0)
         self._held = None
         self.stallEnds()
-        self._freePlace()
+        if self.place is not None:
+            self.place.free()
+            self.place = None
         super().connectionLost(reason)
 
     def writeHeaders(self, version: bytes, code: bytes, reason: bytes, headers: Any) -> None:
@@ -251,8 +257,7 @@ class SafeChannel(StallGuard, HTTPChannel):
             response = withCors(requestOf(head, Caller.of(self.transport), self.site.proxies), response, origins)
         self.transport.write(lastAnswer(response))
         self.transport.unregisterProducer()
-        halfClose = getattr(self.transport, "loseWriteConnection", self.transport.loseConnection)
-        halfClose()
+        halfClose(self.transport)
         self._await(_LINGER_SECONDS)
 
     def _await(self, seconds: float) -> None:
@@ -263,6 +268,11 @@ class SafeChannel(StallGuard, HTTPChannel):
 
     def _late(self) -> None:
         self._deadline = None
+        if self.isRefusing and not self._hasSaidGoodbye:
+            self._hasSaidGoodbye = True
+            self._await(FAREWELL_SECONDS)
+            self.transport.loseConnection()
+            return
         _log.debug("an HTTP request took too long")
         self.transport.abortConnection()
 
@@ -278,11 +288,6 @@ class SafeChannel(StallGuard, HTTPChannel):
     def _hasHost(self) -> bool:
         hosts = self.requests[-1].requestHeaders.getRawHeaders(b"host") or []
         return len(hosts) == 1 or (not hosts and self._version != b"HTTP/1.1")
-
-    def _freePlace(self) -> None:
-        if self.place is not None:
-            self.place.free()
-            self.place = None
 
     def _postStarted(self) -> None:
         head = self._head()
@@ -303,8 +308,8 @@ class SafeChannel(StallGuard, HTTPChannel):
         self.setTimeout(None)
         transport.unregisterProducer()
         self.stallEnds()
-        self._freePlace()
-        self.site.switchToWebSocket(transport, head, b"\r\n".join(lines), rest)
+        place, self.place = self.place, None
+        self.site.switchToWebSocket(transport, head, b"\r\n".join(lines), rest, place)
 
 
 class SafeSite(Site):
@@ -315,8 +320,8 @@ class SafeSite(Site):
         limits: What a connection may cost.
         deadlines: Where deadlines come from.
         engines: The Engine.IO servers on this port, by path.
-        switchToWebSocket: Called with transport, head, the head's bytes and what came behind it, when a connection
-            turns into a WebSocket.
+        switchToWebSocket: Called with transport, head, the head's bytes, what came behind it and what counts the
+            connection, when that turns into a WebSocket.
         proxies: Whose word is taken on where a request comes from.
     """
 
@@ -329,7 +334,7 @@ class SafeSite(Site):
         limits: HttpLimits,
         deadlines: Deadlines,
         engines: Mapping[str, EngineServer],
-        switchToWebSocket: Callable[[ITransport, Head, bytes, bytes], None],
+        switchToWebSocket: Callable[[ITransport, Head, bytes, bytes, Place | None], None],
         proxies: Proxies,
     ) -> None:
         super().__init__(root, requestFactory=SafeRequest, timeout=limits.idleSeconds or None, reactor=deadlines.clock)

@@ -27,6 +27,7 @@ from zope.interface import implementer
 from rtcsignal.engineio.addresses import Place, Proxies
 from rtcsignal.engineio.deadlines import Deadline, Deadlines
 from rtcsignal.engineio.exchange import TOO_LARGE, Request, RequestError, Response, withCors
+from rtcsignal.engineio.farewell import FAREWELL_SECONDS, endIfClientLeft, halfClose
 from rtcsignal.engineio.httpanswer import Answers, lastAnswer
 from rtcsignal.engineio.httphead import BadHead, Head, parseHead
 from rtcsignal.engineio.httplimits import STRANGERS_BODY, HttpLimits
@@ -55,11 +56,13 @@ class _State(enum.Enum):
     HEAD = "a request may come, or its head is coming"
     BODY = "a body is coming"
     ANSWERING = "a request is being answered; what comes meanwhile is kept"
+    LINGERING = "a request has been refused; what comes is ignored"
     ENDED = "there will be no more requests"
 
 
 # Looking up a member of an enumeration takes long.
-_HEAD, _BODY, _ANSWERING, _ENDED = _State.HEAD, _State.BODY, _State.ANSWERING, _State.ENDED
+_HEAD, _BODY, _ANSWERING = _State.HEAD, _State.BODY, _State.ANSWERING
+_LINGERING, _ENDED = _State.LINGERING, _State.ENDED
 
 
 def bodyLength(head: Head, block: bytes, limits: HttpLimits) -> int | None:
@@ -136,7 +139,7 @@ class PollingLane(StallGuard, Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         state = self._state
-        if state is _ENDED:
+        if state is _ENDED or state is _LINGERING:
             return
         if state is _HEAD and not self._received:
             self._settle()
@@ -177,13 +180,14 @@ class PollingLane(StallGuard, Protocol):
         """It has read them."""
         self._isCongested = False
         self.stallEnds()
-        self._goOn()
+        if not endIfClientLeft(self.transport):
+            self._goOn()
 
     def stopProducing(self) -> None:
         """The transport is closed; `connectionLost` follows."""
 
     def _goOn(self) -> None:
-        if self._isCongested or self._state is _ENDED:
+        if self._isCongested or self._state in (_LINGERING, _ENDED):
             return
         self.transport.resumeProducing()
         if self._state is not _ANSWERING:
@@ -290,7 +294,8 @@ class PollingLane(StallGuard, Protocol):
         Reading goes on for a moment: to close a socket with unread data would destroy the answer on its way.
         """
         self.transport.write(lastAnswer(response))
-        self._end(getattr(self.transport, "loseWriteConnection", self.transport.loseConnection))
+        self._end(lambda: halfClose(self.transport))
+        self._state = _LINGERING
         self._expect(_LINGER_SECONDS)
 
     def _leave(self, head: Head, block: bytes) -> None:
@@ -318,7 +323,8 @@ class PollingLane(StallGuard, Protocol):
 
     def _late(self) -> None:
         self._deadline = None
-        if self._state is _HEAD and not self._received:
+        if self._state is _LINGERING or (self._state is _HEAD and not self._received):
+            self._expect(FAREWELL_SECONDS)
             self._end(self.transport.loseConnection)
         else:
             self.transport.abortConnection()

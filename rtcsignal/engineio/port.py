@@ -17,6 +17,7 @@ from twisted.internet.interfaces import (
     IProtocol,
     IProtocolNegotiationFactory,
     IReactorTime,
+    ISSLTransport,
     ITransport,
 )
 from twisted.internet.protocol import Protocol, connectionDone
@@ -28,6 +29,7 @@ from zope.interface import implementer
 from rtcsignal.engineio.addresses import AddressCounts, Place, Proxies
 from rtcsignal.engineio.deadlines import Deadline, Deadlines
 from rtcsignal.engineio.exchange import RequestError, Response, withCors
+from rtcsignal.engineio.farewell import FAREWELL_SECONDS, Farewell
 from rtcsignal.engineio.http import SafeSite
 from rtcsignal.engineio.httpanswer import Answers, lastAnswer
 from rtcsignal.engineio.httphead import BadHead, Head, parseHead
@@ -70,7 +72,10 @@ class Doorman(Protocol):
                 self.transport.abortConnection()  # it could say that it speaks for anybody
                 return
             if not factory.connections.hasPlaceFor(peer):
-                self._refuse(Response(429))
+                if ISSLTransport.providedBy(self.transport):
+                    self.transport.abortConnection()  # an answer would wait for a handshake, which takes work and time
+                else:
+                    self._refuse(Response(429))
                 return
             self._place = factory.connections.take(peer)
         seconds = self.factory.limits.headerSeconds
@@ -103,7 +108,9 @@ class Doorman(Protocol):
         factory.passOn(self.transport, head, block, received[end + len(_END) :], place)
 
     def _refuse(self, response: Response) -> None:
-        _refuse(self.transport, response)
+        self._cancel()
+        place, self._place = self._place, None
+        self.factory.refuse(self.transport, response, place)
 
     def _freePlace(self) -> None:
         if self._place is not None:
@@ -179,12 +186,10 @@ class PortFactory(WebSocketServerFactory):
         """
         engine = self.engines.get(head.path)
         if engine is not None and head.wantsWebSocket:
-            if place is not None:
-                place.free()
             if head.hasBody:
-                _refuse(transport, Response(400))
+                self.refuse(transport, Response(400), place)
             else:
-                self.switchToWebSocket(transport, head, block, rest)
+                self.switchToWebSocket(transport, head, block, rest, place)
         elif engine is not None and engine.options.fast and bodyLength(head, block, self.limits) is not None:
             lane = PollingLane(
                 self.engines, self.limits, self.deadlines, self.proxies, self._answers, self.passOn, place
@@ -195,7 +200,9 @@ class PortFactory(WebSocketServerFactory):
             channel.place = place
             _carryOn(transport, channel, block + _END + rest)
 
-    def switchToWebSocket(self, transport: ITransport, head: Head, block: bytes, rest: bytes) -> None:
+    def switchToWebSocket(
+        self, transport: ITransport, head: Head, block: bytes, rest: bytes, place: Place | None
+    ) -> None:
         """Let a connection go on as a WebSocket, if its engine admits it.
 
         Args:
@@ -203,6 +210,7 @@ class PortFactory(WebSocketServerFactory):
             head: The upgrade request.
             block: The same as bytes, without the empty line.
             rest: What came behind it.
+            place: What counts the connection until it is a WebSocket, if anything does.
         """
         engine = self.engines[head.path]
         request = requestOf(head, Caller.of(transport), self.proxies)
@@ -210,16 +218,28 @@ class PortFactory(WebSocketServerFactory):
             admission = engine.admitWebSocket(request)
         except RequestError as error:
             response = withCors(request, error.upgradeResponse(), engine.options.origins)
-            transport.write(lastAnswer(response))
-            transport.loseConnection()
+            self.refuse(transport, response, place)
             return
         # Autobahn takes whatever Python makes the number 13 of.
         if head.headers.get("sec-websocket-version") != _VERSION:
-            _refuse(transport, _OTHER_VERSION)
+            self.refuse(transport, _OTHER_VERSION, place)
             return
+        if place is not None:
+            place.free()
         link = self._linkClasses[head.path]()
         link.admission = admission
         _carryOn(transport, link, block + _END + rest)
+
+    def refuse(self, transport: ITransport, response: Response, place: Place | None) -> None:
+        """Give a connection its last answer.
+
+        Args:
+            transport: The connection.
+            response: The answer.
+            place: What counts the connection, if anything does.
+        """
+        transport.write(lastAnswer(response))
+        _handTo(Farewell(self.deadlines, place), transport)
 
     def _linkClass(self, engine: EngineServer) -> type[WebSocketLink]:
         return frugalClass(
@@ -227,6 +247,7 @@ class PortFactory(WebSocketServerFactory):
             self,
             clock=self._clock,
             closed=engine.linkClosed,
+            farewells=self.deadlines.after(FAREWELL_SECONDS),
             fast=engine.options.fast,
             flusher=self.flusher,
             sendQueue=engine.options.sendQueue,
@@ -264,11 +285,6 @@ def configure(factory: WebSocketServerFactory, maxPayload: int) -> None:
     )
 
 
-def _refuse(transport: ITransport, response: Response) -> None:
-    transport.write(lastAnswer(response))
-    transport.loseConnection()
-
-
 def socketOf(transport: Any) -> Any:
     """The transport below one that speaks the PROXY protocol; every other transport itself."""
     return transport.transport if isinstance(transport, HAProxyProtocolWrapper) else transport
@@ -276,8 +292,13 @@ def socketOf(transport: Any) -> Any:
 
 def _carryOn(transport: ITransport, protocol: IProtocol, received: bytes) -> None:
     """Make `protocol` the one that `transport` feeds, beginning with what has been received already."""
+    _handTo(protocol, transport)
+    protocol.dataReceived(received)
+
+
+def _handTo(protocol: IProtocol, transport: ITransport) -> None:
+    """Make `protocol` the one that `transport` feeds."""
     # A transport that wraps another one (TLS, the PROXY protocol) knows its protocol by another name.
     name = "wrappedProtocol" if hasattr(transport, "wrappedProtocol") else "protocol"
     setattr(transport, name, protocol)
     protocol.makeConnection(transport)
-    protocol.dataReceived(received)

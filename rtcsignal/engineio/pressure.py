@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from rtcsignal.bucket import TokenBucket
 from rtcsignal.engineio.deadlines import Deadline, DeadlineQueue
+from rtcsignal.engineio.farewell import endIfClientLeft
 from rtcsignal.engineio.fastlane import FastLane
 from rtcsignal.engineio.intake import SLICE, Intake
 
@@ -78,7 +79,8 @@ class Backpressure(FastLane):
         """The transport's buffer is empty again."""
         self._congested = False
         self._endStall()
-        self._resumeReading()
+        if not endIfClientLeft(self.transport):
+            self._resumeReading()
 
     def _endPatience(self) -> None:
         self.stall = None

@@ -15,9 +15,9 @@ from typing import Any
 from OpenSSL.SSL import Error, WantReadError
 from twisted.protocols.tls import BufferingTLSTransport
 
-from rtcsignal.engineio.outbox import canSendNow, sendNow
+from rtcsignal.engineio.outbox import canSendNow, sendNow, waitingIn
 
-__all__ = ["canSealNow", "sealNow"]
+__all__ = ["canSealNow", "sealNow", "waitingBehind"]
 
 _NEEDED = (
     "_aggregator",
@@ -39,6 +39,19 @@ def canSealNow(transport: Any) -> bool:
         and all(hasattr(transport, name) for name in _NEEDED)
         and canSendNow(transport.transport)
     )
+
+
+def waitingBehind(transport: Any) -> int | None:
+    """How many bytes a transport has for its client, sealed or not; but for those of this turn, which are few.
+
+    Returns:
+        None for a transport of which that is not known.
+    """
+    if canSendNow(transport):
+        return waitingIn(transport)
+    if canSealNow(transport):
+        return waitingIn(transport.transport) + sum(map(len, transport._appSendBuffer))
+    return None
 
 
 def sealNow(transport: Any, data: bytes) -> None:

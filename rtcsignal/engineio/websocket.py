@@ -13,11 +13,14 @@ from typing import Any, Protocol
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
+from rtcsignal.engineio.deadlines import Deadline, DeadlineQueue
+from rtcsignal.engineio.farewell import halfClose
 from rtcsignal.engineio.fastlane import TextReceiver
 from rtcsignal.engineio.frames import Message, binaryFrame, textFrame
-from rtcsignal.engineio.outbox import Flusher, canSendNow, forgetUnsent, waitingIn
+from rtcsignal.engineio.outbox import Flusher, forgetUnsent
 from rtcsignal.engineio.packet import MESSAGE, decodeBinary, decodeText, encodeBase64, encodeBinary
 from rtcsignal.engineio.pressure import Backpressure
+from rtcsignal.engineio.sealing import waitingBehind
 from rtcsignal.engineio.session import CloseReason, Session
 from rtcsignal.engineio.writers import Writer, write, writerFor
 from rtcsignal.errors import ProtocolError
@@ -89,6 +92,7 @@ class WebSocketLink(Backpressure):
         sendQueue: Most bytes that may wait for the client, beyond what the transport holds anyway; 0 for no limit.
         flusher: Sends at the end of the turn what has come together in `frames`.
         closed: Called with the link when it is gone, if it had been open.
+        farewells: For the deadline of a client that is to confirm the end.
         frames: What is to be sent at the end of this turn; the same list from the handshake to the end.
     """
 
@@ -102,9 +106,11 @@ class WebSocketLink(Backpressure):
 
     flusher: Flusher
     closed: Callable[[WebSocketLink], None]
+    farewells: DeadlineQueue
     frames: list[bytes]
 
     _failed = False
+    _farewell: Deadline | None = None
     _fragments = 0
     _ignored = 0
 
@@ -166,6 +172,8 @@ class WebSocketLink(Backpressure):
 
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
         self.pressureEnds()
+        if self._farewell is not None:
+            self._farewell.cancel()
         self.forgetReceived()
         forgetUnsent(self.transport)
         self._letGo()
@@ -236,6 +244,8 @@ class WebSocketLink(Backpressure):
     def _closeConnection(self, abort: bool = False) -> None:
         # A transport with a registered producer would wait for it before it closes.
         self.transport.unregisterProducer()
+        if not abort:
+            self._farewell = self.farewells.start(WebSocketLink.drop, self)
         super()._closeConnection(abort)
 
     def _fail_connection(self, code: int = 1002, reason: str = "protocol error") -> None:
@@ -245,10 +255,8 @@ class WebSocketLink(Backpressure):
         if not self._failed:
             self._failed = True
             self._letGo()
-            halfClose = getattr(self.transport, "loseWriteConnection", None)
-            if halfClose is not None:
-                self.transport.unregisterProducer()
-                halfClose()
+            self.transport.unregisterProducer()
+            halfClose(self.transport)
 
     def _protocol_violation(self, reason: str) -> bool:
         # Autobahn would go on, take a close frame that breaks the rules for the answer to its own as well, and cut
@@ -306,8 +314,9 @@ class WebSocketLink(Backpressure):
 
     def _weigh(self) -> None:
         """More was added than may wait: see how much of it really does, as the client may read all the time."""
-        if canSendNow(self.transport):
-            self._waiting = waitingIn(self.transport)
+        waiting = waitingBehind(self.transport)
+        if waiting is not None:
+            self._waiting = waiting
         if self._waiting > self.sendQueue and self.receiver is not None:
             self.receiver.overflowed()
 

@@ -15,6 +15,7 @@ from rtcsignal.engineio.addresses import UNIX
 __all__ = [
     "cookieName",
     "endpoint",
+    "endpointArguments",
     "folder",
     "namespace",
     "network",
@@ -44,7 +45,7 @@ def endpoint(text: str) -> str | None:
             return f'must be an endpoint such as "tcp:{text}"'
         hint = suggestion(kind, _endpointKinds())
         return f'must begin with a known kind of endpoint, such as "tcp:8080"{hint}'
-    plain, named = _endpointArguments(rest)
+    plain, named = endpointArguments(rest)
     if kind in ("tcp", "tcp6", "ssl"):
         return _portProblem(named.get("port", plain[0] if plain else ""))
     if kind == "unix" and not named.get("address", plain[0] if plain else ""):
@@ -116,14 +117,15 @@ def suggestion(word: str, known: set[str] | frozenset[str]) -> str:
     return f"; did you mean {near[0]}?" if near else ""
 
 
-@cache
-def _endpointKinds() -> frozenset[str]:
-    parsers = getPlugins(IStreamServerEndpointStringParser)
-    return frozenset({"tcp", "unix", "ssl", "haproxy", *(parser.prefix for parser in parsers)})
+def endpointArguments(text: str) -> tuple[list[str], dict[str, str]]:
+    """Split at colons as Twisted does: a backslash keeps the next character, ``=`` makes a named argument.
 
+    Args:
+        text: What follows the kind of an endpoint.
 
-def _endpointArguments(text: str) -> tuple[list[str], dict[str, str]]:
-    """Split at colons as Twisted does: a backslash keeps the next character, ``=`` makes a named argument."""
+    Returns:
+        The arguments without a name, in their order, and those with one.
+    """
     plain: list[str] = []
     named: dict[str, str] = {}
     for part in re.findall(r"(?:[^:\\]|\\.)+", text, re.DOTALL):
@@ -133,6 +135,12 @@ def _endpointArguments(text: str) -> tuple[list[str], dict[str, str]]:
         else:
             plain.append(re.sub(r"\\(.)", r"\1", part))
     return plain, named
+
+
+@cache
+def _endpointKinds() -> frozenset[str]:
+    parsers = getPlugins(IStreamServerEndpointStringParser)
+    return frozenset({"tcp", "unix", "ssl", "haproxy", *(parser.prefix for parser in parsers)})
 
 
 def _portProblem(text: str) -> str | None:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from OpenSSL.crypto import Error as CryptoError
+from OpenSSL.SSL import Error as SSLError
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.endpoints import serverFromString
@@ -15,6 +17,7 @@ from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.logger import Logger
 
 from rtcsignal.logtext import safe
+from rtcsignal.service.tlsfiles import faultyFile
 
 __all__ = ["CannotListen", "OpenPort", "closePorts", "openPorts", "whyNot", "withBacklog"]
 
@@ -92,7 +95,7 @@ async def openPorts(
             ports.append(OpenPort(endpoint, await serverFromString(reactor, withBacklog(endpoint)).listen(factory)))
         except Exception as error:
             await closePorts(ports)
-            raise CannotListen(endpoint, whyNot(error)) from error
+            raise CannotListen(endpoint, whyNot(error, endpoint)) from error
     return tuple(ports)
 
 
@@ -117,8 +120,13 @@ async def closePorts(ports: Sequence[OpenPort]) -> None:
             _log.failure("{port} was not closed properly", port=port.name)
 
 
-def whyNot(error: Exception) -> str:
-    """The reason for which an endpoint cannot be used, in one line."""
+def whyNot(error: Exception, endpoint: str) -> str:
+    """The reason for which an endpoint cannot be used, in one line.
+
+    Args:
+        error: What was raised when it was to be used.
+        endpoint: A Twisted endpoint string.
+    """
     if isinstance(error, CannotListenError):
         error = error.socketError if isinstance(error.socketError, Exception) else error
     if isinstance(error, OSError) and error.strerror:
@@ -128,6 +136,8 @@ def whyNot(error: Exception) -> str:
             name = os.fsdecode(name)
         where = f": {name}" if name else ""
         return safe(f"{error.strerror}{where}")
+    if isinstance(error, (SSLError, CryptoError)):
+        return safe(faultyFile(endpoint))
     if isinstance(error, TypeError):
         # Arguments that the kind of endpoint does not have, or not enough of them: "function() got an ...".
         return safe(str(error).rpartition("() ")[2])

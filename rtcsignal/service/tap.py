@@ -222,7 +222,7 @@ def _problems(config: Config) -> list[str]:
         try:
             serverFromString(reactor, endpoint)
         except Exception as error:
-            problems.append(f"cannot listen on {endpoint}: {whyNot(error)}")
+            problems.append(f"cannot listen on {endpoint}: {whyNot(error, endpoint)}")
     try:
         build(config, reactor)
     except ConfigError as error:

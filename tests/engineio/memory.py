@@ -99,6 +99,8 @@ class MemoryTransport:
         if self.connected and not self.disconnecting:
             self.reading = False
             self.disconnecting = self._writing = True
+            if self._halfClosed:
+                self.lost(ConnectionDone())  # Twisted does it at once, too
 
     def loseWriteConnection(self) -> None:
         self._halfClosing = True

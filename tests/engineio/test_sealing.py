@@ -18,7 +18,7 @@ from zope.interface import implementer
 
 from bench.certificate import writeCertificate
 from rtcsignal.engineio.outbox import forgetUnsent, waitingIn
-from rtcsignal.engineio.sealing import canSealNow, sealNow
+from rtcsignal.engineio.sealing import canSealNow, sealNow, waitingBehind
 from rtcsignal.engineio.writers import write, writerFor
 from tests.engineio.memory import MemoryLink, SelectingClock, SocketLink
 
@@ -206,3 +206,21 @@ def test_whatWaitsBelowTlsIsLetGoOfWithTheConnection(sealed: Sealed) -> None:
     sealed.link.hangUp()
     forgetUnsent(sealed.transport)
     assert waitingIn(sealed.link.transport) == 0
+
+
+def test_whatWaitsIsCountedWhereverItDoes(fresh: Sealed) -> None:
+    sealNow(fresh.transport, b"early")
+    fresh.link.turn()
+    assert waitingBehind(fresh.transport) == len(b"early")
+    fresh.shake()
+    fresh.readInTurns()
+    assert waitingBehind(fresh.transport) == 0
+    for _ in range(100):
+        sealNow(fresh.transport, BIG[:RECORD])
+    waiting = waitingBehind(fresh.transport)
+    assert waiting is not None
+    assert waiting > RECORD
+    assert waiting == waitingBehind(fresh.link.transport)
+    assert len(fresh.readInTurns()) == 100 * RECORD
+    assert waitingBehind(fresh.transport) == 0
+    assert waitingBehind(MemoryLink(Protocol(), Clock()).transport) is None

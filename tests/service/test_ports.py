@@ -107,7 +107,7 @@ def test_aPortThatDoesNotCloseIsLoggedAndTheOthersAreClosed(loggedFailures: Logg
     ],
 )
 def test_theReasonIsOneLine(error: Exception, reason: str) -> None:
-    assert whyNot(error) == reason
+    assert whyNot(error, "tcp:8080") == reason
 
 
 @pytest.mark.parametrize(
