@@ -29,6 +29,7 @@ class Backpressure(FastLane):
         stalls: For the deadline of a client that has stopped reading; None for no limit.
         intake: Accounts for the bytes that come; None for no limit.
         stall: That deadline; None if the client reads.
+        farewells: For the deadline of a client that is to confirm the end.
     """
 
     __slots__ = ("_congested",)
@@ -38,8 +39,11 @@ class Backpressure(FastLane):
     stalls: DeadlineQueue | None = None
     intake: Intake | None = None
 
+    farewells: DeadlineQueue
+
     _waiting = 0
     stall: Deadline | None = None
+    _farewell: Deadline | None = None
     _pause: IDelayedCall | None = None
     _bytes: TokenBucket | None = None
 
@@ -52,8 +56,23 @@ class Backpressure(FastLane):
         """The client has not read for as long as it may."""
         raise NotImplementedError
 
+    def drop(self) -> None:
+        """Cut the connection."""
+        raise NotImplementedError
+
+    def awaitFarewell(self) -> None:
+        """The connection is being closed, for which the client may take so long; see `rtcsignal.engineio.farewell`."""
+        self._farewell = self.farewells.start(Backpressure._endFarewell, self)
+
+    def _endFarewell(self) -> None:
+        self._farewell = None
+        self.drop()
+
     def pressureEnds(self) -> None:
         """The connection is gone."""
+        if self._farewell is not None:
+            self._farewell.cancel()
+            self._farewell = None
         if self._pause is not None:
             self._pause.cancel()
             self._pause = None

@@ -41,17 +41,18 @@ def canSealNow(transport: Any) -> bool:
     )
 
 
-def waitingBehind(transport: Any) -> int | None:
+def waitingBehind(transport: Any, guess: int) -> int:
     """How many bytes a transport has for its client, sealed or not; but for those of this turn, which are few.
 
-    Returns:
-        None for a transport of which that is not known.
+    Args:
+        transport: Any.
+        guess: What to return for a transport of which that is not known.
     """
     if canSendNow(transport):
         return waitingIn(transport)
     if canSealNow(transport):
         return waitingIn(transport.transport) + sum(map(len, transport._appSendBuffer))
-    return None
+    return guess
 
 
 def sealNow(transport: Any, data: bytes) -> None:

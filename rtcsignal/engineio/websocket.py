@@ -13,7 +13,6 @@ from typing import Any, Protocol
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
-from rtcsignal.engineio.deadlines import Deadline, DeadlineQueue
 from rtcsignal.engineio.farewell import halfClose
 from rtcsignal.engineio.fastlane import TextReceiver
 from rtcsignal.engineio.frames import Message, binaryFrame, textFrame
@@ -92,7 +91,6 @@ class WebSocketLink(Backpressure):
         sendQueue: Most bytes that may wait for the client, beyond what the transport holds anyway; 0 for no limit.
         flusher: Sends at the end of the turn what has come together in `frames`.
         closed: Called with the link when it is gone, if it had been open.
-        farewells: For the deadline of a client that is to confirm the end.
         frames: What is to be sent at the end of this turn; the same list from the handshake to the end.
     """
 
@@ -106,11 +104,9 @@ class WebSocketLink(Backpressure):
 
     flusher: Flusher
     closed: Callable[[WebSocketLink], None]
-    farewells: DeadlineQueue
     frames: list[bytes]
 
     _failed = False
-    _farewell: Deadline | None = None
     _fragments = 0
     _ignored = 0
 
@@ -172,8 +168,6 @@ class WebSocketLink(Backpressure):
 
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
         self.pressureEnds()
-        if self._farewell is not None:
-            self._farewell.cancel()
         self.forgetReceived()
         forgetUnsent(self.transport)
         self._letGo()
@@ -245,7 +239,7 @@ class WebSocketLink(Backpressure):
         # A transport with a registered producer would wait for it before it closes.
         self.transport.unregisterProducer()
         if not abort:
-            self._farewell = self.farewells.start(WebSocketLink.drop, self)
+            self.awaitFarewell()
         super()._closeConnection(abort)
 
     def _fail_connection(self, code: int = 1002, reason: str = "protocol error") -> None:
@@ -314,9 +308,7 @@ class WebSocketLink(Backpressure):
 
     def _weigh(self) -> None:
         """More was added than may wait: see how much of it really does, as the client may read all the time."""
-        waiting = waitingBehind(self.transport)
-        if waiting is not None:
-            self._waiting = waiting
+        self._waiting = waitingBehind(self.transport, self._waiting)
         if self._waiting > self.sendQueue and self.receiver is not None:
             self.receiver.overflowed()
 

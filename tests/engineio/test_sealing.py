@@ -211,16 +211,15 @@ def test_whatWaitsBelowTlsIsLetGoOfWithTheConnection(sealed: Sealed) -> None:
 def test_whatWaitsIsCountedWhereverItDoes(fresh: Sealed) -> None:
     sealNow(fresh.transport, b"early")
     fresh.link.turn()
-    assert waitingBehind(fresh.transport) == len(b"early")
+    assert waitingBehind(fresh.transport, 0) == len(b"early")
     fresh.shake()
     fresh.readInTurns()
-    assert waitingBehind(fresh.transport) == 0
+    assert waitingBehind(fresh.transport, 0) == 0
     for _ in range(100):
         sealNow(fresh.transport, BIG[:RECORD])
-    waiting = waitingBehind(fresh.transport)
-    assert waiting is not None
+    waiting = waitingBehind(fresh.transport, 0)
     assert waiting > RECORD
-    assert waiting == waitingBehind(fresh.link.transport)
+    assert waiting == waitingBehind(fresh.link.transport, 0)
     assert len(fresh.readInTurns()) == 100 * RECORD
-    assert waitingBehind(fresh.transport) == 0
-    assert waitingBehind(MemoryLink(Protocol(), Clock()).transport) is None
+    assert waitingBehind(fresh.transport, 0) == 0
+    assert waitingBehind(MemoryLink(Protocol(), Clock()).transport, 7) == 7
