@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ast
+import time
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from rtcsignal.api import ConfigError, Identity
+from rtcsignal.api import Identity
 from rtcsignal.policy.loader import loadPlugins
 from rtcsignal.testing import InMemoryServer, loadPlugin
 from tests.policy.sources import Use, Wanted
@@ -57,6 +59,21 @@ class TestMembersOnly:
             assert bob.join("lounge", "bob").ok
 
 
+@pytest.fixture
+def localZone() -> Iterator[Callable[[str], None]]:
+    """Sets the time zone that counts as the server's own."""
+    with pytest.MonkeyPatch.context() as patch:
+
+        def use(zone: str) -> None:
+            patch.setenv("TZ", zone)
+            time.tzset()
+
+        use("UTC")
+        yield use
+    time.tzset()
+
+
+@pytest.mark.usefixtures("localZone")
 class TestRoomSchedule:
     @pytest.mark.parametrize(
         ("hour", "opens", "closes", "isOpen"),
@@ -78,8 +95,13 @@ class TestRoomSchedule:
             assert answer.ok is isOpen
             assert answer.code == (None if isOpen else "closed")
 
+    def test_with_one_hour_for_both_it_is_always_open(self) -> None:
+        with InMemoryServer(example("room-schedule", opens=7, closes=7)) as server:
+            server.clock.advance(7 * 3600)
+            assert server.connect().join("kitchen", "ann").ok
+
     @pytest.mark.parametrize(
-        ("zone", "time", "isOpen"),
+        ("zone", "moment", "isOpen"),
         [
             ("Asia/Tokyo", "2026-03-01T14:59+00:00", False),
             ("Asia/Tokyo", "2026-03-01T15:00+00:00", True),
@@ -91,23 +113,13 @@ class TestRoomSchedule:
             ("Europe/Lisbon", "2026-03-29T23:00+00:00", True),
         ],
     )
-    def test_knows_time_zones(self, zone: str, time: str, isOpen: bool) -> None:
-        with InMemoryServer(example("room-schedule", opens=0, closes=1, zone=zone)) as server:
-            server.clock.advance(datetime.fromisoformat(time).timestamp())
+    def test_counts_by_the_local_time(
+        self, localZone: Callable[[str], None], zone: str, moment: str, isOpen: bool
+    ) -> None:
+        localZone(zone)
+        with InMemoryServer(example("room-schedule", opens=0, closes=1)) as server:
+            server.clock.advance(datetime.fromisoformat(moment).timestamp())
             assert server.connect().join("kitchen", "ann").ok is isOpen
-
-    @pytest.mark.parametrize(
-        ("options", "problem"),
-        [
-            ({"zone": "Europe/Atlantis"}, "zone: there is no time zone Europe/Atlantis"),
-            ({"zone": "../etc/passwd"}, "zone: there is no time zone ../etc/passwd"),
-            ({"zone": "Europe"}, "zone: there is no time zone Europe"),
-            ({"opens": 7, "closes": 7}, "closes: must be another hour than opens"),
-        ],
-    )
-    def test_says_what_is_wrong_with_its_options(self, options: dict[str, Any], problem: str) -> None:
-        with pytest.raises(ConfigError, match=problem):
-            example("room-schedule", **options)
 
 
 class TestAskBackend:
