@@ -12,9 +12,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 __all__ = ["writeCertificate"]
 
+_NAMES = (x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
+
 
 def writeCertificate(folder: Path) -> tuple[Path, Path]:
-    """Write ``key.pem`` and ``certificate.pem``, for 127.0.0.1 and for a day.
+    """Write ``key.pem`` and ``certificate.pem``, for 127.0.0.1, which is localhost, and for a day.
 
     Args:
         folder: Where.
@@ -33,7 +35,8 @@ def writeCertificate(folder: Path) -> tuple[Path, Path]:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now)
         .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(_NAMES), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
     pem = serialization.Encoding.PEM

@@ -49,6 +49,14 @@ class Living:
         return self.answer
 
 
+class Starting(Living):
+    """Takes its time to start, until its answer has come."""
+
+    def start(self, services: Any) -> Any:
+        super().start(services)
+        return self.answer
+
+
 class World:
     """A hub and a host."""
 
@@ -198,13 +206,8 @@ class TestStart:
         assert world.ask() is None
 
     def test_a_server_that_is_stopped_while_it_starts_stops_what_has_started(self, diary: list[str]) -> None:
-        class Slow(Living):
-            def start(self, services: Any) -> Any:
-                super().start(services)
-                return started
-
         started: Deferred[None] = Deferred()
-        world = World(Slow("a", diary))
+        world = World(Starting("a", diary, started))
         starting = world.host.start()
         resultOf(world.host.stop())
         started.callback(None)
@@ -356,15 +359,10 @@ class TestReload:
         assert other.services.data == {}
 
     def test_two_at_once_are_done_one_after_the_other(self, diary: list[str]) -> None:
-        class Slow(Living):
-            def start(self, services: Any) -> Any:
-                super().start(services)
-                return started
-
         started: Deferred[None] = Deferred()
         world = World()
         resultOf(world.host.start())
-        first = world.host.reload(lambda: setOf(Slow("slow", diary)))
+        first = world.host.reload(lambda: setOf(Starting("slow", diary, started)))
         second = world.host.reload(lambda: setOf(Living("last", diary)))
         assert diary == ["slow starts"]
         started.callback(None)
@@ -375,11 +373,6 @@ class TestReload:
     def test_any_number_while_one_is_under_way_are_done_as_one_with_what_was_wanted_last(
         self, diary: list[str]
     ) -> None:
-        class Slow(Living):
-            def start(self, services: Any) -> Any:
-                super().start(services)
-                return started
-
         started: Deferred[None] = Deferred()
         world = World()
         resultOf(world.host.start())
@@ -389,7 +382,7 @@ class TestReload:
             loads.append(number)
             return setOf(Living(f"number-{number}", diary))
 
-        first = world.host.reload(lambda: setOf(Slow("slow", diary)))
+        first = world.host.reload(lambda: setOf(Starting("slow", diary, started)))
         further = [world.host.reload(lambda number=number: load(number)) for number in range(100)]  # type: ignore[misc]
         started.callback(None)
         assert [resultOf(each) for each in (first, *further)] == [True] * 101
@@ -472,15 +465,10 @@ class TestReload:
         assert diary == []
 
     def test_if_the_server_stops_meanwhile_the_new_ones_stop_too(self, diary: list[str]) -> None:
-        class Slow(Living):
-            def start(self, services: Any) -> Any:
-                super().start(services)
-                return started
-
         started: Deferred[None] = Deferred()
         world = World()
         resultOf(world.host.start())
-        reloading = world.host.reload(lambda: setOf(Slow("slow", diary)))
+        reloading = world.host.reload(lambda: setOf(Starting("slow", diary, started)))
         resultOf(world.host.stop())
         started.callback(None)
         assert resultOf(reloading) is False
@@ -516,7 +504,6 @@ class TestStop:
         assert log.about("failing: stop failed: ValueError: cannot")
         assert log.about("slow: stop took longer than 3 s")
         assert world.clock.getDelayedCalls() == []
-
 
     def test_several_sets_that_take_too_long_take_no_longer_than_one(self, diary: list[str]) -> None:
         class Slow(Living):

@@ -9,11 +9,12 @@ from contextlib import AbstractContextManager
 
 import pytest
 
+from bench.certificate import writeCertificate
 from tests.clients.conftest import npmClients, pythonLoop, serverFor
 from tests.clients.loop_thread import LoopThread
 from tests.clients.node_client import NodeProcess
 from tests.clients.opener import Clients
-from tests.proxy.nginx import Certificate, Proxy, makeCertificate, runNginx
+from tests.proxy.nginx import Certificate, Proxy, runNginx
 from tests.support.processes import Process
 
 __all__ = ["npmClients", "pythonLoop", "serverFor"]
@@ -39,7 +40,8 @@ def nginx() -> None:
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
     """What nginx shows."""
-    return makeCertificate(tmp_path_factory.mktemp("certificate"))
+    key, certificate = writeCertificate(tmp_path_factory.mktemp("certificate"))
+    return Certificate(certificate, key)
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import os
 import re
 import shutil
@@ -12,14 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
-
 from tests.support.processes import ROOT, Process, startProcess
 
-__all__ = ["CONFIG", "Certificate", "Proxy", "makeCertificate", "runNginx"]
+__all__ = ["CONFIG", "Certificate", "Proxy", "runNginx"]
 
 CONFIG = ROOT / "docs" / "nginx.conf"
 
@@ -63,30 +57,6 @@ class Proxy:
     plain: str
     folder: Path
     process: Process
-
-
-def makeCertificate(folder: Path) -> Certificate:
-    """Make a certificate that is valid from now on for an hour."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(minutes=5))
-        .not_valid_after(now + datetime.timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    files = Certificate(folder / "fullchain.pem", folder / "privkey.pem")
-    files.certificate.write_bytes(certificate.public_bytes(pem))
-    files.key.write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
-    return files
 
 
 @contextmanager
