@@ -287,6 +287,7 @@ class IServices(Interface):
 
         Raises:
             TypeError: An argument cannot be sent.
+            ValueError: The event is one of Socket.IO itself, such as ``connect`` and ``disconnect``.
         """
 
 
@@ -316,6 +317,7 @@ class IPeer(Interface):
 
         Raises:
             TypeError: An argument cannot be sent.
+            ValueError: The event is one of Socket.IO itself, such as ``connect`` and ``disconnect``.
         """
 
     def disconnect(reason: str = "kicked") -> None:
@@ -361,4 +363,5 @@ class IRoom(Interface):
 
         Raises:
             TypeError: An argument cannot be sent.
+            ValueError: The event is one of Socket.IO itself, such as ``connect`` and ``disconnect``.
         """

@@ -25,6 +25,7 @@ from rtcsignal.interfaces import (
 )
 from rtcsignal.logtext import safe
 from rtcsignal.policy.logs import describe
+from rtcsignal.socketio.packet import RESERVED_NAMES
 
 __all__ = ["INTERFACES", "RESERVED_EVENTS", "Problem", "interfacesOf", "isName", "lineOf", "problemsOf", "unreadable"]
 
@@ -38,23 +39,15 @@ INTERFACES: tuple[Any, ...] = (
 )
 """An object that provides one of these is a plugin."""
 
-RESERVED_EVENTS = frozenset(
-    {
-        "broadcast",
-        "connect",
-        "connect_error",
-        "disconnect",
-        "disconnecting",
-        "error",
-        "join-room",
-        "leave-room",
-        "newListener",
-        "refused",
-        "removeListener",
-        "user-joined",
-        "user-left",
-    }
-)
+RESERVED_EVENTS = RESERVED_NAMES | {
+    "broadcast",
+    "error",
+    "join-room",
+    "leave-room",
+    "refused",
+    "user-joined",
+    "user-left",
+}
 """Events of the server and of Socket.IO, which no plugin can have."""
 
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")

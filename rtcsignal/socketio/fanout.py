@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from rtcsignal.engineio.frames import Message
-from rtcsignal.socketio.packet import EVENT, encode, encodeData
+from rtcsignal.socketio.packet import EVENT, RESERVED_NAMES, encode, encodeData
 
 if TYPE_CHECKING:
     from rtcsignal.socketio.peer import Peer
@@ -43,7 +43,10 @@ class OutgoingEvent:
 
         Raises:
             TypeError: An argument is of a type that cannot be sent.
+            ValueError: The name is one of Socket.IO itself.
         """
+        if name in RESERVED_NAMES:
+            raise ValueError(f"{name} is an event of Socket.IO itself, and cannot be sent")
         return cls(*encodeData((name, *arguments)))
 
     def messageFor(self, namespace: str) -> Message:

@@ -37,6 +37,7 @@ __all__ = [
     "CONNECT_ERROR",
     "DISCONNECT",
     "EVENT",
+    "RESERVED_NAMES",
     "Decoder",
     "DecoderLimits",
     "Packet",
@@ -48,10 +49,10 @@ __all__ = [
 
 CONNECT, DISCONNECT, EVENT, ACK, CONNECT_ERROR, BINARY_EVENT, BINARY_ACK = "0123456"
 
+RESERVED_NAMES = frozenset(("connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"))
+"""Events that happen at one side alone: none of them may be sent, and clients end the connection on which one comes."""
+
 _KINDS = frozenset("0123456")
-_RESERVED = frozenset(
-    ("connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener")
-)
 _DIGITS = re.compile("[0-9]+")
 _COUNT = re.compile("([0-9]{1,4})-")
 _MOST_ID_DIGITS = 1000
@@ -231,7 +232,7 @@ def _checkEvent(data: Any, present: bool) -> None:
         raise ProtocolError("payload of EVENT is not an array with a name")
     name = data[0]
     if isinstance(name, str):
-        if name in _RESERVED:
+        if name in RESERVED_NAMES:
             raise ProtocolError("reserved event name")
     elif isinstance(name, bool) or not isinstance(name, (int, float)):
         raise ProtocolError("event name is neither text nor a number")

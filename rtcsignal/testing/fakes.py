@@ -16,6 +16,7 @@ from zope.interface import implementer
 from rtcsignal.interfaces import IPeer, IRoom, IServices
 from rtcsignal.policy.logs import PluginLogger
 from rtcsignal.signaling.events import REFUSED, checkedReason, farewell
+from rtcsignal.socketio.fanout import OutgoingEvent
 from rtcsignal.socketio.packet import encodeData
 from rtcsignal.values import EMPTY, Message
 
@@ -91,7 +92,7 @@ class FakePeer:
         self.disconnectedFor: str | None = None
 
     def emit(self, event: str, *arguments: Any) -> None:
-        encodeData((event, *arguments))
+        OutgoingEvent.of(event, *arguments)
         if self.disconnectedFor is None:
             self.sent.append((event, *arguments))
 
@@ -145,7 +146,7 @@ class FakeRoom:
         return tuple(peer for peer in self._peers if peer.userId == userId)
 
     def emit(self, event: str, *arguments: Any) -> None:
-        encodeData((event, *arguments))
+        OutgoingEvent.of(event, *arguments)
         for peer in self._peers:
             peer.emit(event, *arguments)
 

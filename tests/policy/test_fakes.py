@@ -155,6 +155,15 @@ class TestPeers:
         with pytest.raises(TypeError):
             things.room.emit("news", object())
 
+    def test_cannot_be_sent_an_event_of_the_protocol(self, things: Things) -> None:
+        with pytest.raises(ValueError, match="connect is an event"):
+            things.ann.emit("connect")
+        with pytest.raises(ValueError, match="disconnect is an event"):
+            things.room.emit("disconnect")
+        with pytest.raises(ValueError, match="disconnect is an event"):
+            things.services.emit("kitchen", "disconnect")
+        assert things.heard("ann") == []
+
     def test_who_is_put_out_hears_why_and_nothing_more(self, things: Things) -> None:
         things.ann.disconnect("too-loud")
         told = {"event": "connect", "roomName": None, "code": "too-loud", "message": "You have been put out."}
@@ -162,7 +171,6 @@ class TestPeers:
         things.ann.emit("news")
         things.ann.disconnect()
         assert things.heard("ann") == []
-
 
     def test_cannot_be_put_out_for_what_is_no_text(self, things: Things) -> None:
         with pytest.raises(TypeError):

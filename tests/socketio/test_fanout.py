@@ -6,6 +6,7 @@ import pytest
 
 from rtcsignal.engineio.packet import Revision
 from rtcsignal.socketio.fanout import OutgoingEvent, deliver
+from rtcsignal.socketio.packet import RESERVED_NAMES
 from tests.socketio.world import World
 
 
@@ -63,3 +64,9 @@ def test_nobodyIsNobody(world: World) -> None:
 def test_whatCannotBeSentIsATypeErrorBeforeAnybodyGetsIt() -> None:
     with pytest.raises(TypeError):
         OutgoingEvent.of("x", object())
+
+
+@pytest.mark.parametrize("name", sorted(RESERVED_NAMES))
+def test_whatClientsEndTheirConnectionForIsAValueError(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} is an event"):
+        OutgoingEvent.of(name)
