@@ -114,9 +114,7 @@ class Generation:
         began = perf_counter()
         try:
             return importlib.import_module(f"{package.__name__}.{stem}")
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # also SystemExit, which a script may raise when it is imported
+        except BaseException as error:  # also SystemExit and KeyboardInterrupt, which a script may raise itself
             return whyNotImported(error, path)
         finally:
             took = perf_counter() - began

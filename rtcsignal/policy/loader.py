@@ -224,8 +224,6 @@ class _Reader:
         except ConfigError as error:
             self._wrong(error.problems)
             return None
-        except KeyboardInterrupt:
-            raise
         except BaseException as error:
             self._wrong([f"configured failed: {describe(error)} at {placeOf(error.__traceback__)}"])
             return None

@@ -146,8 +146,6 @@ def _addEntry(catalogue: Catalogue, entry: metadata.EntryPoint) -> None:
     where = f"entry point {entry.name} = {entry.value} of {package}"
     try:
         thing = entry.load()
-    except KeyboardInterrupt:
-        raise
     except BaseException as error:
         why = whyNotImported(error, "")
         catalogue.problems.append(Problem(where, 0, str(why) if why.file else why.text))

@@ -86,10 +86,9 @@ class TestInstalledPackages:
             f"the other one is in {folder}/a.py:4"
         )
 
-    def test_ctrl_c_while_one_is_imported_ends_the_program(self, site: Path) -> None:
+    def test_ctrl_c_while_one_is_imported_tells_where_it_was(self, site: Path) -> None:
         install(site, "rtc_third", "raise KeyboardInterrupt", "members-only = rtc_third:membersOnly")
-        with pytest.raises(KeyboardInterrupt):
-            load("members-only")
+        assert problem("members-only").endswith("KeyboardInterrupt")
 
 
 class TestBuiltIn:
