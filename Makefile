@@ -24,6 +24,11 @@ DISTRIBUTION := --dist loadgroup --no-loadscope-reorder
 PURE := rtcsignal/engineio/packet.py,rtcsignal/engineio/payload.py,rtcsignal/engineio/frames.py,$\
 	rtcsignal/socketio/packet.py,rtcsignal/socketio/jsontext.py,rtcsignal/signaling/*
 
+# What starts servers, clients and browsers, or times things: measuring its coverage would double its time, and add
+# nothing to what the rest covers in one process.
+ELSEWHERE := tests/bench tests/browser tests/clients tests/faults tests/proxy tests/wire tests/test_install.py $\
+	tests/engineio/test_conformance.py
+
 # What runs a second time, with the fast path switched off.
 BOTH_WAYS := tests/wire tests/engineio tests/socketio tests/faults/test_websocket.py
 
@@ -35,7 +40,8 @@ run: $(VENV)/.installed
 
 test: lint $(CLIENTS)/node_modules/.package-lock.json $(BENCH_NODE)/node_modules/.package-lock.json
 	@rm -f .coverage .coverage.*
-	$(BIN)/pytest -n $(PARALLEL) $(DISTRIBUTION) --cov --cov-report=
+	$(BIN)/pytest -n $(PARALLEL) $(DISTRIBUTION) $(ELSEWHERE)
+	$(BIN)/pytest -n $(PARALLEL) $(DISTRIBUTION) --cov --cov-report= $(ELSEWHERE:%=--ignore=%)
 	RTCSIGNAL_LANE=plain $(BIN)/pytest -n $(PARALLEL) $(DISTRIBUTION) $(BOTH_WAYS)
 	$(BIN)/coverage report --include='$(PURE)' --fail-under=100
 	$(BIN)/coverage report --fail-under=95

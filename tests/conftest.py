@@ -18,8 +18,6 @@ from tests.support.processes import ROOT, Process, startProcess, twistdCommand
 
 ServerFactory = Callable[..., Process]
 
-_ELSEWHERE = {"bench", "browser", "clients", "faults", "proxy", "test_install.py", "wire"}
-
 _TROUBLE = ("Traceback (most recent call last)", "Unhandled error")
 
 
@@ -68,9 +66,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         file = item.path.relative_to(ROOT)
         group = "browser" if file.parts[:2] == ("tests", "browser") else str(file)
         item.add_marker(pytest.mark.xdist_group(group))
-        # Measuring doubles the time of what others have measured already, or of what runs in another process.
-        if file.parts[1] in _ELSEWHERE or file.name == "test_conformance.py":
-            item.add_marker(pytest.mark.no_cover)
 
 
 def _takesALane(item: pytest.Item) -> bool:

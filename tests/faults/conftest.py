@@ -12,7 +12,7 @@ import pytest
 
 from tests.faults.target import Bystanders, Target
 from tests.support.lanes import writeConfig
-from tests.support.processes import Process, startProcess, stopAll, twistdCommand, unmeasured
+from tests.support.processes import Process, startProcess, stopAll, twistdCommand
 from tests.wire.payloads import REVISIONS
 from tests.wire.wire import Wire
 
@@ -31,7 +31,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
                 path: Path = tmp_path_factory.mktemp("server") / "server.conf"
                 writeConfig(path, config)
                 command = [*wrapper, *twistdCommand("--config", str(path), "--listen", listen)]
-                started[key] = stack.enter_context(startProcess(command, cwd=str(path.parent), env=unmeasured()))
+                started[key] = stack.enter_context(startProcess(command, cwd=str(path.parent)))
             return started[key]
 
         yield start

@@ -31,7 +31,6 @@ __all__ = [
     "startProcess",
     "stopAll",
     "twistdCommand",
-    "unmeasured",
 ]
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -228,11 +227,6 @@ def checkoutEnvironment(**changes: str) -> dict[str, str]:
     environment["PYTHONUNBUFFERED"] = "1"
     environment.update(changes)
     return environment
-
-
-def unmeasured() -> dict[str, str]:
-    """An environment in which coverage is not measured: for servers whose speed is looked at."""
-    return checkoutEnvironment(COVERAGE_PROCESS_CONFIG="")
 
 
 def twistdCommand(*arguments: str, options: Sequence[str] = ("--nodaemon", "--pidfile=")) -> list[str]:

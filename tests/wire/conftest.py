@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from tests.support.lanes import FAST, writeConfig
-from tests.support.processes import ROOT, Process, startProcess, stopAll, twistdCommand, unmeasured
+from tests.support.processes import ROOT, Process, startProcess, stopAll, twistdCommand
 from tests.wire.payloads import REVISIONS
 from tests.wire.wire import Wire
 
@@ -111,7 +111,7 @@ def daemons(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonFactory]
                 path = tmp_path_factory.mktemp("daemon") / "server.conf"
                 writeConfig(path, config)
                 command = twistdCommand("--config", str(path), "--listen", "tcp:0:interface=127.0.0.1")
-                started[text] = stack.enter_context(startProcess(command, cwd=str(path.parent), env=unmeasured()))
+                started[text] = stack.enter_context(startProcess(command, cwd=str(path.parent)))
             return started[text]
 
         yield start
