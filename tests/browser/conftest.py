@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import os
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,9 +11,10 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.browser.chromium import findChromium, launched
+from tests.browser.demo import servedDemo
 from tests.browser.person import Person
 from tests.clients.line import Line
-from tests.support.processes import Process, startProcess, twistdCommand
+from tests.support.processes import Process
 
 PersonFactory = Callable[..., Person]
 
@@ -37,12 +37,8 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def demoServer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     """A server with the demo page, for all tests that need no setting of their own."""
-    path = tmp_path_factory.mktemp("demo") / "server.conf"
-    path.write_text(json.dumps({"web": {"demo": True}}), encoding="utf-8")
-    listen = ("--listen", "tcp:0:interface=127.0.0.1")
-    with startProcess(twistdCommand("--config", str(path), *listen), cwd=str(path.parent)) as process:
+    with servedDemo(tmp_path_factory.mktemp("demo")) as process:
         yield process
-    assert "Traceback" not in process.output(), process.output()
 
 
 @pytest.fixture

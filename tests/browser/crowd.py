@@ -10,20 +10,18 @@ microphones two processors are not enough, so most people have none. Screenshots
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 from playwright.sync_api import Browser
 
 from tests.browser.chromium import findChromium, launched
+from tests.browser.demo import servedDemo
 from tests.browser.person import ANSWER, OFFER, Person
-from tests.support.processes import Process, startProcess, twistdCommand
 
 __all__ = ["Crowd"]
 
@@ -106,15 +104,6 @@ class Crowd:
         return Counter(decision for each in self.people for decision in each.page.evaluate("window.decisions"))
 
 
-@contextmanager
-def _server(folder: str) -> Iterator[Process]:
-    path = Path(folder) / "server.conf"
-    path.write_text(json.dumps({"web": {"demo": True}}), encoding="utf-8")
-    command = twistdCommand("--config", str(path), "--listen", "tcp:0:interface=127.0.0.1")
-    with startProcess(command, cwd=folder) as process:
-        yield process
-
-
 def _meet(crowd: Crowd, names: tuple[str, ...], microphones: int, patience: float) -> list[str]:
     """Everybody comes in, one after the other; then they are looked at, and heard.
 
@@ -157,12 +146,10 @@ def main() -> int:
         print("Chromium is not installed", file=sys.stderr)
         return 1
     with ExitStack() as stack:
-        process = stack.enter_context(_server(stack.enter_context(tempfile.TemporaryDirectory())))
+        process = stack.enter_context(servedDemo(Path(stack.enter_context(tempfile.TemporaryDirectory()))))
         browser = stack.enter_context(launched(program, options.rate))
         crowd = Crowd(browser, process.url, "full-house")
         wrong = _meet(crowd, NAMES[: options.people], options.microphones, options.patience)
-        if "Traceback" in process.output():
-            wrong.append("a traceback in the server's log")
     print("\n".join(wrong) or "nothing went wrong")
     return 1 if wrong else 0
 
