@@ -20,11 +20,14 @@ ROGUE = '''
 import time
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
-from rtcsignal.api import IMessageFilter, IRoomPolicy
+from rtcsignal.api import IAuthenticator, IMessageFilter, IRoomObserver, IRoomPolicy
 
-@implementer(IRoomPolicy, IMessageFilter)
+@implementer(IAuthenticator, IRoomPolicy, IMessageFilter, IRoomObserver)
 class Rogue:
     name = "rogue"
+
+    def authenticate(self, handshake):
+        return self.do(handshake.query.get("do"))
 
     def mayJoin(self, peer, room):
         return self.do(room.name)
@@ -32,6 +35,12 @@ class Rogue:
     def filterMessage(self, peer, room, message):
         what = message.body.get("do") if hasattr(message.body, "get") else None
         return message if what is None else self.do(what)
+
+    def joined(self, peer, room):
+        return self.do(room.name.removeprefix("seen "))
+
+    def left(self, peer, room, reason):
+        return self.do(room.name.removeprefix("seen "))
 
     def do(self, what):
         if what == "raise":
@@ -67,24 +76,23 @@ TROUBLE = re.compile(r"Traceback|Unhandled|^2026 \[-\] forged", re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
-def process(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def mixed(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    """A server with plugins of that kind, where two people talk all the time."""
     folder: Path = tmp_path_factory.mktemp("plugins")
     (folder / "rogue.py").write_text(ROGUE, encoding="utf-8")
-    plugins = {"folders": [str(folder)], "use": [{"rogue": {"timeout": 0.5}}, "broken"]}
-    return servers({"plugins": plugins, "limits": {"connections_per_address": 0}})
+    plugins = {"folders": [str(folder)], "use": [{"rogue": {"timeout": 0.5}}, "anonymous", "broken"]}
+    process = servers({"plugins": plugins, "limits": {"connections_per_address": 0}})
+    bystanders = Bystanders(process.port)
+    yield Target(process, bystanders)
+    bystanders.stop()
 
 
 @pytest.fixture
-def target(process: Any) -> Iterator[Target]:
-    bystanders = Bystanders(process.port)
-    target = Target(process, bystanders)
-    target.begin()
-    yield target
-    report = bystanders.report()
-    bystanders.stop()
-    assert report["worst"] < 1, report
-    assert process.running
-    assert TROUBLE.search(target.logged()) is None, target.logged()
+def target(mixed: Target) -> Iterator[Target]:
+    mixed.begin()
+    yield mixed
+    mixed.assertNobodyNoticed()
+    assert TROUBLE.search(mixed.logged()) is None, mixed.logged()
 
 
 def answer(peer: Peer, *arguments: Any) -> Any:
@@ -95,16 +103,10 @@ def answer(peer: Peer, *arguments: Any) -> Any:
     return json.loads(packet[3:])[0]
 
 
-@pytest.mark.parametrize(
-    ("what", "code"),
-    [
-        ("raise", "internal"),
-        ("exit", "internal"),
-        ("recurse", "internal"),
-        ("nonsense", "internal"),
-        ("hang", "timeout"),
-    ],
-)
+FAILURES = {"raise": "internal", "exit": "internal", "recurse": "internal", "nonsense": "internal", "hang": "timeout"}
+
+
+@pytest.mark.parametrize(("what", "code"), FAILURES.items())
 def test_the_request_is_refused_in_time_and_the_log_names_the_plugin(
     target: Target, attacker: Wire, revision: int, what: str, code: str
 ) -> None:
@@ -117,6 +119,31 @@ def test_the_request_is_refused_in_time_and_the_log_names_the_plugin(
     refused = answer(peer, "broadcast", {"userId": "u", "do": what})
     assert (refused["ok"], refused["error"]["code"]) == (False, code)
     assert "plugin rogue" in target.process.output() or "plugin.rogue" in target.process.output()
+
+
+@pytest.mark.parametrize(("what", "code"), FAILURES.items())
+def test_who_cannot_be_judged_is_not_let_in(
+    target: Target, attacker: Wire, revision: int, what: str, code: str
+) -> None:
+    peer, started = attacker.peer(revision, "websocket", f"&do={what}"), time.monotonic()
+    if revision == 4:
+        peer.send("40")
+    packet = str(peer.receive())
+    assert packet.startswith("44")
+    assert f'"code":"{code}"' in packet
+    assert time.monotonic() - started < 2
+    assert attacker.namespacePeer(revision), "others are"
+
+
+@pytest.mark.parametrize("what", FAILURES)
+def test_who_only_looks_on_changes_nothing_by_its_failures(
+    target: Target, attacker: Wire, revision: int, what: str
+) -> None:
+    listener = joined(attacker.namespacePeer(4), "listener", f"seen {what}")
+    peer = joined(attacker.namespacePeer(revision), "peer", f"seen {what}")
+    peer.send("41")
+    news = [json.loads(str(listener.receive())[2:])[:2] for _ in range(2)]
+    assert news == [["user-joined", "peer"], ["user-left", "peer"]]
 
 
 def test_one_that_blocks_delays_everybody_only_as_long_and_is_named(
