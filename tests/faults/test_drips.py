@@ -16,7 +16,7 @@ from tests.wire.rawws import BINARY, CLOSE, CONTINUATION, PING, Closed, WebSocke
 from tests.wire.socketio import Peer, event, isConnected
 from tests.wire.wire import SOCKETIO_PATH, Wire
 
-SECONDS = 0.6
+SECONDS = 0.4
 LATE = 1.0
 CONFIG = {
     "socketio": {"connect_timeout": SECONDS, "upgrade_timeout": SECONDS},
@@ -24,6 +24,7 @@ CONFIG = {
 }
 PAUSE = 0.03
 
+CHUNKED = ("Transfer-Encoding", "chunked")
 LONG = [("X", "y" * 500)]
 PAGE = requestBytes("GET", "/status", LONG)
 POLL = requestBytes("GET", f"{SOCKETIO_PATH}?EIO=4&transport=polling", LONG)
@@ -89,7 +90,7 @@ def assertEachEndsInTime(drips: dict[str, Drip]) -> None:
     assert all(seconds >= SECONDS - 0.05 for seconds in took.values()), took
 
 
-def test_heads_and_bodies_of_requests(attacker: Wire, revision: int) -> None:
+def test_heads_and_bodies_of_requests(attacker: Wire) -> None:
     def later(rest: bytes, first: str) -> Drip:
         connection = attacker.connection()
         assert connection.request("GET", first).status in (200, 400)
@@ -100,7 +101,7 @@ def test_heads_and_bodies_of_requests(attacker: Wire, revision: int) -> None:
         connection.send(requestBytes("POST", session.target, [header]))
         return Drip(connection, rest)
 
-    sessions = [attacker.polling(revision, path=SOCKETIO_PATH) for _ in range(2)]
+    sessions = [attacker.polling(revision, path=SOCKETIO_PATH) for revision in (3, 4, 3, 4)]
     assertEachEndsInTime(
         {
             "nothing at all": Drip(attacker.connection(), itertools.repeat(b"")),
@@ -111,8 +112,14 @@ def test_heads_and_bodies_of_requests(attacker: Wire, revision: int) -> None:
             "the head of another poll": later(POLL, f"{SOCKETIO_PATH}?EIO=4"),
             "the head of a WebSocket behind a page": later(UPGRADE, "/status"),
             "the head of a WebSocket behind a poll": later(UPGRADE, f"{SOCKETIO_PATH}?EIO=4"),
-            "a body": body(sessions[0], ("Content-Length", "1000"), bytesOf(b"4" * 1000)),
-            "chunks": body(sessions[1], ("Transfer-Encoding", "chunked"), itertools.repeat(b"1\r\n4\r\n")),
+            **{
+                f"a body of EIO={session.revision}": body(session, ("Content-Length", "1000"), bytesOf(b"4" * 1000))
+                for session in sessions[:2]
+            },
+            **{
+                f"chunks of EIO={session.revision}": body(session, CHUNKED, itertools.repeat(b"1\r\n4\r\n"))
+                for session in sessions[2:]
+            },
         }
     )
     assert all(session.gone() for session in sessions)

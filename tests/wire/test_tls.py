@@ -21,7 +21,7 @@ from tests.wire.wire import SOCKETIO_PATH, Wire
 RECORD = 16_384
 SIZES = [1, 125, 126, 300, RECORD - 60, RECORD, RECORD + 1, 64_000, 200_000, 2]
 BIG = 60_000
-SECONDS = 1.5
+SECONDS = 1.0
 
 
 @pytest.fixture(scope="module")
