@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,21 @@ class TestThePasswordOfTheFirstMember:
             assert server.reload(use=using(attempts=7))
             assert join(server, "kitchen", password="other").code == "wrong-password"
             assert join(server, "kitchen", password="sesame").ok
+
+    def test_is_compared_in_a_time_that_tells_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        compared: list[tuple[int, int]] = []
+        compare = hmac.compare_digest
+
+        def watched(one: bytes, other: bytes) -> bool:
+            compared.append((len(one), len(other)))
+            return compare(one, other)
+
+        monkeypatch.setattr(hmac, "compare_digest", watched)
+        with InMemoryServer(use=["room-password"]) as server:
+            join(server, "kitchen", "ann", password="sesame")
+            for password in ("s", "sesamo", "sesame", "x" * 256):
+                join(server, "kitchen", password=password)
+        assert compared == [(64, 64)] * 4
 
     def test_is_kept_as_a_digest(self) -> None:
         with InMemoryServer(use=["room-password"]) as server:
