@@ -131,5 +131,5 @@ def test_aGreetingThatDripsIsCut(address: tuple[str, int]) -> None:
             connection.send(outgoing.read(1))
     except ConnectionEnded:
         pass
-    assert SECONDS - 0.05 <= time.monotonic() - started < SECONDS + 1
+    assert SECONDS / 2 < time.monotonic() - started < SECONDS + 1
     connection.close()
