@@ -7,6 +7,7 @@ import zlib
 
 import pytest
 
+from tests.faults.conftest import Servers
 from tests.faults.target import Target, joined, quietly
 from tests.wire.engine import EngineSocket
 from tests.wire.rawhttp import ConnectionEnded
@@ -130,6 +131,26 @@ def test_a_frame_that_breaks_a_rule_ends_its_connection(
     except ConnectionEnded:
         ended = b""
     assert struct.pack(">H", code) in ended[-160:], ended
+
+
+def test_a_message_has_a_thousand_fragments_at_most(servers: Servers, revision: int, room: str) -> None:
+    """On a server that counts nothing else that is small."""
+    wire = Wire(("127.0.0.1", servers({"limits": {"events_per_second": 0}}).port))
+    listener = joined(wire.namespacePeer(revision), "listener", room)
+    for count, code in ((998, None), (1_000, 1009)):
+        peer = socketOf(joined(wire.namespacePeer(revision), "peer", room))
+        text = event("broadcast", count).encode()
+        fragments = frame(TEXT, text, fin=False) + frame(CONTINUATION, fin=False) * count
+        peer.socket.connection.send(fragments + frame(CONTINUATION))
+        if code is not None:
+            assert peer.socket.closeCode() == code
+        else:
+            assert peer.receive() == event("broadcast", count)
+            peer.close()
+        told = [str(listener.receive()) for _ in range(2 if code else 3)]
+        assert "user-left" in told[-1]
+        assert ("broadcast" in told[1]) == (code is None)
+    wire.closeAll()
 
 
 def test_a_payload_that_comes_in_single_bytes_costs_no_more_than_its_bytes(
