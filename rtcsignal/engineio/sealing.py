@@ -16,6 +16,7 @@ from OpenSSL.SSL import Error, WantReadError
 from twisted.protocols.tls import BufferingTLSTransport
 
 from rtcsignal.engineio.outbox import canSendNow, sendNow, waitingIn
+from rtcsignal.engineio.tlstransport import FrugalTlsTransport
 
 __all__ = ["canSealNow", "sealNow", "waitingBehind"]
 
@@ -29,13 +30,14 @@ _NEEDED = (
     "_tlsConnection",
     "disconnecting",
 )
+_KNOWN = (BufferingTLSTransport, FrugalTlsTransport)
 _OVERHEAD_BYTES = 512  # more than a record's header, tag and padding take, in every version and cipher
 
 
 def canSealNow(transport: Any) -> bool:
     """Whether `sealNow` knows this kind of transport."""
     return (
-        type(transport) is BufferingTLSTransport
+        type(transport) in _KNOWN
         and all(hasattr(transport, name) for name in _NEEDED)
         and canSendNow(transport.transport)
     )

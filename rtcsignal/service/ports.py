@@ -16,6 +16,7 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.logger import Logger
 
+from rtcsignal.engineio.tlstransport import useFrugalTls
 from rtcsignal.logtext import safe
 from rtcsignal.service.tlsfiles import faultyFile
 
@@ -92,7 +93,9 @@ async def openPorts(
     ports: list[OpenPort] = []
     for endpoint in endpoints:
         try:
-            ports.append(OpenPort(endpoint, await serverFromString(reactor, withBacklog(endpoint)).listen(factory)))
+            port = await serverFromString(reactor, withBacklog(endpoint)).listen(factory)
+            useFrugalTls(port)
+            ports.append(OpenPort(endpoint, port))
         except Exception as error:
             await closePorts(ports)
             raise CannotListen(endpoint, whyNot(error, endpoint)) from error

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import ssl
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,6 +22,7 @@ from zope.interface import implementer
 from bench.certificate import writeCertificate
 from rtcsignal.engineio.outbox import forgetUnsent, waitingIn
 from rtcsignal.engineio.sealing import canSealNow, sealNow, waitingBehind
+from rtcsignal.engineio.tlstransport import FrugalTlsTransport, useFrugalTls
 from rtcsignal.engineio.writers import write, writerFor
 from tests.engineio.memory import MemoryLink, SelectingClock, SocketLink
 
@@ -62,6 +66,7 @@ class Sealed:
         reactor: Any = self.clock
         secrets: Any = keys
         wrapping = TLSMemoryBIOFactory(secrets, False, plain, reactor)
+        useFrugalTls(SimpleNamespace(factory=wrapping))
         self.link = SocketLink(wrapping.buildProtocol(None), self.clock)
         self.transport: Any = protocol.transport
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -125,6 +130,7 @@ def sealed(fresh: Sealed) -> Sealed:
 
 
 def test_itIsForTlsOnPlainTcpOnly(sealed: Sealed) -> None:
+    assert type(sealed.transport) is FrugalTlsTransport
     assert canSealNow(sealed.transport)
     assert writerFor(sealed.transport) is sealNow
     assert not canSealNow(sealed.link.transport)
@@ -223,3 +229,22 @@ def test_whatWaitsIsCountedWhereverItDoes(fresh: Sealed) -> None:
     assert len(fresh.readInTurns()) == 100 * RECORD
     assert waitingBehind(fresh.transport, 0) == 0
     assert waitingBehind(MemoryLink(Protocol(), Clock()).transport, 7) == 7
+
+
+def test_ofAConnectionThatEndsWithoutAGoodbyeOpensslKeepsNothing(sealed: Sealed, protocol: Quiet) -> None:
+    openssl = weakref.ref(sealed.transport._tlsConnection)
+    gc.disable()
+    try:
+        sealed.link.hangUp()
+        sealed.link.turn()
+        assert protocol.losses == 1
+        assert openssl() is None
+    finally:
+        gc.enable()
+
+
+def test_aPortWithoutTlsIsLeftAsItIs() -> None:
+    factory = Factory.forProtocol(Quiet)
+    useFrugalTls(SimpleNamespace(factory=factory))
+    assert factory.protocol is Quiet
+    useFrugalTls(object())

@@ -1,0 +1,36 @@
+"""Twisted's transport for TLS, without what keeps a connection in memory when it is over.
+
+Most clients end a connection without saying goodbye to TLS, which OpenSSL calls an error. Twisted keeps that error in a
+variable of a function that is in the error's own traceback: a circle that has hold of OpenSSL's objects too, some
+150 KB, of which the garbage collector knows only that they are few. It would let hundreds of them come together, and
+those of connections that lasted for long would stay for hours.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.protocols.tls import BufferingTLSTransport, TLSMemoryBIOFactory
+from twisted.python.failure import Failure
+
+__all__ = ["FrugalTlsTransport", "useFrugalTls"]
+
+
+class FrugalTlsTransport(BufferingTLSTransport):
+    """A transport that breaks the circle."""
+
+    def _tlsShutdownFinished(self, reason: Failure | None) -> None:
+        super()._tlsShutdownFinished(reason)
+        if reason is not None and reason.value is not None:
+            reason.tb = reason.value.__traceback__ = None
+
+
+def useFrugalTls(port: Any) -> None:
+    """Make a port use such transports from now on.
+
+    Args:
+        port: What listens; nothing happens if that is without TLS.
+    """
+    factory = getattr(port, "factory", None)
+    if isinstance(factory, TLSMemoryBIOFactory):
+        factory.protocol = FrugalTlsTransport
