@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.protocol import connectionDone
 from twisted.protocols.tls import BufferingTLSTransport, TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
@@ -17,7 +18,11 @@ __all__ = ["FrugalTlsTransport", "useFrugalTls"]
 
 
 class FrugalTlsTransport(BufferingTLSTransport):
-    """A transport that breaks the circle."""
+    """A transport that breaks the circle, and the one of a producer that knows its transport."""
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        super().connectionLost(reason)
+        self._producer = None
 
     def _tlsShutdownFinished(self, reason: Failure | None) -> None:
         super()._tlsShutdownFinished(reason)

@@ -243,6 +243,24 @@ def test_ofAConnectionThatEndsWithoutAGoodbyeOpensslKeepsNothing(sealed: Sealed,
         gc.enable()
 
 
+def test_aConnectionThatIsOverLetsGoOfItsProducer(sealed: Sealed) -> None:
+    class Producer:
+        def stopProducing(self) -> None:
+            """The transport says it when it is closed."""
+
+    producer = Producer()
+    sealed.transport.registerProducer(producer, True)
+    kept = weakref.ref(producer)
+    del producer
+    gc.disable()
+    try:
+        sealed.link.hangUp()
+        sealed.link.turn()
+        assert kept() is None
+    finally:
+        gc.enable()
+
+
 def test_aPortWithoutTlsIsLeftAsItIs() -> None:
     factory = Factory.forProtocol(Quiet)
     useFrugalTls(SimpleNamespace(factory=factory))
