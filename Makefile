@@ -26,8 +26,8 @@ PURE := rtcsignal/engineio/packet.py,rtcsignal/engineio/payload.py,rtcsignal/eng
 
 # What starts servers, clients and browsers, or times things: measuring its coverage would double its time, and add
 # nothing to what the rest covers in one process.
-ELSEWHERE := tests/bench tests/browser tests/clients tests/faults tests/proxy tests/wire tests/test_install.py $\
-	tests/engineio/test_conformance.py
+ELSEWHERE := tests/bench tests/browser tests/clients tests/docs tests/faults tests/proxy tests/wire tests/test_install.py $\
+	tests/test_protocol_fixture.py tests/engineio/test_conformance.py
 
 # What runs a second time, with the fast path switched off.
 BOTH_WAYS := tests/wire tests/engineio tests/socketio tests/faults/test_websocket.py

@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import json
 import queue
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -42,6 +43,11 @@ class FaultyPolling(ThreadingHTTPServer):
         self.sids = map(str, itertools.count(1))
         self._spoil, self._every, self._count = spoil, every, itertools.count(1)
         self._lock = threading.Lock()
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Write nothing of clients that end their connections as they like, which is what they are to do."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
 
     @property
     def port(self) -> int:
