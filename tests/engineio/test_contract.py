@@ -16,6 +16,7 @@ from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerPr
 from autobahn.websocket import protocol as core
 from twisted.internet.protocol import Protocol
 from twisted.internet.tcp import Server
+from twisted.protocols.tls import BufferingTLSTransport, TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.web.http import HTTPChannel
 from twisted.web.server import Request
 
@@ -24,6 +25,7 @@ from rtcsignal.engineio.http import SafeChannel
 from rtcsignal.engineio.outbox import canSendNow
 from rtcsignal.engineio.port import configure
 from rtcsignal.engineio.slim import DROPPED, HELPERS, LAZY
+from rtcsignal.engineio.tlstransport import FrugalTlsTransport
 from tests.engineio.memory import SelectingClock, SocketLink
 from tests.engineio.world import Visitor, World
 from tests.wire.rawhttp import requestBytes
@@ -238,3 +240,20 @@ class TestTwistedsHttp:
     def test_theChannelsTimersRunOnTheSitesClock(self, world: World, visitor: Visitor) -> None:
         visitor.request("GET", "/x")
         assert visitor.transport.protocol.callLater == world.clock.callLater
+
+
+class TestTwistedsTls:
+    """`rtcsignal.engineio.farewell` and `rtcsignal.engineio.tlstransport` look into it."""
+
+    def test_itsTransportSaysThatTheClientHasSaidGoodbye(self) -> None:
+        assert TLSMemoryBIOProtocol._lostTLSConnection is False
+
+    def test_itsTransportKnowsItsProducerByThisName(self) -> None:
+        assert TLSMemoryBIOProtocol._producer is None
+
+    def test_everyEndGoesThroughOneMethodWithItsReason(self) -> None:
+        assert list(inspect.signature(TLSMemoryBIOProtocol._tlsShutdownFinished).parameters) == ["self", "reason"]
+
+    def test_itsFactoryMakesTransportsOfTheKindThatIsExtended(self) -> None:
+        assert TLSMemoryBIOFactory.protocol is BufferingTLSTransport
+        assert issubclass(FrugalTlsTransport, TLSMemoryBIOFactory.protocol)
