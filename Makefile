@@ -17,8 +17,8 @@ BENCH_NODE := bench/servers/node
 BENCH_PYTHON := bench/servers/python
 BENCH :=
 PARALLEL := 2
-# A file stays with one process; all browsers are one after the other, see tests/conftest.py.
-DISTRIBUTION := --dist loadgroup --no-loadscope-reorder
+# Who runs what is in tests/support/scheduling.py; what takes longest comes first.
+DISTRIBUTION := --dist loadscope --no-loadscope-reorder
 
 # What has to be right on every line, not only on nearly all.
 PURE := rtcsignal/engineio/packet.py,rtcsignal/engineio/payload.py,rtcsignal/engineio/frames.py,$\
@@ -26,11 +26,12 @@ PURE := rtcsignal/engineio/packet.py,rtcsignal/engineio/payload.py,rtcsignal/eng
 
 # What starts servers, clients and browsers, or times things: measuring its coverage would double its time, and add
 # nothing to what the rest covers in one process.
-ELSEWHERE := tests/bench tests/browser tests/clients tests/docs tests/faults tests/proxy tests/wire tests/test_install.py $\
+ELSEWHERE := tests/browser tests/faults tests/wire tests/clients tests/test_install.py tests/bench tests/docs tests/proxy $\
 	tests/test_protocol_fixture.py tests/engineio/test_conformance.py
 
-# What runs a second time, with the fast path switched off.
-BOTH_WAYS := tests/wire tests/engineio tests/socketio tests/faults/test_websocket.py
+# What runs a second time, with the fast path switched off. Most of it waits most of the time.
+BOTH_WAYS := tests/faults tests/wire tests/engineio tests/socketio
+PARALLEL_WAITS := 3
 
 .PHONY: run test lint bench bench-codecs tools clean
 
@@ -42,7 +43,7 @@ test: lint $(CLIENTS)/node_modules/.package-lock.json $(BENCH_NODE)/node_modules
 	@rm -f .coverage .coverage.*
 	$(BIN)/pytest -n $(PARALLEL) $(DISTRIBUTION) $(ELSEWHERE)
 	$(BIN)/pytest -n $(PARALLEL) $(DISTRIBUTION) --cov --cov-report= $(ELSEWHERE:%=--ignore=%)
-	RTCSIGNAL_LANE=plain $(BIN)/pytest -n $(PARALLEL) $(DISTRIBUTION) $(BOTH_WAYS)
+	RTCSIGNAL_LANE=plain $(BIN)/pytest -n $(PARALLEL_WAITS) $(DISTRIBUTION) $(BOTH_WAYS)
 	$(BIN)/coverage report --include='$(PURE)' --fail-under=100
 	$(BIN)/coverage report --fail-under=95
 	$(BIN)/python -m bench --quick

@@ -54,18 +54,19 @@ def _described(event: LogEvent) -> str:
     return f"{formatEvent(event)}\n{trace}"
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With several processes: a file is one's, as its servers are, and two calls between browsers never compete.
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With several processes (``-n``): which of them runs what."""
+    from tests.support.scheduling import ByServers
 
-    Without the fast path: only what is not the same with it.
-    """
+    return ByServers(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without the fast path: only what is not the same with it."""
     if not FAST:
         config.hook.pytest_deselected(items=[item for item in items if not _takesALane(item)])
         items[:] = filter(_takesALane, items)
-    for item in items:
-        file = item.path.relative_to(ROOT)
-        group = "browser" if file.parts[:2] == ("tests", "browser") else str(file)
-        item.add_marker(pytest.mark.xdist_group(group))
 
 
 def _takesALane(item: pytest.Item) -> bool:
