@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.target import Bystanders, Target
+from tests.faults.target import Target, watched
 from tests.support.lanes import writeConfig
 from tests.support.processes import Process, startProcess, stopAll, twistdCommand
 from tests.wire.payloads import REVISIONS
@@ -41,10 +41,8 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
 @pytest.fixture(scope="session")
 def defaults(servers: Servers) -> Iterator[Target]:
     """A server with the default configuration, where two people talk all the time."""
-    process = servers({})
-    bystanders = Bystanders(process.port)
-    yield Target(process, bystanders)
-    bystanders.stop()
+    with watched(servers({})) as target:
+        yield target
 
 
 @pytest.fixture

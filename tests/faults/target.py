@@ -8,7 +8,8 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from tests.wire.rawws import WebSocket, upgradeBytes
 from tests.wire.socketio import Peer, event
 from tests.wire.wire import SOCKETIO_PATH, Wire
 
-__all__ = ["Bystanders", "Target", "joined", "quietly", "unread"]
+__all__ = ["Bystanders", "Target", "joined", "quietly", "unread", "watched"]
 
 _TROUBLE = re.compile(r"Traceback|Unhandled|\berror\b.*Error|#critical|#error")
 _MOST_LINES = 400
@@ -167,6 +168,16 @@ class Target:
         for peer in people.values():
             peer.send("1")
         wire.closeAll()
+
+
+@contextmanager
+def watched(process: Process) -> Iterator[Target]:
+    """A server as a target, where two people talk all the time."""
+    bystanders = Bystanders(process.port)
+    try:
+        yield Target(process, bystanders)
+    finally:
+        bystanders.stop()
 
 
 def joined(peer: Peer, name: str, room: str) -> Peer:

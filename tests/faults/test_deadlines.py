@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.faults.conftest import Servers
-from tests.faults.target import Bystanders, Target, joined, quietly, unread
+from tests.faults.target import Target, joined, quietly, unread, watched
 from tests.wire.rawhttp import Connection, ConnectionEnded, requestBytes
 from tests.wire.socketio import PollingPeer, event
 from tests.wire.wire import Wire
@@ -26,9 +26,8 @@ def hasty(servers: Servers) -> Iterator[Target]:
             "socketio": {"ping_interval": 1.5, "ping_timeout": 1},
         }
     )
-    bystanders = Bystanders(process.port)
-    yield Target(process, bystanders)
-    bystanders.stop()
+    with watched(process) as target:
+        yield target
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 import pytest
 
 from tests.faults.conftest import Servers
-from tests.faults.target import Bystanders, Target, joined
+from tests.faults.target import Target, joined, watched
 from tests.wire.engine import EngineSocket, Polling
 from tests.wire.rawhttp import Connection, ConnectionEnded, requestBytes
 from tests.wire.rawws import BINARY, CLOSE, CONTINUATION, PING, Closed, WebSocket, frame, textFrame, upgradeBytes
@@ -34,10 +34,8 @@ TO_BE_ATTACHED = '451-["broadcast",{"_placeholder":true,"num":0}]'
 
 @pytest.fixture(scope="module")
 def strict(servers: Servers) -> Iterator[Target]:
-    process = servers(CONFIG)
-    bystanders = Bystanders(process.port)
-    yield Target(process, bystanders)
-    bystanders.stop()
+    with watched(servers(CONFIG)) as target:
+        yield target
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.faults.conftest import Servers
-from tests.faults.target import Bystanders, Target, joined
+from tests.faults.target import Target, joined, watched
 from tests.wire.socketio import Peer, event
 from tests.wire.wire import Wire
 
@@ -82,9 +82,8 @@ def mixed(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     (folder / "rogue.py").write_text(ROGUE, encoding="utf-8")
     plugins = {"folders": [str(folder)], "use": [{"rogue": {"timeout": 0.5}}, "anonymous", "broken"]}
     process = servers({"plugins": plugins, "limits": {"connections_per_address": 0}})
-    bystanders = Bystanders(process.port)
-    yield Target(process, bystanders)
-    bystanders.stop()
+    with watched(process) as target:
+        yield target
 
 
 @pytest.fixture
