@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rtcsignal.policy.builtin.shared_secret import SECRET_CHARACTERS, makeTicket
 from rtcsignal.policy.scaffold import newPlugin
+from rtcsignal.service.logfile import tolerateAscii
 
 __all__ = ["main"]
 
@@ -25,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
+    tolerateAscii()
     parser = argparse.ArgumentParser(prog="python -m rtcsignal", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     command = commands.add_parser("new-plugin", help="write a plugin and its test, both working, to begin with")

@@ -139,8 +139,17 @@ class RTCSignalService(Service):
     def reload(self) -> None:
         """Read the configuration again, and take over what can be taken over without a restart: the plugins.
 
-        Mistakes are logged, and then everything stays as it was.
+        Mistakes are logged, and then everything stays as it was. While the server starts, it waits for that.
         """
+        if self._started.called:
+            self._reload()
+        else:
+            self._started.addCallback(lambda _: self._reload())
+
+    def _reload(self) -> None:
+        if self._state in (_State.FAILED, _State.STOPPED):
+            _log.info("nothing was reloaded: the server is shutting down")
+            return
         if self._reread is None:
             _log.info("nothing was reloaded: there is no configuration file")
             return

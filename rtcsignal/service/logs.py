@@ -7,10 +7,8 @@ comes more often than so many times a second, whoever writes it and whatever cli
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Mapping
-from types import FrameType
 from typing import Any, cast
 
 from constantly import NamedConstant
@@ -25,13 +23,13 @@ from twisted.logger import (
     PredicateResult,
     textFileLogObserver,
 )
-from twisted.python.logfile import LogFile
 from twisted.python.syslog import SyslogObserver
 from zope.interface import implementer
 
 from rtcsignal.lograte import LogRation
+from rtcsignal.service.logfile import LogFile, StandardOutput
 
-__all__ = ["LEVELS", "logObserver"]
+__all__ = ["LEVELS", "logObserver", "openLogFile"]
 
 LEVELS = tuple(level.name for level in LogLevel.iterconstants())
 """The names of the levels, from the chattiest."""
@@ -65,35 +63,41 @@ class _Ration:
         return PredicateResult.maybe if self._ration.allows(kind) else PredicateResult.no
 
 
-def logObserver(options: Mapping[str, Any], level: str, linesPerSecond: float, reactor: Any) -> ILogObserver:
+def openLogFile(options: Mapping[str, Any]) -> LogFile | None:
+    """The log file that twistd's options ask for; None if the log goes elsewhere.
+
+    Args:
+        options: The options of twistd itself: ``logfile``, ``syslog``, ``nodaemon``.
+
+    Raises:
+        OSError: It cannot be opened.
+    """
+    name = options.get("logfile")
+    if options.get("syslog") or name == "-" or (options["nodaemon"] and not name):
+        return None
+    return LogFile(name or "twistd.log")
+
+
+def logObserver(
+    options: Mapping[str, Any], level: str, linesPerSecond: float, reactor: Any, file: LogFile | None = None
+) -> ILogObserver:
     """The observer for twistd's options ``logfile``, ``syslog``, ``prefix`` and ``nodaemon``.
 
     Args:
         options: The options of twistd itself.
         level: One of `LEVELS`; events below it are left out.
         linesPerSecond: Most lines of a kind; 0 for no limit.
-        reactor: The time; and it runs the rotation of a log file, which SIGUSR1 asks for.
+        reactor: The time.
+        file: See `openLogFile`.
     """
     predicate = LogLevelFilterPredicate(defaultLogLevel=LogLevel.lookupByName(level))
     ration = _Ration(LogRation(reactor.seconds, linesPerSecond, _BURST_SECONDS * linesPerSecond))
-    return FilteringLogObserver(_destination(options, reactor), [predicate, ration])
+    return FilteringLogObserver(_destination(options, file), [predicate, ration])
 
 
-def _destination(options: Mapping[str, Any], reactor: Any) -> ILogObserver:
+def _destination(options: Mapping[str, Any], file: LogFile | None) -> ILogObserver:
     if options.get("syslog"):
         return LegacyLogObserverWrapper(cast(Any, SyslogObserver(options["prefix"]).emit))
-    name = options.get("logfile")
-    if name == "-" and not options["nodaemon"]:
+    if file is None and not options["nodaemon"]:
         raise SystemExit("A daemon cannot log to its standard output: use --logfile=FILE or --syslog.")
-    if name == "-" or (options["nodaemon"] and not name):
-        return textFileLogObserver(sys.stdout)
-    file = LogFile.fromFullPath(name or "twistd.log")
-    _rotateOnSignal(file, reactor)
-    return textFileLogObserver(file)
-
-
-def _rotateOnSignal(file: LogFile, reactor: Any) -> None:
-    def rotate(number: int, frame: FrameType | None) -> None:
-        reactor.callFromThread(file.rotate)
-
-    signal.signal(signal.SIGUSR1, rotate)
+    return textFileLogObserver(cast(Any, StandardOutput(sys.stdout) if file is None else file))

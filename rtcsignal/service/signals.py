@@ -2,48 +2,82 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import signal
 from collections.abc import Callable
+from time import monotonic
 from types import FrameType
 from typing import Any
 
 from twisted.internet.error import ReactorNotRunning
 from twisted.logger import Logger
 
-__all__ = ["handleSignals"]
+from rtcsignal.service.early import heldSignals
+
+__all__ = ["SAME_SECONDS", "handleSignals"]
 
 _log = Logger(namespace="rtcsignal.service")
 
+SAME_SECONDS = 0.25
+"""Signals that end the process and come within so long of the first are one request: GNU timeout signals a process
+and then its group, and a terminal signals a program as well as the one that started it and passes signals on."""
 
-def handleSignals(reactor: Any, reload: Callable[[], object], report: Callable[[], object]) -> None:
+
+def handleSignals(
+    reactor: Any,
+    reload: Callable[[], object],
+    reopen: Callable[[], object],
+    report: Callable[[], object],
+    atOnce: Callable[[], object],
+) -> None:
     """Replace the reactor's handlers; to be called when it runs, because it installs them when it starts.
 
     SIGTERM and SIGINT stop the reactor, and the process ends with exit code 0. With the reactor's own handlers
-    twistd would end by the signal instead. The second one ends the process at once, by the signal.
+    twistd would end by the signal instead. A later one ends the process at once, by the signal.
 
-    SIGHUP reloads, SIGUSR2 reports. Without a handler they would end the process. (SIGUSR1 is twistd's own, for its
-    log file.)
+    SIGHUP reloads, SIGUSR1 opens the log again, SIGUSR2 reports; also those that came before the reactor ran.
+    Without a handler they would end the process.
 
     Args:
         reactor: Is stopped.
         reload: Called in the reactor's thread after a SIGHUP; once for all those that come before it is called.
+        reopen: Likewise for SIGUSR1.
         report: Likewise for SIGUSR2.
+        atOnce: Called before the process is ended at once.
     """
+    end = _End(reactor, atOnce)
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    handlers = {
+        signal.SIGHUP: _Once(reactor, reload),
+        signal.SIGUSR1: _Once(reactor, reopen),
+        signal.SIGUSR2: _Once(reactor, report),
+    }
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+    held = heldSignals()
+    for number, handler in handlers.items():
+        if number in held:
+            handler(number, None)
 
-    # Counting takes one step: the second signal can come before the first has been handled.
-    calls = itertools.count()
 
-    def stop(number: int, frame: FrameType | None) -> None:
-        if next(calls):
-            _endAtOnce(number)
-        reactor.callFromThread(_stop, reactor, signal.Signals(number).name)
+class _End:
+    """The handler of signals that end the process."""
 
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    signal.signal(signal.SIGHUP, _Once(reactor, reload))
-    signal.signal(signal.SIGUSR2, _Once(reactor, report))
+    def __init__(self, reactor: Any, atOnce: Callable[[], object]) -> None:
+        self._reactor = reactor
+        self._atOnce = atOnce
+        self._first: float | None = None
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        if self._first is None:
+            # The second signal can come before the first has been handled.
+            self._first = monotonic()
+            self._reactor.callFromThread(_stop, self._reactor, signal.Signals(number).name)
+        elif monotonic() - self._first > SAME_SECONDS:
+            self._atOnce()
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
 
 
 class _Once:
@@ -70,8 +104,3 @@ def _stop(reactor: Any, name: str) -> None:
         reactor.stop()
     except ReactorNotRunning:
         pass  # it stops already, for another reason
-
-
-def _endAtOnce(number: int) -> None:
-    signal.signal(number, signal.SIG_DFL)
-    os.kill(os.getpid(), number)

@@ -13,24 +13,28 @@ from typing import Any, NoReturn
 import msgspec
 from twisted.application.service import IService, IServiceCollection
 from twisted.internet.endpoints import serverFromString
-from twisted.logger import ILogObserver
+from twisted.logger import ILogObserver, Logger
 from twisted.python import usage
 from twisted.python.components import Componentized
 
 import twisted
 from rtcsignal import __version__
 from rtcsignal.errors import ConfigError
+from rtcsignal.logtext import safe
 from rtcsignal.policy.listing import formatPlugins, listPlugins
 from rtcsignal.service import checks
 from rtcsignal.service.app import RTCSignalService
 from rtcsignal.service.config import defaultConfig, loadConfig
-from rtcsignal.service.logs import LEVELS, logObserver
+from rtcsignal.service.logfile import LogFile, discardOutput, tolerateAscii
+from rtcsignal.service.logs import LEVELS, logObserver, openLogFile
 from rtcsignal.service.ports import whyNot
 from rtcsignal.service.schema import Config, Socketio
 from rtcsignal.service.signals import handleSignals
 from rtcsignal.service.wiring import build
 
 __all__ = ["Options", "makeService"]
+
+_log = Logger(namespace="rtcsignal.service")
 
 _PIPE_BYTES = 100
 """What twistd reads of the outcome of a start in the background."""
@@ -73,6 +77,7 @@ class Options(usage.Options):
     settings: Config
 
     def __init__(self) -> None:
+        tolerateAscii()
         super().__init__()
         self._listen: list[str] = []
 
@@ -166,12 +171,39 @@ def makeService(options: Options) -> IService:
         )
     except ConfigError as error:
         _refuse(error.problems)
-    reactor.callWhenRunning(handleSignals, reactor, service.reload, service.report)
+    logFile = None
     if not daemon["logger"]:
-        service.observer = logObserver(
-            daemon, options["log-level"], options.settings.limits.logLinesPerSecond, reactor
-        )
+        logFile = _openLogFile(daemon)
+        lines = options.settings.limits.logLinesPerSecond
+        service.observer = logObserver(daemon, options["log-level"], lines, reactor, logFile)
+    reactor.callWhenRunning(
+        handleSignals,
+        reactor,
+        reload=service.reload,
+        reopen=partial(_reopen, logFile),
+        report=service.report,
+        atOnce=partial(_removePidFile, daemon["pidfile"]),
+    )
     return service
+
+
+def _openLogFile(daemon: Mapping[str, Any]) -> LogFile | None:
+    try:
+        return openLogFile(daemon)
+    except OSError as error:
+        _refuse([f"the log file {safe(str(error.filename))} cannot be opened: {error.strerror}"])
+
+
+def _reopen(file: LogFile | None) -> None:
+    """Open the log file again, as somebody may have moved it."""
+    if file is None:
+        _log.info("SIGUSR1: there is no log file to open again")
+        return
+    try:
+        file.reopen()
+    except OSError as error:
+        text = "{path} cannot be opened again, and the log goes on where it was: {reason}"
+        _log.error(text, path=safe(file.path, 1000), reason=error.strerror)
 
 
 def _fail(reactor: Any, daemon: Mapping[str, Any], problem: str) -> None:
@@ -201,8 +233,8 @@ def _removePidFile(path: str | None) -> None:
 def _print(lines: Iterable[str]) -> None:
     try:
         print("\n".join(lines), flush=True)
-    except BrokenPipeError:  # who reads it has seen enough, and Python would complain again at the exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # its reader has seen enough
+        discardOutput(sys.stdout)
 
 
 def _refuse(problems: Sequence[str]) -> NoReturn:

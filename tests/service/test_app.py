@@ -288,6 +288,21 @@ class TestReload:
         assert started.application.reloaded == []
         assert lines == ["not reloaded: server.conf:1:1: one", "not reloaded: server.conf:2:1: two"]
 
+    def test_whileTheServerStartsItIsDoneAfterwards(self) -> None:
+        started = Started(Config(), reread=Config)
+        starting = started.application.starting = Deferred()
+        started.start().service.reload()
+        assert started.application.reloaded == []
+        starting.callback(None)
+        assert started.application.reloaded == [Config()]
+
+    def test_whileTheServerStopsNothingIsReloaded(self, lines: list[str]) -> None:
+        started = Started(Config(), reread=Config).start()
+        started.service.stopService()
+        started.service.reload()
+        assert started.application.reloaded == []
+        assert lines == ["nothing was reloaded: the server is shutting down"]
+
 
 def test_anApplicationThatDoesNotStartEndsTheProcess(lines: list[str]) -> None:
     started = Started(Config())

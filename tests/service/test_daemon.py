@@ -190,51 +190,6 @@ parser = Parser()
 """
 
 
-class TestSignals:
-    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-    def test_theFirstEndsItInOrderWithExitCodeZero(self, server: Server, number: int) -> None:
-        process = server()
-        process.signal(number)
-        assert process.waitExit(10) == 0
-        assert f"{signal.Signals(number).name}: shutting down" in process.output()
-
-    def test_aHangupDoesNotEndIt(self, server: Server) -> None:
-        process = server()
-        process.signal(signal.SIGHUP)
-        process.waitOutput("reloaded, plugins: none")
-        assert status(process.port) == "Status: OK"
-
-    def test_theSecondEndsItAtOnceThoughAClientDoesNotGo(self, server: Server) -> None:
-        process = server()
-        with socket.create_connection(("127.0.0.1", process.port), timeout=10) as client:
-            # Upgrades to WebSocket, and never answers the close.
-            client.sendall(_UPGRADE)
-            while b'"pingInterval"' not in client.recv(4096):
-                pass
-            process.signal(signal.SIGTERM)
-            while client.recv(4096)[:1] != b"\x88":
-                pass
-            assert process.running
-            process.signal(signal.SIGTERM)
-            assert process.waitExit(5) == -signal.SIGTERM
-
-    def test_twoThatComeTogetherEndItAtOnce(self, server: Server) -> None:
-        process = server()
-        for number in (signal.SIGSTOP, signal.SIGINT, signal.SIGTERM, signal.SIGCONT):
-            process.signal(number)
-        assert process.waitExit(5) in (-signal.SIGINT, -signal.SIGTERM)
-
-
-_UPGRADE = (
-    b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\n"
-    b"Host: localhost\r\n"
-    b"Upgrade: websocket\r\n"
-    b"Connection: Upgrade\r\n"
-    b"Sec-WebSocket-Version: 13\r\n"
-    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-)
-
-
 class TestDaemon:
     def test_itRunsInTheBackgroundWithAPidFileAndALog(self, daemons: Daemons, tmp_path: Path) -> None:
         config = tmp_path / "server.conf"
@@ -262,15 +217,6 @@ class TestDaemon:
         ended = daemons.run("--config", "server.conf")
         assert (ended.returncode, ended.stderr) == (1, "server.conf:1:1: listn: unknown key; did you mean listen?\n")
         assert not daemons.pidFile.exists()
-
-    def test_itsLogIsRotatedOnDemand(self, daemons: Daemons, tmp_path: Path) -> None:
-        daemon = daemons.start("--listen", LOCAL)
-        daemon.waitLog("listening on")
-        os.kill(daemon.pid, signal.SIGUSR1)
-        daemons.waitFile("twistd.log.1")
-        os.kill(daemon.pid, signal.SIGTERM)
-        daemon.waitLog("Server Shut Down")
-        daemon.waitEnd()
 
     def test_itCannotLogToAStandardOutputThatItHasNot(self, daemons: Daemons) -> None:
         ended = daemons.run("--listen", LOCAL, options=("--logfile=-",))
