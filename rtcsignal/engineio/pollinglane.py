@@ -301,6 +301,7 @@ class PollingLane(StallGuard, Protocol):
     def _leave(self, head: Head, block: bytes) -> None:
         """Pass the connection on, with a request that is not for here."""
         place, self._place = self._place, None
+        self.transport.resumeProducing()  # over TLS it may be paused, and bring more that had been read before
         self._end(lambda: self._passOn(self.transport, head, block, bytes(self._received), place))
 
     def _end(self, farewell: Callable[[], None]) -> None:

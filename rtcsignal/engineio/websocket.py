@@ -288,7 +288,7 @@ class WebSocketLink(Backpressure):
     def _settle(self) -> None:
         """The handshake is over, also for Autobahn."""
         self._release()
-        if self.fast and self.state == _OPEN:
+        if self.fast:
             self.slimDown()
 
     def _count(self) -> None:

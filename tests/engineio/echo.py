@@ -38,6 +38,10 @@ _PIECE = 65_536
 class Echo:
     """Sends back every message; a text that is one of `commands` is an order to the link as well.
 
+    Args:
+        link: The connection.
+        name: What it was called in the query of its request.
+
     Attributes:
         received: The messages.
         lost: How often the end of the connection was told.
@@ -49,8 +53,9 @@ class Echo:
         "pause": lambda link: link.pauseReading(1),
     }
 
-    def __init__(self, link: WebSocketLink) -> None:
+    def __init__(self, link: WebSocketLink, name: str) -> None:
         self.link = link
+        self.name = name
         self.received: list[str | bytes] = []
         self.lost = 0
 
@@ -78,12 +83,13 @@ class Echo:
 class _Admission:
     """Everybody may come in."""
 
-    def __init__(self, engine: EchoEngine) -> None:
+    def __init__(self, engine: EchoEngine, name: str) -> None:
         self.headers: dict[str, str] = {}
         self._engine = engine
+        self._name = name
 
     def opened(self, link: WebSocketLink) -> None:
-        self._engine.echoes.append(Echo(link))
+        self._engine.echoes.append(Echo(link, self._name))
         link.receiver = self._engine.echoes[-1]
 
 
@@ -99,7 +105,7 @@ class EchoEngine(EngineServer):
         self.echoes: list[Echo] = []
 
     def admitWebSocket(self, request: Request) -> _Admission:
-        return _Admission(self)
+        return _Admission(self, request.query.get("name", ""))
 
     @staticmethod
     def _never(session: Session) -> Application:
@@ -114,9 +120,17 @@ class Visit:
         fast: Take the fast path.
         real: Use Twisted's own transport, on a socket pair.
         maxPayload: Largest message, in bytes.
+        settled: The first moments of the connection are over.
     """
 
-    def __init__(self, clock: SelectingClock, fast: bool, real: bool = False, maxPayload: int = 1_000_000) -> None:
+    def __init__(
+        self,
+        clock: SelectingClock,
+        fast: bool,
+        real: bool = False,
+        maxPayload: int = 1_000_000,
+        settled: bool = True,
+    ) -> None:
         self.clock = clock
         self._received = bytearray()
         engine = EchoEngine(EngineOptions(path="/", fast=fast, maxPayload=maxPayload), clock)
@@ -124,7 +138,8 @@ class Visit:
         protocol = port.buildProtocol(IPv4Address("TCP", "192.0.2.1", 40000))
         self.link: Any = SocketLink(protocol, clock, 1 << 18) if real else MemoryLink(protocol, clock)
         self.send(upgradeBytes("/"))
-        self.clock.advance(AFTER_HANDSHAKE)
+        if settled:
+            self.settle()
         answer = self.read()
         assert answer.startswith(b"HTTP/1.1 101 "), answer
         assert answer.endswith(b"\r\n\r\n"), answer
@@ -134,6 +149,10 @@ class Visit:
     def connected(self) -> bool:
         """The server has not ended the connection."""
         return bool(self.link.transport.connected)
+
+    def settle(self) -> None:
+        """The first moments of the connection end, if they have not."""
+        self.clock.advance(AFTER_HANDSHAKE)
 
     def send(self, data: bytes) -> None:
         """Send bytes, in one piece if the kernel takes them so; they arrive."""

@@ -3,8 +3,11 @@
     python -m tests.engineio.fuzz_fastlane --seconds 300 [--seed 1]
 
 Each seed makes a stream of WebSocket frames, good and broken, cut into random pieces, with a server that sometimes
-does something of its own in between. Both ways must give the same messages, the same bytes and the same ends after
-every single step. The first difference is printed as the shortest list of steps that still shows it.
+does something of its own in between; the first moments of the connection end anywhere, within a frame or a character
+too. Both ways must give the same messages, the same bytes and the same ends after every single step. The first
+difference is printed as the shortest list of steps that still shows it.
+
+`tests.engineio.fuzz_sockets` does the same over the network.
 """
 
 from __future__ import annotations
@@ -23,15 +26,22 @@ from tests.engineio.echo import Visit
 from tests.engineio.memory import SelectingClock
 from tests.wire.rawws import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, frame
 
-__all__ = ["MOST", "Seen", "Step", "difference", "make", "run", "shortest"]
+__all__ = ["LARGE", "MOST", "Seen", "Step", "Stream", "difference", "make", "run", "shortest"]
 
 MOST = 1_000
-"""The largest message, so small that streams cross it."""
+"""The largest message of most streams, so small that they cross it."""
+
+LARGE = 200_000
+"""That of the others, more than a read of a socket brings."""
+
+SETTLE = "settle"
 
 Step: TypeAlias = bytes | str
 """Bytes that the client writes, or one of `DEEDS` of the server."""
 
 DEEDS: dict[str, Callable[[Visit], object]] = {
+    SETTLE: lambda visit: visit.settle(),
+    "pause": lambda visit: visit.echo.link.pauseReading(1),
     "send": lambda visit: visit.echo.link.writeFrame(textFrame(b"unasked")),
     "close": lambda visit: visit.echo.link.closeWith(1001),
     "drop": lambda visit: visit.echo.link.drop(),
@@ -43,6 +53,18 @@ DEEDS: dict[str, Callable[[Visit], object]] = {
 _TEXTS = ("", "a", "x" * 124, "x" * 125, "x" * 126, "é€😀" * 14, "x" * MOST, "\x00\ufeff")
 _ORDERS = ("close", "pause", "drop")
 _CUT_TEXT = "aé€😀".encode()
+
+
+class Stream(NamedTuple):
+    """What happens to one connection.
+
+    Attributes:
+        most: The largest message that the server takes, in bytes.
+        steps: What is done, in order.
+    """
+
+    most: int
+    steps: list[Step]
 
 
 class Seen(NamedTuple):
@@ -138,23 +160,54 @@ _GOOD = (_message,) * 8 + (_fragmented, _control, _binary, _longForm)
 _ANY = (*_GOOD, _closing, _broken, _spoilt, _badText)
 
 
-def make(seed: int) -> list[Step]:
-    """The steps of a seed: the same at all times."""
+def _largeText(random: Random) -> bytes:
+    """A message of many reads: whole, or in fragments that end within characters."""
+    data = (_CUT_TEXT * (LARGE // len(_CUT_TEXT) + 1))[: random.choice((70_000, LARGE - 5, LARGE, LARGE + 1))]
+    data = data.decode("utf-8", "ignore").encode()
+    if random.random() < 0.1:
+        data = data[: random.randrange(len(data))] + b"\xff" + data[:9]
+    if random.random() < 0.3:
+        return frame(TEXT, data, mask=random.randbytes(4))
+    frames, at = [], 0
+    while at < len(data):
+        end = at + random.choice((1, 1_000, 66_000, LARGE))
+        frames.append(frame(CONTINUATION if at else TEXT, data[at:end], fin=end >= len(data)))
+        at = end
+    return b"".join(frames)
+
+
+def make(seed: int) -> Stream:
+    """What happens with a seed: the same at all times."""
     random = Random(seed)
+    isLarge = random.random() < 0.1
     kinds = random.choice((_GOOD, _ANY))
     frames = [random.choice(kinds)(random) for _ in range(random.randint(1, 12))]
+    if isLarge:
+        frames.insert(random.randint(0, len(frames)), _largeText(random))
     deeds = random.choice(((), (), tuple(DEEDS)))
     steps: list[Step] = []
-    for piece in _pieces(random, frames):
+    for piece in _pieces(random, frames, isLarge):
         steps.append(piece)
         if deeds and random.random() < 0.15:
             steps.append(random.choice(deeds))
-    return steps
+    return Stream(LARGE if isLarge else MOST, _settling(random, steps))
 
 
-def _pieces(random: Random, frames: list[bytes]) -> list[bytes]:
+def _settling(random: Random, steps: list[Step]) -> list[Step]:
+    """Let the first moments end somewhere: before everything, between two steps, or in the middle of a write."""
+    at = random.choice((0, random.randint(0, len(steps)), random.randint(0, len(steps))))
+    step = steps[at] if 0 < at < len(steps) else SETTLE
+    if isinstance(step, str):
+        return [*steps[:at], SETTLE, *steps[at:]]
+    cut = random.randint(0, len(step))
+    parts: list[Step] = [step[:cut], SETTLE, step[cut:]]
+    return [*steps[:at], *(part for part in parts if part), *steps[at + 1 :]]
+
+
+def _pieces(random: Random, frames: list[bytes], isLarge: bool) -> list[bytes]:
     """The frames cut: at their edges, into bytes, into small pieces, into large ones, or not at all."""
-    sizes = random.choice(((), (1,), (1, 2, 3, 7), (40, 100, 400), None))
+    ofSmall, ofLarge = ((), (1,), (1, 2, 3, 7), (40, 100, 400), None), ((3_000, 50_000, 70_001), None)
+    sizes = random.choice(ofLarge if isLarge else ofSmall)
     if sizes is None:
         return frames
     stream, pieces = b"".join(frames), []
@@ -169,19 +222,19 @@ def _pieces(random: Random, frames: list[bytes]) -> list[bytes]:
     return pieces
 
 
-def run(steps: list[Step], fast: bool, real: bool = False) -> list[Seen]:
+def run(stream: Stream, fast: bool, real: bool = False) -> list[Seen]:
     """What happens on one way; the client hangs up at last.
 
     Args:
-        steps: What is done.
+        stream: What is done.
         fast: Take the fast path.
         real: Use Twisted's own transport; then no step may stall the client.
     """
     config: Any = tx.config
     clock = config.loop = SelectingClock()
-    visit = Visit(clock, fast, real, MOST)
+    visit = Visit(clock, fast, real, stream.most, settled=False)
     seen = []
-    for step in steps:
+    for step in stream.steps:
         if isinstance(step, str):
             DEEDS[step](visit)
         elif visit.connected:
@@ -194,25 +247,25 @@ def run(steps: list[Step], fast: bool, real: bool = False) -> list[Seen]:
     return seen
 
 
-def difference(steps: list[Step], real: bool = False) -> str:
+def difference(stream: Stream, real: bool = False) -> str:
     """What the two ways do not agree on; "" if they do."""
-    ours, theirs = run(steps, True, real), run(steps, False, real)
+    ours, theirs = run(stream, True, real), run(stream, False, real)
     for at, (fast, plain) in enumerate(zip(ours, theirs, strict=True)):
         if fast != plain:
-            return f"after step {at} of {steps!r}:\n  fast:  {fast}\n  plain: {plain}"
+            return f"after step {at} of {stream}:\n  fast:  {fast}\n  plain: {plain}"
     return ""
 
 
-def shortest(steps: list[Step], fails: Callable[[list[Step]], object]) -> list[Step]:
+def shortest(stream: Stream, fails: Callable[[Stream], object]) -> Stream:
     """Leave out steps as long as it still fails."""
-    at = 0
+    at, steps = 0, stream.steps
     while at < len(steps):
         fewer = steps[:at] + steps[at + 1 :]
-        if fails(fewer):
+        if fails(stream._replace(steps=fewer)):
             steps = fewer
         else:
             at += 1
-    return steps
+    return stream._replace(steps=steps)
 
 
 def main() -> int:
@@ -223,9 +276,9 @@ def main() -> int:
     options = parser.parse_args()
     end, seed = time.monotonic() + options.seconds, options.seed
     while time.monotonic() < end:
-        steps = make(seed)
-        if difference(steps):
-            print(f"seed {seed}: {difference(shortest(steps, difference))}")
+        stream = make(seed)
+        if difference(stream):
+            print(f"seed {seed}: {difference(shortest(stream, difference))}")
             return 1
         seed += 1
     print(f"{seed - options.seed} streams, no difference")

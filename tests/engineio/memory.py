@@ -295,6 +295,7 @@ class SocketLink:
         for end in (ours, self._theirs):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer)
         self._theirs.setblocking(False)
+        self._toServer = bytearray()
         self.clock = clock
         reactor: Any = clock
         port: Any = _Port()
@@ -302,7 +303,8 @@ class SocketLink:
         protocol.makeConnection(self.transport)
 
     def send(self, data: bytes) -> None:
-        self._theirs.sendall(data)
+        self._toServer += data
+        self._push()
 
     def read(self) -> bytes:
         pieces = []
@@ -318,6 +320,7 @@ class SocketLink:
 
     def turn(self) -> None:
         self.clock.advance(0)
+        self._push()
         if self.transport in self.clock.readers:
             self._settle(self.transport.doRead())
         if self.transport in self.clock.writers:
@@ -326,6 +329,16 @@ class SocketLink:
     def close(self) -> None:
         self._theirs.close()
         self.transport.connectionLost(Failure(ConnectionLost()))
+
+    def _push(self) -> None:
+        """Send as much as the kernel takes; nothing, where nobody is left to read it."""
+        try:
+            while self._toServer:
+                del self._toServer[: self._theirs.send(self._toServer)]
+        except BlockingIOError:
+            pass
+        except (BrokenPipeError, ConnectionResetError):
+            self._toServer.clear()
 
     def _settle(self, why: Any) -> None:
         if isinstance(why, ConnectionDone):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from autobahn.twisted.websocket import WebSocketServerFactory
 from autobahn.websocket import protocol as core
@@ -97,10 +99,13 @@ class TestSlimDown:
         class Link(SlimProtocol):
             flag: object
             words: list[str]
+            current_frame: Any
 
         kind = frugalClass(Link, WebSocketServerFactory())
         first, second, third = kind(), kind(), kind()
         for link in (first, second, third):
+            link.state, link.data, link.inside_message = link.STATE_OPEN, b"", False
+            link.current_frame = None
             link.flag = False
             link.words = ["kept"]
         first.slimDown()
