@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rtcsignal import sdp
+from rtcsignal.bodies import GONE, rewritten
 from rtcsignal.errors import ConfigError, Refused, Waiting
 from rtcsignal.interfaces import (
     IAuthenticator,
@@ -20,9 +21,10 @@ from rtcsignal.interfaces import (
 from rtcsignal.options import REQUIRED, Configurable, Option
 from rtcsignal.patterns import firstFit, fitsAny
 from rtcsignal.throttle import Throttle, networkOf
-from rtcsignal.values import Handshake, Identity, Message
+from rtcsignal.values import Handshake, Identity, Message, wholeNumber
 
 __all__ = [
+    "GONE",
     "REQUIRED",
     "VERSION",
     "ConfigError",
@@ -48,7 +50,9 @@ __all__ = [
     "firstFit",
     "fitsAny",
     "networkOf",
+    "rewritten",
     "sdp",
+    "wholeNumber",
 ]
 
 VERSION = 1

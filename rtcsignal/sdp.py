@@ -55,8 +55,8 @@ def parseCandidate(text: str) -> Candidate | None:
     Returns:
         None if it is not a candidate: an end-of-candidates, or nothing that can be read.
     """
-    tokens = text.removeprefix("a=").split()
-    if len(tokens) < 8 or not tokens[0].startswith("candidate:") or tokens[6] != "typ":
+    tokens = text.strip().removeprefix("a=").split()
+    if len(tokens) < 8 or not tokens[0].lower().startswith("candidate:") or tokens[6].lower() != "typ":
         return None
     return Candidate(tokens[2].lower(), tokens[4].lower(), tokens[5], tokens[7].lower())
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-__all__ = ["EMPTY", "Handshake", "Identity", "Message", "isName"]
+__all__ = ["EMPTY", "Handshake", "Identity", "Message", "isName", "wholeNumber"]
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 
@@ -23,6 +23,20 @@ def isName(value: str, most: int) -> bool:
         most: Longest name in characters; 0 for no limit.
     """
     return bool(value) and (not most or len(value) <= most) and _CONTROL.search(value) is None
+
+
+def wholeNumber(value: Any) -> int | None:
+    """The whole number that a JSON value is, however it is spelled: ``3``, ``3.0`` and ``30e-1`` are one in JavaScript.
+
+    Args:
+        value: Any value, decoded from JSON.
+
+    Returns:
+        None if it is not a whole number. True and False are not.
+    """
+    if value.__class__ is int:
+        return value
+    return int(value) if value.__class__ is float and value.is_integer() else None
 
 
 @dataclass(frozen=True)
@@ -108,7 +122,7 @@ class Message(NamedTuple):
     """One message on its way through a room, as message filters see it.
 
     Attributes:
-        kind: ``offer``, ``answer``, ``candidate``, ``hangup`` or ``other``.
+        kind: ``offer``, ``answer``, ``candidate``, ``hangup`` or ``other``: what clients take its ``msgType`` for.
         userId: The sender, as bound at its join.
         targetUserId: The only user it is for; None for everybody in the room.
         body: What was sent: a read-only mapping, or any other value, bytes included.

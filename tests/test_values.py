@@ -9,7 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rtcsignal.errors import ConfigError, ConnectRefused, ProtocolError, Refused
-from rtcsignal.values import EMPTY, Handshake, Identity, Message, isName
+from rtcsignal.socketio import jsontext
+from rtcsignal.values import EMPTY, Handshake, Identity, Message, isName, wholeNumber
 
 
 class TestNames:
@@ -32,6 +33,33 @@ class TestNames:
     def test_theRuleIsThis(self, name: str, most: int) -> None:
         control = any(ord(each) < 32 or 127 <= ord(each) < 160 for each in name)
         assert isName(name, most) == (0 < len(name) <= (most or len(name)) and not control)
+
+
+class TestWholeNumbers:
+    @given(st.integers(-(10**6), 10**6), st.integers(0, 9))
+    def test_areOneHoweverTheyAreSpelled(self, number: int, zeros: int) -> None:
+        spellings = [
+            f"{number}",
+            f"{number}.{'0' * (zeros + 1)}",
+            f"{number}e0",
+            f"{number}{'0' * zeros}E-{zeros}",
+            f"{number}{'0' * zeros}.0e-0{zeros}",
+        ]
+        assert {wholeNumber(jsontext.decode(text)[0]) for text in spellings} == {number}
+
+    @given(st.sampled_from((1, 2, 3, 4)), st.integers(1, 200), st.text("0123456789", min_size=1, max_size=5))
+    def test_thatArriveAsClientsReadThem(self, number: int, places: int, digits: str) -> None:
+        """JavaScript reads the nearest double; the decoder must not read another one."""
+        for text in (f"{number - 1}.{'9' * places}{digits}", f"{number}.{'0' * places}{digits}"):
+            assert jsontext.decode(text)[0] == float(text)
+
+    @pytest.mark.parametrize("value", [True, False, None, 0.5, 2.9999999999999996, "3", [], {}, b"3"], ids=repr)
+    def test_otherValuesAreNone(self, value: Any) -> None:
+        assert wholeNumber(value) is None
+
+    @given(st.floats())
+    def test_everyFloatIsJudged(self, value: float) -> None:
+        assert wholeNumber(value) == (int(value) if value.is_integer() else None)
 
 
 class TestHandshakes:

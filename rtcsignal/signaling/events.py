@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 
 from rtcsignal.errors import Refused
 from rtcsignal.socketio import jsontext
-from rtcsignal.values import isName
+from rtcsignal.values import isName, wholeNumber
 
 __all__ = [
     "BROADCAST",
@@ -34,6 +34,7 @@ __all__ = [
     "RoomRequest",
     "checkedReason",
     "farewell",
+    "kindOf",
     "readEnvelope",
     "readRoomRequest",
     "refusal",
@@ -116,8 +117,8 @@ def readEnvelope(body: Any, routed: bool = True) -> Envelope:
         return PLAIN
     get = body.get
     number, target = get("msgType"), get("targetUserId")
-    # The class is looked at because True is 1 and 1.0 is 1 to a dict, but neither is a message type.
-    kind = _KINDS.get(number, "other") if number.__class__ is int else "other"
+    # Most are written as 1 to 4; the class is looked at because True is 1 to a dict.
+    kind = _KINDS.get(number, "other") if number.__class__ is int else kindOf(number)
     if not routed:
         return kind, None, target if target.__class__ is str else None, None
     userId, room = get("userId"), get("roomName")
@@ -128,6 +129,31 @@ def readEnvelope(body: Any, routed: bool = True) -> Envelope:
     ):
         raise _bad(f"{_notText(userId, target)} is not a text.")
     return kind, userId, target, room
+
+
+def kindOf(msgType: Any) -> str:
+    """The kind of a message: what any usual client takes it for, so that no filter can be passed by spelling.
+
+    ``3.0`` is 3 to every client in JavaScript, and ``"3"`` to those that compare with ``==`` and to those in Java that
+    convert with ``getInt``.
+
+    Args:
+        msgType: The value of the message's ``msgType``; None if it has none.
+    """
+    number = _numberIn(msgType) if msgType.__class__ is str else wholeNumber(msgType)
+    return "other" if number is None else _KINDS.get(number, "other")
+
+
+def _numberIn(text: str) -> int | None:
+    """The whole number that a string spells, as JavaScript converts it or more freely; None if it spells none."""
+    try:
+        return int(text, 0)  # also with 0x, 0o and 0b before it
+    except ValueError:
+        pass
+    try:
+        return wholeNumber(float(text))
+    except ValueError:
+        return None
 
 
 def _notText(userId: Any, target: Any) -> str:

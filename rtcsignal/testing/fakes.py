@@ -15,14 +15,12 @@ from zope.interface import implementer
 
 from rtcsignal.interfaces import IPeer, IRoom, IServices
 from rtcsignal.policy.logs import PluginLogger
-from rtcsignal.signaling.events import REFUSED, checkedReason, farewell
+from rtcsignal.signaling.events import REFUSED, checkedReason, farewell, kindOf
 from rtcsignal.socketio.fanout import OutgoingEvent
 from rtcsignal.socketio.packet import encodeData
 from rtcsignal.values import EMPTY, Message
 
 __all__ = ["FakeHttp", "FakePeer", "FakeResponse", "FakeRoom", "FakeServices", "makeMessage"]
-
-_KINDS = {1: "offer", 2: "answer", 3: "candidate", 4: "hangup"}
 
 
 def makeMessage(body: Any = EMPTY, userId: str = "ann", targetUserId: str | None = None, kind: str = "") -> Message:
@@ -36,7 +34,7 @@ def makeMessage(body: Any = EMPTY, userId: str = "ann", targetUserId: str | None
             says.
     """
     if isinstance(body, Mapping):
-        kind = kind or _KINDS.get(body.get("msgType", 0), "other")
+        kind = kind or kindOf(body.get("msgType"))
         targetUserId = targetUserId or body.get("targetUserId")
         body = MappingProxyType(dict(body))
     text, attachments = encodeData(("broadcast", dict(body) if isinstance(body, Mapping) else body))

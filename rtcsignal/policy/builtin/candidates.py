@@ -1,15 +1,14 @@
-"""Drops ICE candidates, in messages of their own and inside of descriptions."""
+"""Drops ICE candidates, wherever they stand in a message, and in descriptions."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from zope.interface import implementer
 
-from rtcsignal.api import Configurable, IMessageFilter, IPeer, IRoom, Message, Option, sdp
+from rtcsignal.api import GONE, Configurable, IMessageFilter, IPeer, IRoom, Message, Option, rewritten, sdp
 
-_LINE = "a=candidate:"
+_BEGINNINGS = ("candidate:", "a=candidate:")
 
 
 @implementer(IMessageFilter)
@@ -29,40 +28,34 @@ class Candidates(Configurable):
         self._drops = any((self.relayOnly, self.noHost, self.noMdns, self.noTcp, self.noIpv6, self.noPrivate))
 
     def filterMessage(self, peer: IPeer, room: IRoom, message: Message) -> Message | None:
-        kind, body = message.kind, message.body
-        if kind == "candidate":
-            return self._filterCandidate(message, body)
-        if kind != "offer" and kind != "answer":
+        judge = self._judgeOther if message.kind == "other" else self._judge
+        body = rewritten(message.body, _mentionsCandidates, judge)
+        if body is message.body:
             return message
-        text = sdp.textIn(body)
-        if text is None or _LINE not in text:
-            return message
-        changed = self._cleaned(text)
-        return message if changed is text else message.replace(body=sdp.withText(body, changed))
+        return None if body is GONE else message.replace(body=body)
 
-    def _filterCandidate(self, message: Message, body: Mapping[str, Any]) -> Message | None:
-        """The text may be the value of ``candidate``, or inside an object there, as browsers write it."""
-        value = body.get("candidate")
-        inner = value.get("candidate") if isinstance(value, Mapping) else value
-        if not isinstance(inner, str) or "candidate:" not in inner:
-            return message
-        if not self._passes(sdp.parseCandidate(inner)):
-            return None
-        shown = self._shown(inner)
-        if shown is inner:
-            return message
-        new = {**value, "candidate": shown} if isinstance(value, Mapping) else shown
-        return message.replace(body={**body, "candidate": new})
+    def _judgeOther(self, text: str) -> Any:
+        """In messages of unknown kinds people may write of candidates for an office."""
+        return self._judge(text) if " typ " in text.lower() else text
+
+    def _judge(self, text: str) -> Any:
+        """What is left of a string: `GONE` if it is a candidate that is not wanted."""
+        line = text.strip()
+        if "\n" in line:
+            return self._cleaned(text)
+        if not _isCandidate(line):
+            return text
+        return self._shown(text) if self._passes(sdp.parseCandidate(line)) else GONE
 
     def _cleaned(self, text: str) -> str:
         description = sdp.Description(text)
-        emptied: list[list[str]] = []
         gone: set[str] = set()
-        for section in description.media():
+        emptied: list[list[str]] = []
+        for section in description.sections:
             kept = [line for line in section if self._stays(line, gone)]
-            if len(kept) < len(section) and not any(line.startswith(_LINE) for line in kept):
+            if len(kept) < len(section) and not any(map(_isCandidate, kept)):
                 emptied.append(section)
-            section[:] = [self._shown(line) if line.startswith(_LINE) else line for line in kept]
+            section[:] = [self._shown(line) if _isCandidate(line) else line for line in kept]
         for section in description.sections:
             # The address of the best candidate stands in lines of its own too.
             if any(section is each for each in emptied) or _names(section, gone):
@@ -71,7 +64,7 @@ class Candidates(Configurable):
 
     def _stays(self, line: str, gone: set[str]) -> bool:
         """Whether a line stays; if not, its address is added to those that are gone."""
-        if not line.startswith(_LINE):
+        if not _isCandidate(line):
             return True
         candidate = sdp.parseCandidate(line)
         stays = self._passes(candidate)
@@ -94,6 +87,15 @@ class Candidates(Configurable):
             or (self.noIpv6 and ":" in address)
             or (self.noPrivate and sdp.isPrivate(address))
         )
+
+
+def _mentionsCandidates(text: str) -> bool:
+    return "candidate:" in text or "CANDIDATE:" in text.upper()
+
+
+def _isCandidate(line: str) -> bool:
+    """Firefox reads the word in capitals too."""
+    return line[:12].lower().startswith(_BEGINNINGS)
 
 
 def _names(section: list[str], addresses: set[str]) -> bool:

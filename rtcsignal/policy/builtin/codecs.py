@@ -6,7 +6,18 @@ import re
 
 from zope.interface import implementer
 
-from rtcsignal.api import Configurable, IMessageFilter, IPeer, IRoom, IServices, Message, Option, Refused, sdp
+from rtcsignal.api import (
+    Configurable,
+    IMessageFilter,
+    IPeer,
+    IRoom,
+    IServices,
+    Message,
+    Option,
+    Refused,
+    rewritten,
+    sdp,
+)
 
 _STATIC = {"0": "pcmu", "3": "gsm", "8": "pcma", "9": "g722", "13": "cn", "18": "g729"}
 _AUXILIARY = frozenset(("rtx", "red", "ulpfec", "flexfec-03", "cn", "telephone-event"))
@@ -46,19 +57,19 @@ class Codecs(Configurable):
         self._services = services
 
     def filterMessage(self, peer: IPeer, room: IRoom, message: Message) -> Message:
-        if message.kind != "offer" and message.kind != "answer":
-            return message
-        text = sdp.textIn(message.body)
-        if text is None:
-            return message
+        body = rewritten(message.body, _mentionsMedia, self._changed)
+        return message if body is message.body else message.replace(body=body)
+
+    def _changed(self, text: str) -> str:
+        """A string as it is passed on: edited if it is a description."""
         changed = self._edited(text)
         if changed is text:
-            return message
+            return text
         broken = sdp.damage(text, changed)
-        if broken is not None:
-            self._tell(broken)
-            return message
-        return message.replace(body=sdp.withText(message.body, changed))
+        if broken is None:
+            return changed
+        self._tell(broken)
+        return text
 
     def _tell(self, broken: str) -> None:
         """A description that the receiver cannot read costs the call; one that was not edited costs little."""
@@ -103,6 +114,10 @@ class Codecs(Configurable):
     def _rankOf(self, codecs: _Codecs, payload: str) -> int:
         names = codecs.allNames(codecs.leader(payload))
         return min((self._rank[name] for name in names if name in self._rank), default=len(self._rank))
+
+
+def _mentionsMedia(text: str) -> bool:
+    return "m=audio " in text or "m=video " in text
 
 
 class _Codecs:

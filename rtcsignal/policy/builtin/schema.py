@@ -7,8 +7,11 @@ from typing import Any, NoReturn
 
 from zope.interface import implementer
 
-from rtcsignal.api import Configurable, IMessageFilter, IPeer, IRoom, Message, Option, Refused
+from rtcsignal.api import Configurable, IMessageFilter, IPeer, IRoom, Message, Option, Refused, wholeNumber
 
+# Json.NET takes keys that differ from these in case only for these.
+_KEYS = ("msgType", "userId", "targetUserId", "roomName", "sdp", "candidate", "id", "label")
+_SPELLINGS = {key.lower(): key for key in _KEYS}
 _TYPES = {"offer": ("offer",), "answer": ("answer", "pranswer")}
 _WORDS = {str: "a text", int: "a whole number of at least 0"}
 # The place of a candidate, as browsers call it, and beside a text also as older clients do.
@@ -30,15 +33,27 @@ class Schema(Configurable):
             "answer": _checkDescription,
             "candidate": _checkCandidate,
         }
-        if self.others == "refuse":
+        self._isStrict = self.others == "refuse"
+        if self._isStrict:
             self._checks["other"] = _refuseOther
 
     def filterMessage(self, peer: IPeer, room: IRoom, message: Message) -> Message:
-        kind = message.kind
+        kind, body = message.kind, message.body
+        if kind != "other" and body.get("msgType").__class__ is str:
+            kind = "other"  # to most clients
+        if self._isStrict:
+            _checkKeys(body)
         check = self._checks.get(kind)
         if check is not None:
-            check(kind, message.body)
+            check(kind, body)
         return message
+
+
+def _checkKeys(body: Any) -> None:
+    for key in body if isinstance(body, Mapping) else ():
+        known = _SPELLINGS.get(key.lower(), key)
+        if known != key:
+            _refuse(key, f"must be written {known}")
 
 
 def _checkDescription(kind: str, body: Mapping[str, Any]) -> None:
@@ -80,9 +95,13 @@ def _checkCandidate(kind: str, body: Mapping[str, Any]) -> None:
 def _checkFields(fields: Mapping[str, Any], kinds: tuple[tuple[str, Any], ...], path: str) -> None:
     for key, kind in kinds:
         value = fields.get(key)
-        # The class itself is looked at: True is a whole number to Python, and none to a browser.
-        if value is not None and (value.__class__ is not kind or (kind is int and value < 0)):
+        if value is not None and not (_isIndex(value) if kind is int else isinstance(value, str)):
             _refuse(path + key, f"must be {_WORDS[kind]}, or null")
+
+
+def _isIndex(value: Any) -> bool:
+    number = wholeNumber(value)
+    return number is not None and number >= 0
 
 
 def _refuseOther(kind: str, body: Any) -> NoReturn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -178,6 +179,60 @@ class TestDescriptions:
         assert message is not None
         assert message.body["sdp"] == {"type": "offer", "sdp": description("expected-candidates-relay-only")}
         assert (message.body["pc"], message.body["msgType"]) == ("p1", 1)
+
+
+NESTED: list[Any] = [
+    {"msgType": 3.0, "candidate": HOST},
+    {"msgType": "3", "candidate": HOST},
+    {"candidate": HOST},
+    {"type": "candidate", "payload": {"candidate": {"candidate": HOST, "sdpMid": "0"}}},
+    {"msgType": 4, "candidate": HOST},
+    {"MsgType": 3, "Candidate": HOST},
+    {"msgType": 1, "sdp": {"candidate": f"a={HOST}"}},
+    {"signal": {"data": json.dumps({"candidate": {"candidate": HOST}})}},
+    json.dumps({"msgType": 3, "candidate": HOST}),
+    HOST,
+    {"msgType": 3, "candidate": f" {HOST.replace('candidate', 'CANDIDATE').replace('typ', 'TYP')}\r\n"},
+    {"msgType": 9, "candidate": "candidate:1 1 udp 2122194687 192.0.2.2 typ host"},
+]
+
+
+@pytest.mark.parametrize("body", NESTED, ids=repr)
+def test_a_candidate_is_found_wherever_it_stands(body: Any) -> None:
+    message = makeMessage(body)
+    assert filtered(message) is message
+    assert filtered(message, relay_only=True) is None
+
+
+def test_of_several_in_an_array_the_others_are_left() -> None:
+    inside = [{"candidate": RELAY}, {"candidate": ""}]
+    message = filtered(makeMessage({"candidates": [{"candidate": HOST}, *inside]}), relay_only=True, hide_related=False)
+    assert message is not None
+    assert message.body == {"candidates": inside}
+
+
+@pytest.mark.parametrize("msgType", [1, 1.0, "1", None, 9])
+def test_a_description_is_cleaned_wherever_it_stands(msgType: Any) -> None:
+    whole = {"type": "offer", "sdp": description("chromium-offer-gathered")}
+    clean = {"type": "offer", "sdp": description("expected-candidates-relay-only")}
+    for before, after in ((whole, clean), ({"description": whole}, {"description": clean})):
+        message = filtered(makeMessage({"msgType": msgType, "payload": before}), relay_only=True)
+        assert message is not None
+        assert message.body == {"msgType": msgType, "payload": after}
+    message = filtered(makeMessage({"msgType": msgType, "sdp": json.dumps(whole)}), relay_only=True)
+    assert message is not None
+    assert json.loads(message.body["sdp"]) == clean
+
+
+def test_a_fragment_of_a_description_is_cleaned_too() -> None:
+    fragment = f"a=ice-ufrag:x\r\na=mid:0\r\na=CANDIDATE{HOST[9:]}\r\na={RELAY}\r\n"
+    assert cleaned(fragment, relay_only=True, hide_related=False) == f"a=ice-ufrag:x\r\na=mid:0\r\na={RELAY}\r\n"
+
+
+@pytest.mark.parametrize("text", ["candidate: Bob!", "Who?\ncandidate: Bob!", "the candidate:Ann", "[1, candidate:"])
+def test_what_people_write_to_each_other_passes(text: str) -> None:
+    message = makeMessage({"chat": text})
+    assert filtered(message, relay_only=True) is message
 
 
 BODIES = ["candidate:", b"a=candidate:", None, [1], {}, {"msgType": 1}, {"msgType": 1, "sdp": 1}]

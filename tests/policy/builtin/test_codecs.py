@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -225,7 +226,19 @@ class TestDamage:
         ]
 
 
-@pytest.mark.parametrize("body", ["v=0", None, {}, {"msgType": 1}, {"msgType": 1, "sdp": 1}, {"sdp": GATHERED}])
+@pytest.mark.parametrize("msgType", [1, 1.0, "1", None, 9])
+def test_a_description_is_edited_wherever_it_stands(msgType: Any) -> None:
+    expected = description("expected-codecs-drop-vp8")
+    for before, after in (
+        ({"sdp": GATHERED}, {"sdp": expected}),
+        ({"payload": {"type": "offer", "sdp": GATHERED}}, {"payload": {"type": "offer", "sdp": expected}}),
+        ([GATHERED], [expected]),
+    ):
+        assert filtered(makeMessage({"msgType": msgType, "x": before}), drop=["vp8"]).body["x"] == after
+    assert json.loads(filtered(makeMessage(json.dumps({"sdp": GATHERED})), drop=["vp8"]).body) == {"sdp": expected}
+
+
+@pytest.mark.parametrize("body", ["v=0", None, {}, {"msgType": 1}, {"msgType": 1, "sdp": 1}, {"text": "m=audio 9"}])
 def test_everything_else_passes_as_it_is(body: Any) -> None:
     message = makeMessage(body)
     assert filtered(message, drop=["opus"]) is message

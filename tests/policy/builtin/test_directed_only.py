@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from rtcsignal.api import ConfigError
+from rtcsignal.api import ConfigError, Refused
 from rtcsignal.policy.builtin.directed_only import directedOnly as plugin
-from rtcsignal.testing import InMemoryServer
+from rtcsignal.testing import FakePeer, FakeRoom, InMemoryServer, makeMessage
 
 KINDS = {1: "offer", 2: "answer", 3: "candidate", 4: "hangup", 5: "other"}
 
@@ -24,6 +26,12 @@ def test_messages_of_these_kinds_need_a_target(kinds: list[str]) -> None:
                 text = "Say in targetUserId who this is for."
                 assert answer.value["error"] == {"code": "no-target", "message": text, "kind": kind}
             assert ann.broadcast({"msgType": number, "targetUserId": "bob"}).value == {"ok": True, "delivered": 1}
+
+
+@pytest.mark.parametrize("msgType", [1, 1.0, "1", "1.0", " 1e0\n", "0x1"], ids=repr)
+def test_a_kind_is_one_however_its_number_is_spelled(msgType: Any) -> None:
+    with pytest.raises(Refused, match="Say in targetUserId"):
+        plugin.configured({}).filterMessage(FakePeer(), FakeRoom(), makeMessage({"msgType": msgType}))
 
 
 def test_by_default_hang_ups_may_go_to_everybody() -> None:

@@ -46,6 +46,9 @@ GOOD: list[Any] = [
     {"msgType": 3, "candidate": None},
     {"msgType": 4},
     {"msgType": 4, "reason": 7},
+    {"msgType": 1.0, "sdp": SDP},
+    {"msgType": 3.0, "candidate": TEXT, "id": "0", "label": 0.0},
+    {"msgType": 3, "candidate": {"candidate": TEXT, "sdpMLineIndex": 1.0}},
 ]
 
 
@@ -88,6 +91,9 @@ def test_candidates_of_browsers_pass(name: str) -> None:
         ({"msgType": 3, "candidate": TEXT, "label": "0"}, "label", f"label {NO_INDEX}"),
         ({"msgType": 3, "candidate": TEXT, "label": -1}, "label", f"label {NO_INDEX}"),
         ({"msgType": 3, "candidate": TEXT, "label": True}, "label", f"label {NO_INDEX}"),
+        ({"msgType": 3, "candidate": TEXT, "label": 0.5}, "label", f"label {NO_INDEX}"),
+        ({"msgType": 3.0, "candidate": TEXT, "label": -1.0}, "label", f"label {NO_INDEX}"),
+        ({"msgType": 1.0}, "sdp", f"sdp {NO_SDP}"),
         ({"msgType": 3, "candidate": TEXT, "usernameFragment": {}}, "usernameFragment", f"usernameFragment {NO_TEXT}"),
     ],
     ids=repr,
@@ -108,6 +114,15 @@ def test_other_messages_pass_unless_they_are_to_be_refused(body: Any) -> None:
         assert server.reload(use=[{"schema": {"others": "refuse"}}])
         error = ann.broadcast(body).value["error"]
         assert error == {"code": "bad-message", "message": "msgType must be 1, 2, 3 or 4.", "field": "msgType"}
+
+
+@pytest.mark.parametrize("key", ["MsgType", "msgtype", "SDP", "TargetUserId", "roomname", "Candidate"])
+def test_keys_that_some_clients_take_for_others_are_refused_where_everything_else_is(key: str) -> None:
+    body = {"msgType": 4, key: "x"}
+    assert problemOf(body) is None
+    problem = problemOf(body, others="refuse")
+    assert problem is not None
+    assert (problem[0], problem[1].lower()) == (key, f"{key} must be written {key}.".lower())
 
 
 @pytest.mark.parametrize("body", ["hello", 7, None, [1], b"bytes"], ids=repr)

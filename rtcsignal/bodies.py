@@ -1,0 +1,127 @@
+"""The strings in the body of a message, wherever they stand: in objects, in arrays, in JSON that is itself a string.
+
+Clients do not agree on where a description or a candidate stands: in ``sdp``, in ``payload.sdp``, in an array called
+``candidates``, or as ``JSON.stringify(description)``. A filter that looked at one place would miss the others.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+import msgspec
+
+__all__ = ["GONE", "rewritten"]
+
+_MOST_JSON_IN_JSON = 3
+# Neither a candidate nor a line of a description that anyone filters is shorter.
+_SHORTEST = 8
+_SCALARS = frozenset((int, float, bool, type(None), bytes))
+_BEGIN_JSON = frozenset('{[" \t\r\n')
+_decode = msgspec.json.Decoder().decode
+
+
+class _Gone:
+    def __repr__(self) -> str:
+        return "GONE"
+
+
+GONE: Final[Any] = _Gone()
+"""In the place of a string: what holds it must not be sent."""
+
+
+def rewritten(
+    value: Any, concerns: Callable[[str], bool], change: Callable[[str], Any], levels: int = _MOST_JSON_IN_JSON
+) -> Any:
+    """A value with other strings in it.
+
+    Args:
+        value: JSON values and bytes. It is not changed itself. The keys of objects are left alone.
+        concerns: Called with strings of at least 8 characters: whether it may have to be changed. Of a string that is
+            JSON it must say so if it is true of any string in there that is written without escapes.
+        change: Called with those; returns the string itself, another one, or `GONE`.
+        levels: How often JSON in strings may be nested to be looked at.
+
+    Returns:
+        The same value if nothing is changed. `GONE` if a string is, and no array is around it; an array loses the item
+        with the string.
+    """
+    kind = value.__class__
+    if kind is str:
+        return _text(value, concerns, change, levels)
+    if kind is dict or kind is MappingProxyType:
+        return _object(value, concerns, change, levels)
+    if kind is list:
+        return _array(value, concerns, change, levels)
+    if isinstance(value, Mapping):
+        return _object(value, concerns, change, levels)
+    return _array(value, concerns, change, levels) if isinstance(value, tuple) else value
+
+
+def _object(
+    value: Mapping[str, Any], concerns: Callable[[str], bool], change: Callable[[str], Any], levels: int
+) -> Any:
+    changed: dict[str, Any] = {}
+    for key, before in value.items():
+        kind = before.__class__
+        if kind in _SCALARS or (kind is str and len(before) < _SHORTEST):
+            continue
+        after = rewritten(before, concerns, change, levels)
+        if after is not before:
+            if after is GONE:
+                return GONE
+            changed[key] = after
+    return {**value, **changed} if changed else value
+
+
+def _array(
+    value: list[Any] | tuple[Any, ...], concerns: Callable[[str], bool], change: Callable[[str], Any], levels: int
+) -> Any:
+    changed: dict[int, Any] = {}
+    for index, before in enumerate(value):
+        kind = before.__class__
+        if kind in _SCALARS or (kind is str and len(before) < _SHORTEST):
+            continue
+        after = rewritten(before, concerns, change, levels)
+        if after is not before:
+            changed[index] = after
+    if not changed:
+        return value
+    items = (changed.get(index, before) for index, before in enumerate(value))
+    return [item for item in items if item is not GONE]
+
+
+def _text(text: str, concerns: Callable[[str], bool], change: Callable[[str], Any], levels: int) -> Any:
+    if levels and text[:1] in _BEGIN_JSON and text.lstrip()[:1] in _BEGIN_JSON:
+        # What is written with escapes is not seen before it is read.
+        return _json(text, concerns, change, levels) if "\\u" in text or concerns(text) else text
+    return change(text) if concerns(text) else text
+
+
+def _json(text: str, concerns: Callable[[str], bool], change: Callable[[str], Any], levels: int) -> Any:
+    try:
+        before = _loaded(text)
+    except RecursionError:
+        return GONE  # nobody writes this but to hide something in it
+    except ValueError:
+        return change(text) if concerns(text) else text
+    after = rewritten(before, concerns, change, levels - 1)
+    if after is before:
+        return text
+    return GONE if after is GONE else json.dumps(after)
+
+
+def _loaded(text: str) -> Any:
+    """The value of a JSON text. Lone surrogates and thousands of digits are read too, as JavaScript does."""
+    try:
+        return _decode(text)
+    except (msgspec.DecodeError, UnicodeEncodeError):
+        pass
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:  # Python refuses integers of thousands of digits
+        return json.loads(text, parse_int=float)
