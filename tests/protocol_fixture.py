@@ -1,19 +1,24 @@
 """Serves what the protocol test suites expect, with the engineio and socketio layers alone: no signalling, no config.
 
-    python tests/protocol_fixture.py --port 3000 [--recovery]
+    python tests/protocol_fixture.py --port 3000 [--recovery] [--ping-interval 300] [--ping-timeout 200]
 
 - ``/engine.io/``: every message is sent back, binary as binary.
 - ``/socket.io/``: on connection to ``/`` and ``/custom`` the event ``auth`` with the auth object; ``message`` is
   answered by ``message-back``; ``message-with-ack`` is acknowledged with its arguments; ``server-ack`` asks for an
   acknowledgement of ``question`` and tells it in ``answer``; ``kick`` disconnects; ``burst`` emits ``b`` n times.
   ``/denied`` refuses everybody. With ``--recovery`` clients that can do it recover lost connections.
+
+The times, in milliseconds, are what the suites expect; whoever tests something else on a busy machine wants longer
+ones.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from contextlib import suppress
+from dataclasses import dataclass, fields
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -102,22 +107,33 @@ def denied() -> EventNamespace:
     return namespace
 
 
-def build(clock: Any, recovery: RecoveryOptions, fast: bool) -> PortFactory:
+@dataclass(frozen=True)
+class Times:
+    """How long clients may take, in milliseconds."""
+
+    pingInterval: int = 300
+    pingTimeout: int = 200
+    upgradeTimeout: int = 1_000
+    connectTimeout: int = 1_000
+
+
+def build(clock: Any, recovery: RecoveryOptions, times: Times, fast: bool) -> PortFactory:
     """The port with both servers."""
 
     def options(path: str) -> EngineOptions:
         return EngineOptions(
             path=path,
-            pingInterval=0.3,
-            pingTimeout=0.2,
-            upgradeTimeout=1,
+            pingInterval=times.pingInterval / 1000,
+            pingTimeout=times.pingTimeout / 1000,
+            upgradeTimeout=times.upgradeTimeout / 1000,
             origins=OriginRule(["*"]),
             sessionsPerAddress=0,
             fast=fast,
         )
 
     namespaces: dict[str, Namespace] = {"/": application(), "/custom": application(), "/denied": denied()}
-    sockets = SocketServer(namespaces, clock, SocketOptions(connectTimeout=1, eventsPerSecond=0, recovery=recovery))
+    limits = SocketOptions(connectTimeout=times.connectTimeout / 1000, eventsPerSecond=0, recovery=recovery)
+    sockets = SocketServer(namespaces, clock, limits)
     engines = [
         EngineServer(options("/engine.io/"), clock, Echo),
         EngineServer(options("/socket.io/"), clock, sockets.connect, stopping=sockets.close),
@@ -137,16 +153,19 @@ def main() -> None:
     )
     parser.add_argument("--recovery", action="store_true", help="switch connection state recovery on")
     parser.add_argument("--plain", action="store_true", help="do without the fast path")
+    for field in fields(Times):
+        words = re.sub("([A-Z])", r"-\1", field.name).lower()
+        parser.add_argument(f"--{words}", dest=field.name, type=int, default=field.default, metavar="MILLISECONDS")
     options = parser.parse_args()
     log.startLogging(sys.stderr, setStdout=False)
     recovery = RecoveryOptions(window=120 if options.recovery else 0)
-    react(serve, [options.port, options.interface, recovery, not options.plain])
+    times = Times(**{field.name: getattr(options, field.name) for field in fields(Times)})
+    react(lambda clock: serve(clock, options.port, options.interface, build(clock, recovery, times, not options.plain)))
 
 
-async def serve(clock: Any, port: int, interface: str | None, recovery: RecoveryOptions, fast: bool) -> None:
+async def serve(clock: Any, port: int, interface: str | None, factory: PortFactory) -> None:
     """Listen, say where, and stay."""
     address = interface or "127.0.0.1"
-    factory = build(clock, recovery, fast)
     listening = await TCP4ServerEndpoint(clock, port, interface=address).listen(factory)
     number = listening.getHost().port
     if interface is None:

@@ -11,18 +11,20 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.patience import PATIENCE
 from tests.support.processes import ROOT, Process, startProcess
 from tests.wire.socketio import event, isConnected
 from tests.wire.wire import ENGINE_PATH, SOCKETIO_PATH, Wire
 
 FILE = ROOT / "tests" / "protocol_fixture.py"
+COMMAND = [sys.executable, str(FILE), "--ping-timeout", "60000", "--connect-timeout", "60000"]
 READY = r"^listening on 127\.0\.0\.1:(?P<port>\d+)$"
 
 
 @pytest.fixture
 def fixture() -> Iterator[Process]:
-    """The fixture on a free port."""
-    with startProcess([sys.executable, str(FILE), "--port", "0"], until=READY) as process:
+    """The fixture on a free port, with all the time for its clients."""
+    with startProcess([*COMMAND, "--port", "0"], until=READY) as process:
         yield process
 
 
@@ -47,9 +49,18 @@ def test_itServesBothPathsAndBothRevisionsOnOnePort(wire: Wire) -> None:
     for revision in (3, 4):
         for path in (ENGINE_PATH, SOCKETIO_PATH):
             handshake = wire.polling(revision, path=path).handshake
-            assert (handshake["pingInterval"], handshake["pingTimeout"]) == (300, 200)
+            assert (handshake["pingInterval"], handshake["pingTimeout"]) == (300, 60_000)
             assert handshake["maxPayload"] == 1_000_000
         assert wire.socket(revision).isAlive()
+
+
+def test_itHasTheTimesOfTheSuitesUnlessItIsToldOthers() -> None:
+    with startProcess([sys.executable, str(FILE), "--port", "0"], until=READY) as process:
+        wire = Wire(("127.0.0.1", process.port))
+        for revision in (3, 4):
+            handshake = wire.polling(revision).handshake
+            assert (handshake["pingInterval"], handshake["pingTimeout"]) == (300, 200)
+        wire.closeAll()
 
 
 def test_itHasTheNamespacesOfTheSuites(wire: Wire) -> None:
@@ -84,7 +95,7 @@ def test_anyOriginMayConnect(wire: Wire) -> None:
 
 
 def test_withRecoveryItGivesClientsBackWhatTheyLost() -> None:
-    with startProcess([sys.executable, str(FILE), "--port", "0", "--recovery"], until=READY) as process:
+    with startProcess([*COMMAND, "--port", "0", "--recovery"], until=READY) as process:
         wire = Wire(("127.0.0.1", process.port))
         try:
             lost = wire.socket(4, path=SOCKETIO_PATH)
@@ -116,7 +127,7 @@ def test_localhostMayMeanEitherOfItsAddresses(fixture: Process) -> None:
     except OSError:
         pytest.skip("there is no IPv6 here")
     for address in ("127.0.0.1", "::1"):
-        with socket.create_connection((address, fixture.port), timeout=5) as connection:
+        with socket.create_connection((address, fixture.port), timeout=PATIENCE) as connection:
             connection.sendall(b"GET /engine.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert connection.recv(12) == b"HTTP/1.1 200"
 
@@ -124,9 +135,9 @@ def test_localhostMayMeanEitherOfItsAddresses(fixture: Process) -> None:
 def test_aPortInUseIsAnError(fixture: Process) -> None:
     command = [sys.executable, str(FILE), "--port", str(fixture.port)]
     with startProcess(command, until=None) as second:
-        assert second.waitExit(10) != 0
+        assert second.waitExit() != 0
 
 
 def test_itEndsWhenItIsTold(fixture: Process) -> None:
     fixture.signal(signal.SIGTERM)
-    fixture.waitExit(5)
+    fixture.waitExit()

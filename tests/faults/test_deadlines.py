@@ -5,28 +5,26 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from tests.faults.conftest import Servers
 from tests.faults.target import Target, joined, quietly, unread, watched
+from tests.support.patience import PATIENCE
 from tests.wire.rawhttp import Connection, ConnectionEnded, requestBytes
 from tests.wire.socketio import PollingPeer, event
 from tests.wire.wire import Wire
 
 FILLER = "x" * 60_000
-SECONDS = 1.0
+FOR_SLOW: dict[str, Any] = {"limits": {"send_queue_seconds": 3, "idle_seconds": 3}}
+FOR_SILENT: dict[str, Any] = {"socketio": {"ping_interval": 1, "ping_timeout": 4}}
 
 
-@pytest.fixture(scope="module")
-def hasty(servers: Servers) -> Iterator[Target]:
-    process = servers(
-        {
-            "limits": {"send_queue_seconds": SECONDS, "idle_seconds": 1},
-            "socketio": {"ping_interval": 1.5, "ping_timeout": 1},
-        }
-    )
-    with watched(process) as target:
+@pytest.fixture(scope="module", params=[FOR_SLOW], ids=["slow"])
+def hasty(request: pytest.FixtureRequest, servers: Servers) -> Iterator[Target]:
+    """A server with one kind of deadline that is short, and the others as they are."""
+    with watched(servers(request.param)) as target:
         yield target
 
 
@@ -35,6 +33,9 @@ def target(hasty: Target) -> Iterator[Target]:
     hasty.begin()
     yield hasty
     hasty.end()
+
+
+forSilent = pytest.mark.parametrize("hasty", [FOR_SILENT], indirect=True, ids=["silent"])
 
 
 @pytest.mark.parametrize("transport", ["websocket", "polling"])
@@ -50,12 +51,12 @@ def test_who_has_not_read_for_long_goes_though_little_waits(
         unread(attacker, revision, "slow", room)
         # The network holds some megabytes: less would not wait in the server at all.
         ann.send(*[event("broadcast", {"userId": "ann", "filler": FILLER})] * 60)
-    started = time.monotonic()
     while '"user-left","slow"' not in (news := str(ann.receive())):
-        assert time.monotonic() - started < SECONDS + 2
+        assert "user-left" not in news
     assert '"slow-consumer"' in news
 
 
+@forSilent
 def test_who_vanishes_is_announced_once_with_the_name_used_in_each_room(
     target: Target, attacker: Wire, revision: int, transport: str, room: str
 ) -> None:
@@ -63,9 +64,8 @@ def test_who_vanishes_is_announced_once_with_the_name_used_in_each_room(
     joined(ann, "ann again", room + " 2")
     gone = joined(attacker.namespacePeer(revision, transport), "one name", room)
     joined(gone, "another name", room + " 2")
-    started = time.monotonic()
     news: list[object] = []
-    while time.monotonic() - started < 6 and len(news) < 2:
+    while len(news) < 2:
         packet = str(ann.receive())
         if "user-left" in packet:
             news.append(json.loads(packet[2:]))
@@ -78,6 +78,7 @@ def test_who_vanishes_is_announced_once_with_the_name_used_in_each_room(
         assert "user-left" not in packet
 
 
+@forSilent
 def test_a_message_that_drips_is_cut_by_the_heartbeat(
     target: Target, attacker: Wire, revision: int, room: str
 ) -> None:
@@ -85,34 +86,33 @@ def test_a_message_that_drips_is_cut_by_the_heartbeat(
     peer = joined(attacker.namespacePeer(revision), "ann", room)
     connection = peer.socket.connection  # type: ignore[attr-defined]
     connection.send(b"\x81\xfe\xff\x00" + bytes(4))
-    started = time.monotonic()
+    sent = 0
     try:
         while connection.isQuiet(0.05) or connection.readExactly(1):
             connection.send(b"4")
+            sent += 1
     except ConnectionEnded:
         pass
-    assert 1 < time.monotonic() - started < 4
+    assert 2 < sent < 0xFF00, "neither for the first bytes nor never"
 
 
 def test_connections_that_are_kept_and_not_used_end(target: Target, attacker: Wire) -> None:
     connections = [attacker.connection() for _ in range(30)]
     for connection in connections:
         assert connection.request("GET", "/status").status == 200
-    started = time.monotonic()
     for connection in connections:
         assert connection.readToEnd() == b""
-    assert time.monotonic() - started < 4
 
 
 def test_answers_that_nobody_reads_end_their_connection(attacker: Wire) -> None:
     connections = [attacker.connection(receiveBuffer=4096) for _ in range(2)]
     for connection in connections:
         quietly(connection, requestBytes("GET", "/status") * 40_000)
-    started = time.monotonic()
+    deadline = time.monotonic() + PATIENCE
     for connection in connections:
         connection.patience(0.2)
         with pytest.raises(ConnectionEnded):
-            sendsUntilEnded(connection, started + 20)
+            sendsUntilEnded(connection, deadline)
 
 
 def sendsUntilEnded(connection: Connection, deadline: float) -> None:

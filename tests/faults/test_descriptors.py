@@ -14,7 +14,7 @@ WITH_FEW = ("bash", "-c", 'ulimit -n 80; exec "$@"', "limited")
 
 def test_without_descriptors_the_others_go_on_and_later_everybody_comes_in(servers: Servers) -> None:
     process = servers({}, *WITH_FEW)
-    bystanders = Bystanders(process.port)
+    bystanders = Bystanders(process)
     target = Target(process, bystanders)
     wire = Wire(target.address, target.newSource())
     session = wire.polling(4, path=SOCKETIO_PATH)

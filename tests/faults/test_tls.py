@@ -10,6 +10,7 @@ import pytest
 from bench.certificate import writeCertificate
 from tests.faults.conftest import Servers
 from tests.faults.target import Target, joined
+from tests.support.patience import PATIENCE
 from tests.wire.rawhttp import requestBytes
 from tests.wire.rawtls import RawTls, anyCertificate
 from tests.wire.rawws import CLOSE, frame, upgradeBytes
@@ -17,6 +18,8 @@ from tests.wire.socketio import PollingPeer, event
 from tests.wire.wire import SOCKETIO_PATH, Wire
 
 PLACES = 5
+LIMITS = {"connections_per_address": PLACES}
+HASTY = {"header_seconds": 3, "idle_seconds": 3}
 FILLER = "x" * 900_000
 COUNT = 5  # more than the network can hold
 POLL = f"{SOCKETIO_PATH}?EIO=4&transport=polling"
@@ -48,27 +51,24 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> str:
     return f"ssl:0:interface=127.0.0.1:privateKey={key}:certKey={certificate}"
 
 
-@pytest.fixture(scope="module")
-def sealed(servers: Servers, endpoint: str) -> Target:
-    limits = {"connections_per_address": PLACES, "header_seconds": 1, "idle_seconds": 1}
-    return Target(servers({"limits": limits}, listen=endpoint))
-
-
-@pytest.fixture
-def target(sealed: Target) -> Iterator[Target]:
-    """The server; in the end it must have let go of everything, and written nothing alarming."""
+@pytest.fixture(params=[LIMITS], ids=["patient"])
+def target(request: pytest.FixtureRequest, servers: Servers, endpoint: str) -> Iterator[Target]:
+    """A server; in the end it must have let go of everything, and written nothing alarming."""
+    sealed = Target(servers({"limits": request.param}, listen=endpoint))
     opened = sealed.descriptors()
     yield sealed
     sealed.waitUntil(lambda: sealed.descriptors() <= opened)
     assert "Traceback" not in sealed.process.output()
 
 
+@pytest.mark.parametrize("target", [HASTY], indirect=True, ids=["hasty"])
 def test_whoever_does_not_confirm_the_end_of_a_connection_does_not_keep_it(target: Target) -> None:
     opened = target.descriptors()
-    clients = [RawTls(target.address) for _ in LAST_WORDS]
-    silent = socket.create_connection(target.address, 5)
-    for client, words in zip(clients, LAST_WORDS.values(), strict=True):
+    clients = []
+    for words in LAST_WORDS.values():
+        clients.append(client := RawTls(target.address))
         client.push(client.sealed(words) if words else b"")
+    silent = socket.create_connection(target.address, PATIENCE)
     assert target.descriptors() > opened
     target.waitUntil(lambda: target.descriptors() <= opened)
     silent.close()
@@ -112,7 +112,7 @@ def test_connections_above_the_limit_are_cut_before_the_handshake(target: Target
     crowd = [socket.create_connection(target.address) for _ in range(8 * PLACES)]
     ended = 0
     for each in crowd[4 * PLACES :]:
-        each.settimeout(5)
+        each.settimeout(PATIENCE)
         try:
             ended += not each.recv(1)
         except ConnectionResetError:

@@ -9,6 +9,7 @@ import subprocess
 import time
 from pathlib import Path
 
+from tests.support.patience import START_PATIENCE
 from tests.support.processes import checkoutEnvironment, twistdCommand
 
 __all__ = ["Daemon", "Daemons"]
@@ -29,7 +30,7 @@ class Daemon:
         self.pid = int(self.pidFile.read_text())
         self._logFile = folder / "twistd.log"
 
-    def waitLog(self, pattern: str, timeout: float = 20.0) -> re.Match[str]:
+    def waitLog(self, pattern: str, timeout: float = START_PATIENCE) -> re.Match[str]:
         """Wait for a line in its log."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
@@ -39,7 +40,7 @@ class Daemon:
             time.sleep(_STEP)
         raise AssertionError(f"no {pattern!r} in:\n{self._logFile.read_text()}")
 
-    def waitEnd(self, timeout: float = 20.0) -> None:
+    def waitEnd(self, timeout: float = START_PATIENCE) -> None:
         """Wait until the process is gone."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
@@ -77,7 +78,7 @@ class Daemons:
             env=checkoutEnvironment(),
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=START_PATIENCE,
             check=False,
         )
 
@@ -94,7 +95,7 @@ class Daemons:
         path = self._folder / "twistd.log"
         return path.read_text() if path.exists() else ""
 
-    def waitFile(self, name: str, timeout: float = 20.0) -> None:
+    def waitFile(self, name: str, timeout: float = START_PATIENCE) -> None:
         """Wait until there is a file of this name."""
         deadline = time.monotonic() + timeout
         while not (self._folder / name).exists():

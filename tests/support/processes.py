@@ -23,6 +23,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.support.patience import PATIENCE, START_PATIENCE
+from tests.support.processor import processorSeconds
+
 __all__ = [
     "LISTENING",
     "ROOT",
@@ -90,7 +93,7 @@ class Process:
         with self._changed:
             return self._text
 
-    def waitOutput(self, pattern: str, timeout: float = 20.0, start: int = 0) -> re.Match[str]:
+    def waitOutput(self, pattern: str, timeout: float = PATIENCE, start: int = 0) -> re.Match[str]:
         """Wait until a regular expression is found in the output.
 
         Args:
@@ -114,6 +117,10 @@ class Process:
                     raise AssertionError(f"{self.arguments} {why} without {pattern!r}:\n{self._text}")
                 self._changed.wait(left)
 
+    def processorSeconds(self) -> float:
+        """How much of a processor it has used."""
+        return processorSeconds(self.pid)
+
     def signal(self, number: int) -> None:
         """Send a signal to the process itself."""
         self._process.send_signal(number)
@@ -123,7 +130,7 @@ class Process:
         """Whether the process has not ended."""
         return self._process.poll() is None
 
-    def waitExit(self, timeout: float = 20.0) -> int:
+    def waitExit(self, timeout: float = START_PATIENCE) -> int:
         """Wait for the end of the process and of its output.
 
         Args:
@@ -189,7 +196,7 @@ def startProcess(
     cwd: str | None = None,
     env: Mapping[str, str] | None = None,
     until: str | None = LISTENING,
-    timeout: float = 20.0,
+    timeout: float = START_PATIENCE,
     inherit: Sequence[int] = (),
 ) -> Iterator[Process]:
     """Start a process, wait for a line of its output, and end it when the block is left.

@@ -1,9 +1,11 @@
 """The servers under test, each started once for all tests.
 
-`wire` leads to the protocol fixture with time limits that nobody runs into, `hastyWire` to the protocol fixture as the
-official suites want it, `daemon` to a real server. `RTCSIGNAL_WIRE_TARGET=host:port` puts a server that already runs,
-and serves the same as tests/protocol_fixture.py, in the place of the first two. With `RTCSIGNAL_LANE=plain` all of them
-do without the fast path.
+`fixtureWire` leads to the protocol fixture as the official suites want it. Its times are too short for a busy machine,
+so the others lead to one with only those short that a test is about: `wire` with none, `hastyWire` with those for
+clients that fall silent, `pulsingWire` with a short interval between pings and all the time for the answers, and little
+time to upgrade and to connect. `daemon` leads to a real server. `RTCSIGNAL_WIRE_TARGET=host:port` puts a server that
+already runs, and serves the same as tests/protocol_fixture.py, in the place of all the fixtures. With
+`RTCSIGNAL_LANE=plain` all of them do without the fast path.
 """
 
 from __future__ import annotations
@@ -25,16 +27,20 @@ from tests.wire.wire import Wire
 _TROUBLE = ("Traceback", "Unhandled")
 
 
+_UNHURRIED = {"upgrade_timeout": 60_000, "connect_timeout": 60_000}
+
 _TARGET = os.environ.get("RTCSIGNAL_WIRE_TARGET")
 
 
 @contextmanager
-def _serving(*command: str) -> Iterator[Process | None]:
-    """The process of a fixture, None when the target is elsewhere."""
+def _serving(**times: int) -> Iterator[Process | None]:
+    """The process of a fixture with these times, None when the target is elsewhere."""
     if _TARGET is not None:
         yield None
         return
-    python = [sys.executable, *command, *([] if FAST else ["--plain"])]
+    options = [f"--{name.replace('_', '-')}={milliseconds}" for name, milliseconds in times.items()]
+    fixture = str(ROOT / "tests" / "protocol_fixture.py")
+    python = [sys.executable, fixture, "--port", "0", *options, *([] if FAST else ["--plain"])]
     with startProcess(python, until=r"listening on 127\.0\.0\.1:(?P<port>\d+)") as process:
         yield process
 
@@ -55,30 +61,46 @@ def _wireTo(process: Process | None) -> Iterator[Wire]:
 
 
 @pytest.fixture(scope="session")
-def hastyFixture() -> Iterator[Process | None]:
-    """The protocol fixture as it is."""
-    with _serving(str(ROOT / "tests" / "protocol_fixture.py"), "--port", "0") as process:
-        yield process
+def fixtures() -> Iterator[Callable[..., Process | None]]:
+    """`fixtures(**times)`: the protocol fixture with these times, the same process for all who want the same."""
+    started: dict[str, Process | None] = {}
+    with ExitStack() as stack:
 
+        def start(**times: int) -> Process | None:
+            key = json.dumps(times)
+            if key not in started:
+                started[key] = stack.enter_context(_serving(**times))
+            return started[key]
 
-@pytest.fixture(scope="session")
-def patientFixture() -> Iterator[Process | None]:
-    """The protocol fixture with the time limits of every day."""
-    with _serving("-m", "tests.wire.patient_fixture") as process:
-        yield process
+        yield start
 
 
 @pytest.fixture
-def hastyWire(hastyFixture: Process | None) -> Iterator[Wire]:
-    """Opens clients to the protocol fixture as it is: for what is about its time limits."""
-    with _wireTo(hastyFixture) as opener:
+def fixtureWire(fixtures: Callable[..., Process | None]) -> Iterator[Wire]:
+    """Opens clients to the protocol fixture as it is: for those who say nothing behind the handshake."""
+    with _wireTo(fixtures()) as opener:
         yield opener
 
 
 @pytest.fixture
-def wire(patientFixture: Process | None) -> Iterator[Wire]:
-    """Opens clients to the protocol fixture with the time limits of every day."""
-    with _wireTo(patientFixture) as opener:
+def hastyWire(fixtures: Callable[..., Process | None]) -> Iterator[Wire]:
+    """Opens clients to a fixture that soon gives silent clients up."""
+    with _wireTo(fixtures(ping_interval=1_000, ping_timeout=2_000, **_UNHURRIED)) as opener:
+        yield opener
+
+
+@pytest.fixture
+def pulsingWire(fixtures: Callable[..., Process | None]) -> Iterator[Wire]:
+    """Opens clients to a fixture that pings often, waits long for the answers, and not long for anything else."""
+    times = {"upgrade_timeout": 2_000, "connect_timeout": 2_000}
+    with _wireTo(fixtures(ping_interval=300, ping_timeout=60_000, **times)) as opener:
+        yield opener
+
+
+@pytest.fixture
+def wire(fixtures: Callable[..., Process | None]) -> Iterator[Wire]:
+    """Opens clients to a fixture with time limits that nobody runs into."""
+    with _wireTo(fixtures(ping_interval=60_000, ping_timeout=60_000, **_UNHURRIED)) as opener:
         yield opener
 
 

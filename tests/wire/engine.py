@@ -7,8 +7,9 @@ import time
 from collections.abc import Iterable
 from typing import Any, Final
 
+from tests.support.patience import PATIENCE
 from tests.wire.payloads import Packet, asText, decode, encode
-from tests.wire.rawhttp import PATIENCE, Connection, Header, Response, requestBytes
+from tests.wire.rawhttp import Connection, Header, Response, requestBytes
 from tests.wire.rawws import Closed, WebSocket
 
 # Well below the fixture's 500 ms until a silent client of revision 3 is closed.

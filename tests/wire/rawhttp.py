@@ -11,11 +11,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from tests.support.patience import PATIENCE
+
 Address = tuple[str, int]
 Header = tuple[str, str | bytes]
-
-# Long enough for a busy machine; what has not come by then does not come.
-PATIENCE: Final = 5.0
 
 _PIECE: Final = 65536
 
@@ -146,6 +145,10 @@ class Connection:
     def patience(self, seconds: float = PATIENCE) -> None:
         """From now on sending and reading may take so long."""
         self._socket.settimeout(seconds)
+
+    def option(self, level: int, name: int, size: int) -> bytes:
+        """What the kernel says about the connection (getsockopt)."""
+        return self._socket.getsockopt(level, name, size)
 
     def sendPieces(self, data: bytes, size: int) -> None:
         """Sends the bytes in TCP segments of `size`."""

@@ -6,7 +6,8 @@ import socket
 import ssl
 from typing import Final
 
-from tests.wire.rawhttp import PATIENCE, Address
+from tests.support.patience import PATIENCE
+from tests.wire.rawhttp import Address
 
 __all__ = ["RawTls", "anyCertificate"]
 

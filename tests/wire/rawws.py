@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from tests.wire.rawhttp import PATIENCE, Connection, ConnectionEnded, Header, Response, requestBytes
+from tests.support.patience import PATIENCE
+from tests.wire.rawhttp import Connection, ConnectionEnded, Header, Response, requestBytes
 
 CONTINUATION: Final = 0x0
 TEXT: Final = 0x1

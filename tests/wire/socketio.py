@@ -8,9 +8,9 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
+from tests.support.patience import PATIENCE
 from tests.wire.engine import Polling
 from tests.wire.payloads import Packet, encode
-from tests.wire.rawhttp import PATIENCE
 from tests.wire.rawws import Closed
 
 _HEARTBEATS: Final = ("2", "3", "6")

@@ -209,8 +209,8 @@ def test_aMethodThatASessionDoesNotKnowIsNotAllowedAndHarmsNothing(wire: Wire, r
     assert session.receive() == ["4hi"]
 
 
-def test_theHandshakeHoldsExactlyFiveKeys(hastyWire: Wire, path: str, revision: int) -> None:
-    handshake = hastyWire.polling(revision, path=path).handshake
+def test_theHandshakeHoldsExactlyFiveKeys(fixtureWire: Wire, path: str, revision: int) -> None:
+    handshake = fixtureWire.polling(revision, path=path).handshake
     sid = handshake.pop("sid")
     assert re.fullmatch(r"[A-Za-z0-9_-]{16,}", sid)
     assert handshake == {

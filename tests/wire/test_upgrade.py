@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from tests.wire.engine import BAD_REQUEST, EngineSocket, Polling
@@ -11,8 +9,6 @@ from tests.wire.payloads import encode
 from tests.wire.rawhttp import Response
 from tests.wire.rawws import BINARY, TEXT, WebSocket, frame, textFrame, upgradeBytes
 from tests.wire.wire import ENGINE_PATH, Wire
-
-UPGRADE_TIMEOUT = 1.0
 
 
 def closedQuietly(socket: EngineSocket) -> bool:
@@ -43,10 +39,8 @@ def test_anUpgradeFromTheProbeToTheFirstMessage(wire: Wire, revision: int) -> No
 def test_pollsThatComeAfterTheProbeEndAtOnceToo(wire: Wire, revision: int) -> None:
     session = wire.polling(revision)
     socket = wire.probed(session)
-    started = time.monotonic()
     for _ in range(5):
         assert session.receive() == ["6"]
-    assert time.monotonic() - started < 0.25
     socket.send("5")
     assert socket.isAlive()
 
@@ -210,34 +204,22 @@ def test_afterAFailureANewTryIsAllowed(wire: Wire, revision: int) -> None:
     assert socket.isAlive()
 
 
-def test_anUpgradeThatIsNotFinishedInTimeCostsThatWebSocketOnly(hastyWire: Wire, revision: int) -> None:
-    started = time.monotonic()
-    session = hastyWire.polling(revision)
-    silent = hastyWire.upgrade(session)
-    ended = False
-    while not ended:
-        session.keepAlive(session.receive() if revision == 4 else [])
-        ended = not silent.socket.connection.isQuiet(0.02)
-        assert time.monotonic() - started < 3 * UPGRADE_TIMEOUT
-    assert closedQuietly(silent)
-    assert time.monotonic() - started >= UPGRADE_TIMEOUT - 0.002
-    if revision == 3:
-        assert set(session.receive()) == {"3"}
-    assertStillPolling(session)
-
-
-def test_aProbedUpgradeThatIsNotFinishedInTimeCostsThatWebSocketOnly(hastyWire: Wire, revision: int) -> None:
-    session = hastyWire.polling(revision)
-    started = time.monotonic()
-    socket = hastyWire.probed(session)
-    while socket.socket.connection.isQuiet(0.05):
+@pytest.mark.parametrize("probed", [False, True], ids=["no probe", "probed"])
+def test_anUpgradeThatIsNotFinishedInTimeCostsThatWebSocketOnly(
+    pulsingWire: Wire, revision: int, probed: bool
+) -> None:
+    session = pulsingWire.polling(revision)
+    late = pulsingWire.probed(session) if probed else pulsingWire.upgrade(session)
+    assert late.socket.connection.isQuiet(0), "it has its time"
+    while late.socket.connection.isQuiet(0.02):
+        if revision == 3:
+            session.send("2")
         session.keepAlive(session.receive())
-        assert time.monotonic() - started < 3 * UPGRADE_TIMEOUT
-    assert closedQuietly(socket)
-    assert time.monotonic() - started >= UPGRADE_TIMEOUT - 0.002
-    if revision == 3:
-        assert set(session.receive()) == {"3"}
-    assertStillPolling(session)
+    assert closedQuietly(late)
+    session.send("4still polling")
+    while "4still polling" not in (packets := session.receive()):
+        session.keepAlive(packets)
+    assert not session.gone()
 
 
 @pytest.mark.parametrize("probed", [False, True])
@@ -245,9 +227,7 @@ def test_aSessionThatIsClosedMeanwhileTakesTheWebSocketWithIt(wire: Wire, revisi
     session = wire.polling(revision)
     socket = wire.probed(session) if probed else wire.upgrade(session)
     session.send("1")
-    started = time.monotonic()
     assert closedQuietly(socket)
-    assert time.monotonic() - started < 2
     assert session.gone()
 
 
@@ -261,10 +241,8 @@ def test_aSessionThatDiesOfABadPayloadMeanwhileTakesTheWebSocketWithIt(wire: Wir
 
 def test_aSilentClientIsClosedDuringAnUpgradeToo(hastyWire: Wire, revision: int) -> None:
     session = hastyWire.polling(revision)
-    started = time.monotonic()
     socket = hastyWire.probed(session)
     assert closedQuietly(socket)
-    assert time.monotonic() - started < UPGRADE_TIMEOUT - 0.1
     assert session.gone()
 
 

@@ -93,8 +93,9 @@ class Wire:
         """The WebSocket that has taken over the session."""
         socket = self.probed(session, query)
         session.startPoll()
-        assert session.finishPoll() == ["6"]
-        socket.send("5")
+        packets = session.finishPoll()
+        assert packets in (["6"], ["2"]), "a ping may come in place of a noop"
+        socket.send("5", *["3"] * packets.count("2"))
         return socket
 
     def peer(self, revision: int, transport: str, query: str = "") -> Peer:
