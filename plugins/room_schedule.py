@@ -18,10 +18,10 @@ class RoomSchedule(Configurable):
     closes = Option(int, 18, "The hour at which they close; before `opens`: on the next day.", least=0, most=23)
 
     def start(self, services: IServices) -> None:
-        self.clock = services.clock
+        self.now = services.now
 
     def mayJoin(self, peer: IPeer, room: IRoom) -> None:
-        if (localtime(self.clock.seconds()).tm_hour - self.opens) % 24 >= ((self.closes - self.opens) % 24 or 24):
+        if (localtime(self.now()).tm_hour - self.opens) % 24 >= ((self.closes - self.opens) % 24 or 24):
             raise Refused("closed", f"Rooms are open from {self.opens}:00.", {"opens": self.opens})
 
 

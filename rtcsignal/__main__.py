@@ -6,10 +6,10 @@ import argparse
 import math
 import os
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from rtcsignal.clocks import wallClock
 from rtcsignal.policy.builtin.shared_secret import SECRET_CHARACTERS, makeTicket
 from rtcsignal.policy.scaffold import newPlugin
 from rtcsignal.service.logfile import tolerateAscii
@@ -69,7 +69,7 @@ def _ticket(parsed: argparse.Namespace) -> int:
         secret, seconds = _secretFrom(parsed.secret_file), parsed.seconds
         if not 0 < seconds < math.inf:
             raise ValueError("--seconds must be more than 0")
-        print(makeTicket(secret, math.ceil(time.time() + seconds), parsed.user, parsed.role, parsed.room))
+        print(makeTicket(secret, math.ceil(wallClock() + seconds), parsed.user, parsed.role, parsed.room))
     except (ValueError, OSError) as error:
         print(f"python -m rtcsignal ticket: {error}", file=sys.stderr)
         return 1

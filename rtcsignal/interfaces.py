@@ -213,10 +213,20 @@ class IServices(Interface):
     """What the server does for a plugin. Each plugin has its own."""
 
     name: str = Attribute("The plugin's name.")
-    clock: IReactorTime = Attribute("The server's time: seconds() since the epoch. Wait with callLater.")
+    clock: IReactorTime = Attribute(
+        "Measures time: seconds() never goes back nor jumps. For whatever waits, counts or lasts."
+    )
     log: Logger = Attribute("A twisted.logger.Logger named after the plugin. Floods are cut short.")
     http: Any = Attribute("An HTTP client as treq has it: get(url, ...), post(url, ...), request(method, url, ...).")
     data: dict[str, Any] = Attribute("A dict for the plugin, kept as long as the server runs, also when it reloads.")
+
+    def now() -> float:
+        """The time of day by the system's clock, which may be set at any time: for what people and other systems read
+        or have said, such as the end of a token; never for how long something takes.
+
+        Returns:
+            Seconds since the epoch.
+        """
 
     def callLater(seconds: float, function: Callable[..., Any], *arguments: Any, **keywords: Any) -> IDelayedCall:
         """Call a function after a time, unless the plugin is stopped before.
@@ -302,7 +312,7 @@ class IPeer(Interface):
     namespace: str = Attribute("The namespace it uses: a slash, or a slash and a name.")
     transport: str = Attribute("What carries it, or did at its end: polling or websocket.")
     rooms: frozenset[str] = Attribute("A frozenset of the names of the rooms it is in.")
-    connectedAt: float = Attribute("Seconds since the epoch.")
+    connectedAt: float = Attribute("When it connected, on the scale of `IServices.clock`.")
     data: dict[str, Any] = Attribute("A dict for plugins, kept as long as it is connected.")
     joinRequest: Mapping[str, Any] = Attribute(
         "A read-only mapping: what it sent to join this room, with all further keys. Empty without room policies."
@@ -338,7 +348,7 @@ class IRoom(Interface):
     name: str = Attribute("Its name.")
     size: int = Attribute("How many members it has.")
     userCount: int = Attribute("As how many different users they have joined.")
-    createdAt: float = Attribute("Seconds since the epoch at which its first member joined.")
+    createdAt: float = Attribute("When its first member joined, on the scale of `IServices.clock`.")
     data: dict[str, Any] = Attribute("A dict for plugins, kept as long as the room has members.")
 
     def peers() -> tuple[IPeer, ...]:

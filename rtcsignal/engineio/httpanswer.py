@@ -5,8 +5,7 @@ from __future__ import annotations
 from email.utils import formatdate
 from functools import lru_cache
 
-from twisted.internet.interfaces import IReactorTime
-
+from rtcsignal.clocks import WallClock
 from rtcsignal.engineio.exchange import Response
 
 __all__ = ["REASONS", "Answers", "lastAnswer"]
@@ -30,17 +29,17 @@ class Answers:
     """Writes answers after which a connection goes on.
 
     Args:
-        clock: For the Date header (RFC 9110 section 6.6.1).
+        wall: The time of day, for the Date header (RFC 9110 section 6.6.1).
     """
 
-    def __init__(self, clock: IReactorTime) -> None:
-        self._clock = clock
+    def __init__(self, wall: WallClock) -> None:
+        self._wall = wall
         self._second = -1
         self._date = b""
 
     def write(self, response: Response) -> bytes:
         """A whole answer."""
-        second = int(self._clock.seconds())
+        second = int(self._wall())
         if second != self._second:
             self._second = second
             self._date = b"Date: %b\r\n" % formatdate(second, usegmt=True).encode("ascii")

@@ -26,6 +26,7 @@ from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from zope.interface import implementer
 
+from rtcsignal.clocks import WallClock, wallClock
 from rtcsignal.engineio.addresses import AddressCounts, Place, Proxies
 from rtcsignal.engineio.deadlines import Deadline, Deadlines
 from rtcsignal.engineio.exchange import RequestError, Response, withCors
@@ -137,6 +138,7 @@ class PortFactory(WebSocketServerFactory):
         limits: What a connection may cost.
         clock: The time.
         proxies: Whose word is taken on where a client is. The PROXY protocol is spoken with them alone.
+        wall: The time of day, for Date headers.
 
     Attributes:
         flusher: Sends what has come together in a turn, on all connections.
@@ -152,6 +154,7 @@ class PortFactory(WebSocketServerFactory):
         limits: HttpLimits,
         clock: IReactorTime,
         proxies: Proxies | None = None,
+        wall: WallClock = wallClock,
     ) -> None:
         super().__init__(reactor=clock, server=None)
         self.engines: Mapping[str, EngineServer] = {engine.options.path: engine for engine in engines}
@@ -160,7 +163,7 @@ class PortFactory(WebSocketServerFactory):
         self.proxies = Proxies() if proxies is None else proxies
         self.connections = AddressCounts(limits.connectionsPerAddress)
         self.site = SafeSite(root, limits, self.deadlines, self.engines, self.switchToWebSocket, self.proxies)
-        self._answers = Answers(clock)
+        self._answers = Answers(wall)
         self._clock = clock
         self.flusher = Flusher(clock)
         configure(self, max((engine.options.maxPayload for engine in engines), default=0))

@@ -9,6 +9,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, DeferredLock
 from twisted.logger import Logger
 
+from rtcsignal.clocks import WallClock
 from rtcsignal.errors import ConfigError, Refused
 from rtcsignal.logtext import safe
 from rtcsignal.policy.counters import Counters
@@ -38,16 +39,23 @@ class PluginHost:
         plugins: The plugins to begin with.
         rooms: The hub; its gates are replaced whenever the plugins are.
         reactor: The time and the network.
+        wall: The time of day.
         makeHttp: Makes the HTTP client of a plugin, of the reactor.
     """
 
     _log = Logger()
 
     def __init__(
-        self, plugins: PluginSet, rooms: Rooms, reactor: Any, makeHttp: Callable[[Any], Any] = HttpClient
+        self,
+        plugins: PluginSet,
+        rooms: Rooms,
+        reactor: Any,
+        wall: WallClock,
+        makeHttp: Callable[[Any], Any] = HttpClient,
     ) -> None:
         self._rooms = rooms
         self._reactor = reactor
+        self._wall = wall
         self._counters: dict[str, Counters] = {}
         self._data: dict[str, dict[str, Any]] = {}
         self._makeHttp = makeHttp
@@ -147,7 +155,9 @@ class PluginHost:
         return True
 
     def _prepare(self, plugins: PluginSet) -> RunningPlugins:
-        return RunningPlugins(plugins, self._rooms, self._reactor, self._counters, self._makeHttp, self._data)
+        return RunningPlugins(
+            plugins, self._rooms, self._reactor, self._wall, self._counters, self._makeHttp, self._data
+        )
 
     def _isRunning(self) -> bool:
         return self._state is _State.RUNNING

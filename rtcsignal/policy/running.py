@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from rtcsignal.clocks import WallClock
 from rtcsignal.engineio.deadlines import Deadlines
 from rtcsignal.errors import ConfigError
 from rtcsignal.policy.chain import Chain, Link
@@ -55,6 +56,7 @@ class RunningPlugins:
         plugins: The set.
         rooms: The rooms.
         reactor: The time and the network.
+        wall: The time of day.
         counters: Where to count, by plugin; those missing are made.
         makeHttp: Makes the HTTP client of a plugin.
         data: What plugins keep from one load to the next, by plugin; those missing are made.
@@ -70,6 +72,7 @@ class RunningPlugins:
         plugins: PluginSet,
         rooms: Rooms,
         reactor: Any,
+        wall: WallClock,
         counters: dict[str, Counters],
         makeHttp: Callable[[Any], Any],
         data: dict[str, dict[str, Any]],
@@ -77,6 +80,7 @@ class RunningPlugins:
         self._plugins = plugins
         self._rooms = rooms
         self._reactor = reactor
+        self._wall = wall
         self._makeHttp = makeHttp
         self._data = data
         self._deadlines = Deadlines(reactor)
@@ -169,7 +173,7 @@ class RunningPlugins:
         """
         name = link.guard.name
         data = self._data.setdefault(name, {})
-        services = Services(link.guard, self._rooms, self._reactor, self._makeHttp, data)
+        services = Services(link.guard, self._rooms, self._reactor, self._wall, self._makeHttp, data)
         try:
             await self._ended(link, "start", START_SECONDS, serving, services)
         except _TooLong:

@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from rtcsignal.clocks import WallClock
 from rtcsignal.interfaces import IPeer, IRoom, IServices
 from rtcsignal.policy.guard import Guard
 from rtcsignal.policy.http import HttpClient
@@ -56,6 +57,7 @@ class Services:
         guard: The plugin's guard.
         rooms: The rooms.
         reactor: The time, and for the HTTP client the network.
+        wall: The time of day.
         makeHttp: Makes the HTTP client of the reactor.
         data: What the plugin keeps from one load to the next.
     """
@@ -65,12 +67,14 @@ class Services:
         guard: Guard,
         rooms: Rooms,
         reactor: Any,
+        wall: WallClock,
         makeHttp: Callable[[Any], Any] = HttpClient,
         data: dict[str, Any] | None = None,
     ) -> None:
         self.data: dict[str, Any] = {} if data is None else data
         self.clock: IReactorTime = reactor
         self.log: PluginLogger = PluginLogger(guard.name, reactor)
+        self._wall = wall
         self._guard = guard
         self._rooms = rooms
         self._calls: set[IDelayedCall] = set()
@@ -88,6 +92,9 @@ class Services:
         if self._http is None:
             self._http = self._makeHttp(self.clock)
         return self._http
+
+    def now(self) -> float:
+        return self._wall()
 
     def callLater(self, seconds: float, function: Callable[..., Any], *arguments: Any, **keywords: Any) -> IDelayedCall:
         if self._stopped:

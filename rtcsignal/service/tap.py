@@ -19,6 +19,7 @@ from twisted.python.components import Componentized
 
 import twisted
 from rtcsignal import __version__
+from rtcsignal.clocks import measureSteadily
 from rtcsignal.errors import ConfigError
 from rtcsignal.logtext import safe
 from rtcsignal.policy.listing import formatPlugins, listPlugins
@@ -164,6 +165,7 @@ def makeService(options: Options) -> IService:
     from twisted.internet import reactor as twistedReactor
 
     reactor: Any = twistedReactor
+    measureSteadily(reactor)
     daemon: Any = options.parent
     try:
         service = _Service(

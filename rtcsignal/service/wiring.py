@@ -7,6 +7,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from rtcsignal.bucket import Rate
+from rtcsignal.clocks import wallClock
 from rtcsignal.engineio.addresses import Proxies
 from rtcsignal.engineio.http import HttpLimits
 from rtcsignal.engineio.options import EngineOptions
@@ -121,7 +122,7 @@ def build(config: Config, reactor: Any) -> Server:
     """
     _checkProxies(config)
     plugins = loadPlugins(config.plugins)
-    hub = Hub(_signalingOptions(config), OpenGates(), reactor)
+    hub = Hub(_signalingOptions(config), OpenGates(), reactor, wallClock)
     lines = config.limits.logLinesPerSecond
     hub.ration = LogRation(reactor.seconds, lines, 10 * lines)
     namespaces: dict[str, Namespace] = {
@@ -132,7 +133,7 @@ def build(config: Config, reactor: Any) -> Server:
     root = makeRoot(demo=config.web.demo)
     mount(root, config.socketio.path, EngineResource(engine))
     factory = PortFactory([engine], root, _httpLimits(config), reactor, Proxies(config.proxies))
-    return Server(reactor, factory, hub, sockets, engine, PluginHost(plugins, hub, reactor))
+    return Server(reactor, factory, hub, sockets, engine, PluginHost(plugins, hub, reactor, wallClock))
 
 
 def _checkProxies(config: Config) -> None:

@@ -1,4 +1,9 @@
-"""The end of identities: who is known only until a certain time is put out when that has come."""
+"""The end of identities: anyone who is known only until a certain time is put out when that has come.
+
+An identity ends at a time of day, which is the word of whoever has issued it. The wall clock judges it when its client
+connects; from then on what is left of it is measured. So nobody is put out, and nobody stays longer, because the wall
+clock is set meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +11,7 @@ from collections.abc import Collection
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
+from rtcsignal.clocks import WallClock
 from rtcsignal.errors import Refused
 from rtcsignal.signaling.participant import Participant
 from rtcsignal.values import Identity
@@ -24,10 +30,12 @@ class Expiries:
 
     Args:
         clock: The time.
+        wall: The time of day.
     """
 
-    def __init__(self, clock: IReactorTime) -> None:
+    def __init__(self, clock: IReactorTime, wall: WallClock) -> None:
         self._clock = clock
+        self._wall = wall
         self._timers: dict[Participant, IDelayedCall] = {}
 
     @property
@@ -41,13 +49,13 @@ class Expiries:
         Raises:
             Refused: ``expired``.
         """
-        if identity.expiresAt is not None and identity.expiresAt <= self._clock.seconds():
+        if identity.expiresAt is not None and identity.expiresAt <= self._wall():
             raise Refused(EXPIRED, _MESSAGE)
         return identity
 
     def watch(self, participant: Participant) -> None:
         """A participant has come: it is put out when its identity expires."""
-        expiresAt, now = participant.identity.expiresAt, self._clock.seconds()
+        expiresAt, now = participant.identity.expiresAt, self._wall()
         if expiresAt is not None and expiresAt < now + _FOREVER:
             self._timers[participant] = self._clock.callLater(max(expiresAt - now, 0.0), self._expire, participant)
 

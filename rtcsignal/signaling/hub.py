@@ -15,6 +15,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from rtcsignal.clocks import WallClock
 from rtcsignal.errors import Refused, Waiting
 from rtcsignal.lograte import LogRation
 from rtcsignal.logtext import safe
@@ -44,6 +45,7 @@ class Hub:
         options: Settings.
         gates: What the plugins say.
         clock: The time.
+        wall: The time of day, by which identities expire.
 
     Attributes:
         rooms: Those that have members, by name. Not to be changed from outside.
@@ -53,14 +55,14 @@ class Hub:
         expiries: When the participants have to go.
     """
 
-    def __init__(self, options: SignalingOptions, gates: Gates, clock: IReactorTime) -> None:
+    def __init__(self, options: SignalingOptions, gates: Gates, clock: IReactorTime, wall: WallClock) -> None:
         self.options = options
         self.gates = gates
         self.clock = clock
         self.rooms: dict[str, Room] = {}
         self.waiting = WaitingList()
         self.ration = LogRation(clock.seconds)
-        self.expiries = Expiries(clock)
+        self.expiries = Expiries(clock, wall)
         self._admissions = Admissions()
         self._broadcasts = Broadcasts(options)
         self._closing = False

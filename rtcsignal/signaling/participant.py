@@ -26,7 +26,7 @@ class Participant:
     Args:
         peer: The peer.
         identity: Who it is.
-        connectedAt: Seconds since the epoch.
+        connectedAt: When, in seconds on the clock of the hub.
         handle: Handles one of its events; returns a Deferred, which never fails, if it needs time.
 
     Attributes:

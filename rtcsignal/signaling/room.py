@@ -60,7 +60,7 @@ class Room:
 
     Args:
         name: Its name.
-        createdAt: Seconds since the epoch.
+        createdAt: When, in seconds on the clock of the hub.
 
     Attributes:
         data: For plugins; gone with the room; None until one asks.

@@ -6,6 +6,7 @@ from typing import Any
 
 from twisted.web.resource import Resource
 
+from rtcsignal.clocks import measureSteadily
 from rtcsignal.engineio.http import HttpLimits
 from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.port import PortFactory
@@ -29,7 +30,8 @@ def portFor(
 
     Args:
         namespaces: The application, by namespace.
-        clock: The reactor.
+        clock: The reactor. From now on it measures time with a clock that nobody can set, see
+            `rtcsignal.clocks.measureSteadily`.
         root: What else is served on the port; the Socket.IO path is added to it.
         engine: Settings of Engine.IO.
         sockets: Settings of Socket.IO.
@@ -38,6 +40,7 @@ def portFor(
     Returns:
         The factory; ``factory.engines[engine.path].close()`` ends all its sessions in order.
     """
+    measureSteadily(clock)
     application = SocketServer(namespaces, clock, sockets)
     server = EngineServer(engine, clock, application.connect, stopping=application.close)
     root = Resource() if root is None else root

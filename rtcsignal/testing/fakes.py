@@ -55,7 +55,7 @@ class FakePeer:
         namespace: Its namespace.
         sid: Its id; by default made of the user id.
         transport: ``websocket`` or ``polling``.
-        connectedAt: Seconds since the epoch.
+        connectedAt: When, on the scale of the clock.
 
     Attributes:
         sent: The events that it was sent, each a tuple of name and arguments.
@@ -108,7 +108,7 @@ class FakeRoom:
     Args:
         name: Its name.
         peers: Its members.
-        createdAt: Seconds since the epoch.
+        createdAt: When, on the scale of the clock.
     """
 
     def __init__(self, name: str = "room", peers: Iterable[FakePeer] = (), createdAt: float = 0.0) -> None:
@@ -246,6 +246,7 @@ class FakeServices:
 
     Attributes:
         clock: A `twisted.internet.task.Clock`: the test turns it with ``advance(seconds)``.
+        wallOffset: Seconds by which the system's clock, which ``now()`` tells, is ahead of `clock`.
         http: A `FakeHttp`.
         data: A dict for the plugin.
         kicked: Who was put out of a room: the peer and the reason.
@@ -254,6 +255,7 @@ class FakeServices:
     def __init__(self, name: str = "plugin", rooms: Iterable[FakeRoom] = ()) -> None:
         self.name = name
         self.clock = Clock()
+        self.wallOffset = 0.0
         self.log = PluginLogger(name, self.clock)
         self.http = FakeHttp()
         self.data: dict[str, Any] = {}
@@ -262,6 +264,9 @@ class FakeServices:
         self._rooms = {room.name: room for room in rooms}
         self._calls: list[IDelayedCall] = []
         self._stopped = False
+
+    def now(self) -> float:
+        return self.clock.seconds() + self.wallOffset
 
     def callLater(self, seconds: float, function: Callable[..., Any], *arguments: Any, **keywords: Any) -> IDelayedCall:
         if self._stopped:

@@ -65,6 +65,8 @@ class InMemoryServer:
 
     Attributes:
         clock: The time, a `twisted.internet.task.Clock`. It stands still until the test calls `advance`.
+        wallOffset: Seconds by which the system's clock, which ``services.now()`` tells, is ahead of `clock`. A test
+            that changes it sets that clock.
         hub: The rooms.
         http: The HTTP client that all plugins get as ``services.http``: the test answers their requests.
 
@@ -83,7 +85,8 @@ class InMemoryServer:
         options: SignalingOptions = SignalingOptions(),  # noqa: B008 - frozen
     ) -> None:
         self.clock = Clock()
-        self.hub = Hub(options, OpenGates(), self.clock)
+        self.wallOffset = 0.0
+        self.hub = Hub(options, OpenGates(), self.clock, self._now)
         self.http = FakeHttp()
         self._given = plugins
         self._treatment = Treatment(timeout, fail == "open", shadow)
@@ -98,7 +101,8 @@ class InMemoryServer:
         self._clients: list[MemoryClient] = []
 
     def __enter__(self) -> InMemoryServer:
-        self._host = PluginHost(self._load(self._given, self._wanted), self.hub, self.clock, lambda _: self.http)
+        plugins = self._load(self._given, self._wanted)
+        self._host = PluginHost(plugins, self.hub, self.clock, self._now, lambda _: self.http)
         self._waitFor(self._host.start())
         return self
 
@@ -143,6 +147,9 @@ class InMemoryServer:
         client = MemoryClient(self._sockets, request, revision, namespace, auth)
         self._clients.append(client)
         return client
+
+    def _now(self) -> float:
+        return self.clock.seconds() + self.wallOffset
 
     def advance(self, seconds: float) -> None:
         """Let time go by, in steps of at most 50 ms."""

@@ -179,7 +179,7 @@ class TestTheEnd:
 
 def test_theDateIsThatOfTheAnswer() -> None:
     clock = SelectingClock()
-    answers = Answers(clock)
+    answers = Answers(clock.seconds)
     clock.advance(784_111_777 - clock.seconds())
     first = answers.write(Response(200, b"a", ()))
     assert first == b"HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 1\r\n\r\na"

@@ -17,6 +17,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 from zope.interface import provider
 
+from rtcsignal.clocks import wallClock
 from rtcsignal.policy.http import HttpClient
 from rtcsignal.policy.services import Services
 from rtcsignal.signaling.gates import OpenGates
@@ -109,7 +110,9 @@ def test_plugins_share_nothing_and_close_theirs_when_they_stop() -> None:
             closed.append("closed")
 
     guard = Bench().link(Plugin()).guard
-    services: Any = Services(guard, Hub(SignalingOptions(), OpenGates(), Clock()), Clock(), lambda reactor: Client())
+    clock = Clock()
+    hub = Hub(SignalingOptions(), OpenGates(), clock, clock.seconds)
+    services: Any = Services(guard, hub, clock, clock.seconds, lambda reactor: Client())
     http = services.http
     assert services.http is http
     services.close()
@@ -119,6 +122,7 @@ def test_plugins_share_nothing_and_close_theirs_when_they_stop() -> None:
 def test_it_is_made_when_it_is_first_used() -> None:
     """A server without plugins that use it needs no treq."""
     guard = Bench().link(Plugin()).guard
-    services = Services(guard, Hub(SignalingOptions(), OpenGates(), Clock()), reactor, HttpClient)
+    hub = Hub(SignalingOptions(), OpenGates(), reactor, wallClock)
+    services = Services(guard, hub, reactor, wallClock, HttpClient)
     services.close()
-    assert isinstance(Services(guard, services._rooms, reactor).http, HttpClient)
+    assert isinstance(Services(guard, hub, reactor, wallClock).http, HttpClient)

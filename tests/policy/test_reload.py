@@ -62,8 +62,8 @@ class World:
 
     def __init__(self, *plugins: Any) -> None:
         self.clock = Clock()
-        self.hub = Hub(SignalingOptions(), OpenGates(), self.clock)
-        self.host = PluginHost(setOf(*plugins), self.hub, self.clock)
+        self.hub = Hub(SignalingOptions(), OpenGates(), self.clock, self.clock.seconds)
+        self.host = PluginHost(setOf(*plugins), self.hub, self.clock, self.clock.seconds)
 
     def reload(self, *plugins: Any) -> bool:
         return bool(resultOf(self.host.reload(lambda: setOf(*plugins))))

@@ -198,3 +198,27 @@ class TestBoundUser:
 
     def test_whoIsNotKnownByOneMustSayIt(self, world: World) -> None:
         assert world.client().ask("join-room", {"roomName": "kitchen"}).code == "bad-arguments"
+
+
+class TestTheSystemsClockIsSet:
+    """It judges who comes; from then on what is left is measured."""
+
+    @pytest.mark.parametrize("step", [30.0, -20.0, 3600.0, -3600.0])
+    def test_whoIsInStaysForWhatWasLeft(self, world: World, revision: Revision, step: float) -> None:
+        ann = client(world, 100, "ann", revision)
+        world.clock.advance(40)
+        world.wallOffset += step
+        world.clock.advance(59.9)
+        assert ann.take() == []
+        world.clock.advance(0.1)
+        assert ann.take() == [TOLD, DISCONNECTED]
+
+    def test_whoComesIsJudgedByTheNewTime(self, world: World) -> None:
+        world.wallOffset = 60
+        late = world.client(query={"user": "ann", "until": "60"})
+        assert [heard[0] for heard in late.take()] == ["<error>"]
+        ben = client(world, 70, "ben")
+        world.clock.advance(9.9)
+        assert ben.take() == []
+        world.clock.advance(0.1)
+        assert ben.take() == [TOLD, DISCONNECTED]

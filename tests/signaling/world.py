@@ -51,6 +51,7 @@ class World:
     Attributes:
         clock: The time; it stands still unless the test turns it.
         hub: The rooms.
+        wallOffset: Seconds by which the wall clock is ahead of `clock`; changed by a test that sets it.
     """
 
     def __init__(
@@ -60,7 +61,8 @@ class World:
         sockets: SocketOptions = _UNLIMITED,
     ) -> None:
         self.clock = Clock()
-        self.hub = Hub(options or SignalingOptions(), gates or OpenGates(), self.clock)
+        self.wallOffset = 0.0
+        self.hub = Hub(options or SignalingOptions(), gates or OpenGates(), self.clock, self._wall)
         self.sockets = SocketServer(
             {name: SignalingNamespace(self.hub) for name in ("/", "/socket.io")}, self.clock, sockets
         )
@@ -71,6 +73,9 @@ class World:
             4: ServerHeartbeat(self.deadlines, PING_INTERVAL, PING_TIMEOUT),
         }
         self._opened = 0
+
+    def _wall(self) -> float:
+        return self.clock.seconds() + self.wallOffset
 
     def link(self, revision: Revision = 4, **request: Any) -> Link:
         """A new connection, which protocol 4 (revision 3) puts into ``/`` at once.

@@ -7,6 +7,9 @@ missing=""
 for tool in chromium node npm nginx cc; do
     command -v "$tool" >/dev/null 2>&1 || missing="$missing $tool"
 done
+# No program, but a library: tests/support/tools.py looks for it in the same places.
+set -- /usr/lib/*/faketime/libfaketimeMT.so.1 /usr/lib/faketime/libfaketimeMT.so.1
+[ -e "$1" ] || [ -e "$2" ] || missing="$missing libfaketime"
 [ -n "$missing" ] || exit 0
 
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then

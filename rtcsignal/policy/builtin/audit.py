@@ -92,7 +92,7 @@ class _Record:
     def __init__(self, path: Path, services: IServices) -> None:
         self._path = path
         self._services = services
-        self._seconds = services.clock.seconds
+        self._seconds, self._wall = services.clock.seconds, services.now
         self._lost = 0
         self._torn = False
         self._descriptor: int | None = None
@@ -104,14 +104,13 @@ class _Record:
         Returns:
             Whether it is in the file.
         """
-        now = self._seconds()
         try:
-            if not 0 <= now - self._lookedAt < _LOOK_SECONDS:
+            if self._seconds() - self._lookedAt >= _LOOK_SECONDS:
                 self._look()
             if self._lost:
-                self._append({"event": "lost", "lines": self._lost}, now)
+                self._append({"event": "lost", "lines": self._lost})
                 self._worksAgain()
-            self._append(fields, now)
+            self._append(fields)
         except OSError as error:
             self._failed(error)
             return False
@@ -123,9 +122,9 @@ class _Record:
         if descriptor is not None:
             os.close(descriptor)
 
-    def _append(self, fields: dict[str, Any], now: float) -> None:
+    def _append(self, fields: dict[str, Any]) -> None:
         # JSON in ASCII: whatever a name holds, it cannot begin a line or drive a terminal.
-        time = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds")
+        time = datetime.fromtimestamp(self._wall(), UTC).isoformat(timespec="milliseconds")
         line = json.dumps({"time": time.replace("+00:00", "Z"), **fields}).encode("ascii") + b"\n"
         if self._descriptor is None:
             raise OSError(0, "it is not open")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -82,7 +83,7 @@ class Http(Configurable):
         self._quietUntil = 0.0
 
     def start(self, services: IServices) -> None:
-        self._clock, self._log, self._http = services.clock, services.log, services.http
+        self._clock, self._wall, self._log, self._http = services.clock, services.now, services.log, services.http
 
     def stop(self) -> None:
         for question in list(self._asking.values()):
@@ -125,8 +126,8 @@ class Http(Configurable):
     def _came(self, answer: _Answer, key: bytes) -> None:
         now = self._clock.seconds()
         if isinstance(answer, Identity):
-            until = now + self.cacheSeconds
-            self._good.keep(key, answer, until if answer.expiresAt is None else min(until, answer.expiresAt))
+            left = math.inf if answer.expiresAt is None else answer.expiresAt - self._wall()
+            self._good.keep(key, answer, now + min(self.cacheSeconds, left))
         else:
             self._refused.keep(key, answer, now + self.refusalSeconds)
         self._asking.pop(key).settle(answer)

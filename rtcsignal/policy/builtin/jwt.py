@@ -89,7 +89,7 @@ class Jwt(Configurable):
         return made
 
     def start(self, services: IServices) -> None:
-        self._clock = services.clock
+        self._wall = services.now
 
     def authenticate(self, handshake: Handshake) -> Identity | None:
         token = handshake.token(self.tokenKey, self.cookie)
@@ -143,7 +143,7 @@ class Jwt(Configurable):
 
     def _checkTimes(self, claims: Mapping[str, Any]) -> float | None:
         """When a token ends, if it holds now."""
-        now, begins, ends = self._clock.seconds(), _timeIn(claims, "nbf"), _timeIn(claims, "exp")
+        now, begins, ends = self._wall(), _timeIn(claims, "nbf"), _timeIn(claims, "exp")
         if begins is not None and begins - self.leeway > now:
             raise _bad("The token is not good yet.")
         if ends is None:

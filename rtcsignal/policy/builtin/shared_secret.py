@@ -55,7 +55,7 @@ class SharedSecret(Configurable):
         self._secrets = [secret for secret in (self.secret, self.oldSecret) if secret is not None]
 
     def start(self, services: IServices) -> None:
-        self._clock = services.clock
+        self._wall = services.now
 
     def authenticate(self, handshake: Handshake) -> Identity | None:
         ticket = handshake.token(self.tokenKey, self.cookie)
@@ -65,7 +65,7 @@ class SharedSecret(Configurable):
         identity = _identityOf(body) if body is not None else None
         if identity is None:
             raise Refused("bad-token", "The ticket is no good.")
-        if identity.expiresAt is not None and identity.expiresAt <= self._clock.seconds():
+        if identity.expiresAt is not None and identity.expiresAt <= self._wall():
             raise Refused("expired", "The ticket has expired.")
         return identity
 

@@ -22,6 +22,7 @@ from rtcsignal.api import REQUIRED, ConfigError, Configurable, IPeer, IRoom, IRo
 
 _Event = Literal["joined", "left", "room-started", "room-ended"]
 _ALL: list[_Event] = ["joined", "left", "room-started", "room-ended"]
+_STARTED = "webhook started"
 _LONGEST_WAIT = 60.0
 _LONGEST_WISH = 300.0
 # Statuses that say "not now" (RFC 9110 section 15.5, RFC 8470 section 5.2, RFC 6585 section 4).
@@ -55,7 +56,7 @@ class Webhook(Configurable):
 
     def start(self, services: IServices) -> None:
         self.http, self.log = services.http, services.log
-        self._clock = services.clock
+        self._clock, self._wall = services.clock, services.now
         self._sender = _senders.setdefault(services.clock, _Sender(services.clock))
         self._sender.begin(self)
 
@@ -75,7 +76,7 @@ class Webhook(Configurable):
 
     def signed(self, delivery: str, body: bytes) -> dict[str, str]:
         """The headers of a request that is made now."""
-        timestamp = str(int(self._clock.seconds()))
+        timestamp = str(int(self._wall()))
         content = b".".join((delivery.encode(), timestamp.encode(), body))
         digests = [hmac.new(key, content, hashlib.sha256).digest() for key in self._keys]
         return {
@@ -96,8 +97,9 @@ class Webhook(Configurable):
         # With the room, so that it goes on after a reload, and begins anew with another room of the same name.
         sequence = room.data[self.name] = room.data.get(self.name, 0) + 1
         now, delivery = self._clock.seconds(), str(uuid.uuid4())
-        place = {"room": room.name, "startedAt": room.createdAt, "sequence": sequence, "size": room.size}
-        body = {"id": delivery, "event": event, "time": now, **place, **more}
+        startedAt = room.data.setdefault(_STARTED, self._wall() - (now - room.createdAt))
+        place = {"room": room.name, "startedAt": startedAt, "sequence": sequence, "size": room.size}
+        body = {"id": delivery, "event": event, "time": self._wall(), **place, **more}
         self._sender.add(room.name, _Delivery(delivery, json.dumps(body).encode(), now))
 
 
@@ -108,7 +110,7 @@ class _Delivery:
     Attributes:
         id: The same at every attempt, so that the receiver can tell a repetition.
         body: The event as JSON.
-        since: Since when, in seconds since the epoch.
+        since: Since when, on the server's clock.
         attempts: How often it was tried in vain.
     """
 

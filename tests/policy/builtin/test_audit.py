@@ -242,14 +242,22 @@ class TestADiskThatFails:
             disk.room = None
             assert ann.broadcast({"msgType": 1}).ok
 
-    def test_a_clock_that_is_put_back_does_not_matter(self, file: Path) -> None:
+    @pytest.mark.parametrize("step", [-3600.0, 3600.0])
+    def test_a_clock_that_is_set_does_not_matter(self, file: Path, step: float) -> None:
         with serverWith(file) as server:
-            server.advance(100)
             ann = joined(server)
-            server.clock.rightNow = 50
+            server.wallOffset += step
+            server.advance(1)
             file.unlink()
+            server.advance(1)
             ann.broadcast({"msgType": 1})
         assert eventsIn(file) == ["offer", "left"]
+
+    def test_lines_have_the_time_of_day(self, file: Path) -> None:
+        with serverWith(file) as server:
+            server.wallOffset = 784_111_777
+            joined(server)
+        assert [line["time"] for line in linesOf(file)][:1] == ["1994-11-06T08:49:37.000Z"]
 
 
 class TestOptions:

@@ -314,6 +314,16 @@ class TestMemory:
         assert desk.come().refusal is None
         assert len(desk.asked) == 2
 
+    def test_how_long_it_is_known_is_measured(self, desk: Desk) -> None:
+        desk.server.wallOffset = 1000
+        desk.judged(200, {**ANN, "expiresAt": 1030})
+        desk.server.wallOffset = 900
+        desk.server.advance(29)
+        assert desk.come().connected
+        desk.server.advance(1.5)
+        assert desk.come().refusal is None
+        assert len(desk.asked) == 2
+
     def test_an_answer_holds_for_all_that_was_asked(self) -> None:
         with Desk(send=["address"]) as desk:
             desk.judged(200, ANN)

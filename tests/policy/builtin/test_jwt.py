@@ -391,6 +391,16 @@ class TestTimes:
             with pytest.raises(Refused, match=outcome):
                 made.authenticate(handshake)
 
+    def test_the_time_of_day_is_that_of_the_system(self) -> None:
+        services, made = FakeServices(), plugin.configured({"secret": SECRET, "leeway": 0})
+        made.start(services)
+        handshake = Handshake("/", auth={"token": token({"sub": "ann", "exp": 2000, "nbf": 1000})})
+        for services.wallOffset, code in ((999, "bad-token"), (2000, "expired")):
+            with pytest.raises(Refused, match=code):
+                made.authenticate(handshake)
+        services.wallOffset = 1000
+        assert made.authenticate(handshake).expiresAt == 2000
+
     def test_in_a_server_its_end_is_the_end(self) -> None:
         with InMemoryServer(use=[{"jwt": {"secret": SECRET, "leeway": 0}}]) as server:
             tokens = (token({"sub": "ann", "exp": 10}), token({"sub": "bob", "exp": 99}))

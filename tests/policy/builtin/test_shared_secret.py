@@ -101,11 +101,18 @@ class TestTickets:
         assert refusal(old, secret=OTHER) == "bad-token"
 
     def test_one_that_has_ended_is_refused(self) -> None:
-        started = made()
         assert refusal(makeTicket(SECRET, 0)) == "expired"
-        started._clock.advance(60)
+
+    def test_the_time_of_day_is_that_of_the_system(self) -> None:
+        services, started = FakeServices(), plugin.configured({"secret": SECRET})
+        started.start(services)
+        handshake = Handshake("/", auth={"token": makeTicket(SECRET, 60)})
+        assert started.authenticate(handshake).expiresAt == 60
+        services.clock.advance(60)
         with pytest.raises(Refused, match="expired"):
-            started.authenticate(Handshake("/", auth={"token": makeTicket(SECRET, 60)}))
+            started.authenticate(handshake)
+        services.wallOffset = -10
+        assert started.authenticate(handshake).expiresAt == 60
 
     @pytest.mark.parametrize(
         "body",

@@ -109,6 +109,19 @@ class TestEvents:
             answerAll(server)
             assert [(body["startedAt"], body["sequence"]) for body in bodies(server)] == [(0, 1), (pytest.approx(1), 1)]
 
+    def test_they_have_the_time_of_day_and_one_beginning(self) -> None:
+        with serverWith() as server:
+            server.advance(2)
+            ann = joined(server)
+            server.wallOffset = -3600
+            server.advance(1)
+            ann.lose()
+            answerAll(server)
+            times = [(body["time"], body["startedAt"]) for body in bodies(server)]
+            stamps = [more["headers"]["Webhook-Timestamp"] for *_, more in server.http.requests]
+        assert times == [(pytest.approx(time), pytest.approx(2)) for time in (2, 2, -3597, -3597)]
+        assert stamps == ["2", "-3597", "-3597", "-3597"]
+
 
 class TestRequests:
     def test_they_are_signed_as_standard_webhooks(self) -> None:
@@ -237,6 +250,16 @@ class TestFailures:
             server.http.answer(500)
             assert log.about("is given up: status 500")
             server.advance(100)
+            assert len(server.http.requests) == 2
+
+    @pytest.mark.parametrize("step", [3600.0, -3600.0])
+    def test_the_systems_clock_does_not_say_how_old_it_is(self, step: float) -> None:
+        with serverWith(events=["joined"], give_up_seconds=10) as server:
+            joined(server)
+            server.wallOffset = step
+            server.http.answer(500)
+            server.advance(1.1)
+            server.http.answer(204)
             assert len(server.http.requests) == 2
 
     def test_the_log_says_once_that_it_fails_and_once_that_it_works(self, log: LogLines) -> None:
