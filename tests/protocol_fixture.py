@@ -126,6 +126,8 @@ def build(clock: Any, recovery: RecoveryOptions, times: Times, fast: bool) -> Po
             pingInterval=times.pingInterval / 1000,
             pingTimeout=times.pingTimeout / 1000,
             upgradeTimeout=times.upgradeTimeout / 1000,
+            jsonp=True,
+            withoutEio=None,
             origins=OriginRule(["*"]),
             sessionsPerAddress=0,
             fast=fast,

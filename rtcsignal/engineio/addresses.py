@@ -103,6 +103,16 @@ class Proxies:
                 break
         return client
 
+    def hostOf(self, peer: str, headers: Mapping[str, str]) -> str:
+        """What the client calls this server, as the nearest trusted proxy says; "" if none does.
+
+        Args:
+            peer: The address of whoever is connected.
+            headers: Those of the request, names in lower case.
+        """
+        host = headers.get("x-forwarded-host")
+        return "" if host is None or not self.trusts(peer) else host.rpartition(",")[2].strip()
+
     def isSecure(self, peer: str, headers: Mapping[str, str], secure: bool) -> bool:
         """Whether the client's connection is encrypted: what the nearest trusted proxy says, else what is so here.
 

@@ -10,12 +10,10 @@ import gzip
 import json
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from types import MappingProxyType
 from urllib.parse import parse_qsl
-
-from rtcsignal.engineio.origin import OriginRule
 
 __all__ = [
     "TOO_LARGE",
@@ -27,13 +25,13 @@ __all__ = [
     "compressed",
     "forbidden",
     "internalError",
+    "noScripts",
     "parseQuery",
-    "preflight",
+    "scriptsForbidden",
     "tooMany",
     "unknownSid",
     "unknownTransport",
     "unsupportedRevision",
-    "withCors",
 ]
 
 _COMPRESS_FROM = 1024
@@ -76,6 +74,7 @@ class Request:
         body: The whole body.
         address: Where the client is: an IP address, or "" if there is none (a UNIX socket).
         secure: It came over TLS.
+        forwardedHost: What a trusted proxy says that its client called this server, or "": the Host header says it.
     """
 
     method: str
@@ -84,10 +83,11 @@ class Request:
     body: bytes = b""
     address: str = ""
     secure: bool = False
+    forwardedHost: str = ""
 
     def withBody(self, body: bytes) -> Request:
         """The same request with a body."""
-        return Request(self.method, self.query, self.headers, body, self.address, self.secure)
+        return replace(self, body=body)
 
 
 @dataclass(frozen=True)
@@ -134,6 +134,8 @@ unknownSid = partial(RequestError, 400, 1, "Session ID unknown")
 badMethod = partial(RequestError, 400, 2, "Bad handshake method")
 badRequest = partial(RequestError, 400, 3, "Bad request")
 unsupportedRevision = partial(RequestError, 400, 5, "Unsupported protocol version")
+noScripts = partial(RequestError, 400, 3, "JSONP is disabled")
+scriptsForbidden = partial(RequestError, 403, 4, "JSONP needs an allowed Origin or Referer")
 internalError = partial(RequestError, 500, 3, "Internal error")
 
 TOO_LARGE = Response(413, b"")
@@ -145,26 +147,6 @@ def forbidden(message: str = "Forbidden", status: int = 403) -> RequestError:
 
 
 tooMany = partial(forbidden, "Too many connections", 429)
-
-
-def withCors(request: Request, response: Response, rule: OriginRule) -> Response:
-    """The answer with what a browser needs to hand it to a page of another origin, if the rule allows that origin."""
-    origin = request.headers.get("origin")
-    vary = ("Vary", "Origin")
-    if origin is None or not rule.allows(origin, request.headers.get("host", "")):
-        return response.plus(vary)
-    return response.plus(
-        ("Access-Control-Allow-Origin", origin), ("Access-Control-Allow-Credentials", "true"), vary
-    )
-
-
-def preflight(request: Request) -> Response:
-    """The answer to OPTIONS, before the headers of `withCors`."""
-    asked = request.headers.get("access-control-request-headers", "")
-    headers = [("Access-Control-Allow-Methods", "GET, POST, OPTIONS"), ("Access-Control-Max-Age", "600")]
-    if asked and asked.isascii() and asked.isprintable():
-        headers.append(("Access-Control-Allow-Headers", asked))
-    return Response(204, b"", tuple(headers))
 
 
 def compressed(request: Request, response: Response) -> Response:

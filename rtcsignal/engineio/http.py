@@ -23,8 +23,9 @@ from twisted.web.server import Site
 from zope.interface import implementer
 
 from rtcsignal.engineio.addresses import Place, Proxies
+from rtcsignal.engineio.crossorigin import withCors
 from rtcsignal.engineio.deadlines import Deadline, Deadlines
-from rtcsignal.engineio.exchange import TOO_LARGE, RequestError, Response, withCors
+from rtcsignal.engineio.exchange import TOO_LARGE, RequestError, Response
 from rtcsignal.engineio.farewell import FAREWELL_SECONDS, endIfClientLeft, halfClose
 from rtcsignal.engineio.httpanswer import lastAnswer
 from rtcsignal.engineio.httphead import Head

@@ -48,4 +48,5 @@ def requestOf(head: Head, caller: Caller, proxies: Proxies, body: bytes = b"") -
     peer, encrypted = caller
     address = proxies.clientOf(peer, head.headers)
     secure = proxies.isSecure(peer, head.headers, encrypted)
-    return Request(head.method, parseQuery(head.query), head.headers, body, address, secure)
+    host = proxies.hostOf(peer, head.headers)
+    return Request(head.method, parseQuery(head.query), head.headers, body, address, secure, host)

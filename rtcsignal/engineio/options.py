@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from rtcsignal.bucket import Rate
 from rtcsignal.engineio.origin import OriginRule
+from rtcsignal.engineio.packet import Revision
 
 __all__ = ["EngineOptions"]
 
@@ -21,8 +22,10 @@ class EngineOptions:
         pingTimeout: How long an answer to one may take.
         upgradeTimeout: How long an upgrade from polling to WebSocket may take.
         closeTimeout: How long a closed session waits for the poll that tells its client.
+        withoutEio: The revision of clients that name none; None to refuse them.
         cookie: Name of a cookie that holds the session id, set by the handshake; None for none.
         origins: Which pages may connect.
+        jsonp: Serve JSONP (``j=``) to pages that are known to be allowed.
         maxPayload: Largest message and largest POST body.
         maxPackets: Most packets in one POST body.
         sendQueue: Most bytes that wait for a client that does not read; beyond, it is disconnected.
@@ -41,8 +44,10 @@ class EngineOptions:
     pingTimeout: float = 20.0
     upgradeTimeout: float = 10.0
     closeTimeout: float = 30.0
+    withoutEio: Revision | None = 3
     cookie: str | None = None
     origins: OriginRule = field(default_factory=OriginRule)
+    jsonp: bool = False
     maxPayload: int = 1_000_000
     maxPackets: int = 1_000
     sendQueue: int = 1_048_576

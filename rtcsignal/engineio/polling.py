@@ -74,8 +74,7 @@ class PollingForm:
         # is escaped so that no text can look like the end of a script element.
         literal = json.dumps(payload).replace("</", "<\\/")
         script = f"___eio[{self.callback}]({literal});".encode()
-        headers = (("Content-Type", "text/javascript; charset=UTF-8"), ("X-Content-Type-Options", "nosniff"))
-        return Response(200, script, (*headers, _NO_STORE))
+        return Response(200, script, (("Content-Type", "text/javascript; charset=UTF-8"), _NO_STORE))
 
 
 class Probing(Protocol):
@@ -150,6 +149,11 @@ class PollingTransport:
         self._flushing: IDelayedCall | None = None
         self._lingering: Deadline | None = None
         self._stall: Deadline | None = None
+
+    @property
+    def answersByScripts(self) -> bool:
+        """Its polls are answered by scripts (JSONP)."""
+        return self._form.callback is not None
 
     def deadlines(self) -> list[Deadline | None]:
         """Those that it has, besides its session's heartbeat; some may be over."""

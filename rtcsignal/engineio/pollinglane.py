@@ -25,8 +25,9 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from rtcsignal.engineio.addresses import Place, Proxies
+from rtcsignal.engineio.crossorigin import withCors
 from rtcsignal.engineio.deadlines import Deadline, Deadlines
-from rtcsignal.engineio.exchange import TOO_LARGE, Request, RequestError, Response, withCors
+from rtcsignal.engineio.exchange import TOO_LARGE, Request, RequestError, Response
 from rtcsignal.engineio.farewell import FAREWELL_SECONDS, endIfClientLeft, halfClose
 from rtcsignal.engineio.httpanswer import Answers, lastAnswer
 from rtcsignal.engineio.httphead import BadHead, Head, parseHead

@@ -28,8 +28,9 @@ from zope.interface import implementer
 
 from rtcsignal.clocks import WallClock, wallClock
 from rtcsignal.engineio.addresses import AddressCounts, Place, Proxies
+from rtcsignal.engineio.crossorigin import withCors
 from rtcsignal.engineio.deadlines import Deadline, Deadlines
-from rtcsignal.engineio.exchange import RequestError, Response, withCors
+from rtcsignal.engineio.exchange import RequestError, Response
 from rtcsignal.engineio.farewell import FAREWELL_SECONDS, Farewell
 from rtcsignal.engineio.http import SafeSite
 from rtcsignal.engineio.httpanswer import Answers, lastAnswer

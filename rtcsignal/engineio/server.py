@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from rtcsignal.engineio.crossorigin import asksForScript, pageRefusal, preflight, scriptRefusal, withCors
 from rtcsignal.engineio.deadlines import Deadlines
 from rtcsignal.engineio.exchange import (
     Request,
@@ -24,12 +25,10 @@ from rtcsignal.engineio.exchange import (
     badRequest,
     forbidden,
     internalError,
-    preflight,
     tooMany,
     unknownSid,
     unknownTransport,
     unsupportedRevision,
-    withCors,
 )
 from rtcsignal.engineio.heartbeat import ClientHeartbeat, ServerHeartbeat
 from rtcsignal.engineio.intake import Intake
@@ -174,7 +173,7 @@ class EngineServer:
             raise tooMany()
         base64 = request.query.get("b64") in ("1", "true")
         sid = request.query.get("sid")
-        if sid is None:
+        if not sid:
             return _Handshake(self, request, self._newSid(), self._revision(request), base64)
         return _Takeover(self, request.address, self.registry.sessions[sid], base64)
 
@@ -207,7 +206,7 @@ class EngineServer:
     def _answer(self, request: Request) -> Response | Deferred[Response]:
         self._check(request, upgrade=False)
         sid = request.query.get("sid")
-        if sid is None:
+        if not sid:
             return self._handshake(request)
         polling = self._polling[sid]
         if request.method == "GET":
@@ -221,14 +220,15 @@ class EngineServer:
         transport = request.query.get("transport")
         if transport not in self.options.transports:
             raise unknownTransport()
-        origin = request.headers.get("origin")
-        if origin is not None:
-            if not origin.isprintable():
-                raise badRequest()
-            if not self.options.origins.allows(origin, request.headers.get("host", "")):
-                raise forbidden("Origin not allowed")
+        refusal = pageRefusal(request, self.options.origins)
+        if refusal is not None:
+            raise refusal
         sid = request.query.get("sid")
-        if sid is not None:
+        if not upgrade and (asksForScript(request) or (sid in self._polling and self._polling[sid].answersByScripts)):
+            refusal = scriptRefusal(request, self.options.origins, self.options.jsonp)
+            if refusal is not None:
+                raise refusal
+        if sid:
             if sid not in self.registry.sessions:
                 raise unknownSid()
             if upgrade != (transport == "websocket") or (not upgrade and sid not in self._polling):
@@ -250,9 +250,9 @@ class EngineServer:
             _log.info("refused a connection of {address}: it has too many", address=request.address)
             raise tooMany()
 
-    @staticmethod
-    def _revision(request: Request) -> Revision:
-        revision = _REVISIONS.get(request.query.get("EIO", ""))
+    def _revision(self, request: Request) -> Revision:
+        named = request.query.get("EIO")
+        revision = self.options.withoutEio if named is None else _REVISIONS.get(named)
         if revision is None:
             raise unsupportedRevision()
         return revision

@@ -19,13 +19,11 @@ __all__ = [
     "folder",
     "namespace",
     "network",
-    "origin",
     "pluginName",
     "socketioPath",
     "suggestion",
 ]
 
-_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:.]+\]|[^/:@\[\]\s?#]+)(:[0-9]{1,5})?", re.A | re.I)
 _PATH = re.compile(r"/([A-Za-z0-9._~!$&'()*+,;=:@-]+/)+")
 _NAMESPACE = re.compile(r"/[^,?\s\x00-\x1f\x7f]*")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -53,18 +51,6 @@ def endpoint(text: str) -> str | None:
     if kind == "systemd" and ("domain" not in named or len({"index", "name"} & named.keys()) != 1):
         return 'must look like "systemd:domain=INET6:index=0" or "systemd:domain=INET6:name=http"'
     return None
-
-
-def origin(text: str) -> str | None:
-    """Whether it is an origin as browsers send it (RFC 6454), or ``*``."""
-    if text == "*":
-        return None
-    if _ORIGIN.fullmatch(text.rstrip("/")) and text.endswith("/"):
-        return "must not end in a slash: an origin has no path"
-    if _ORIGIN.fullmatch(text) is None:
-        return 'must look like "https://example.org", with ":PORT" where it is not the usual one, or be "*"'
-    port = text.rpartition(":")[2]
-    return _portProblem(port) if port.isdecimal() else None
 
 
 def network(text: str) -> str | None:

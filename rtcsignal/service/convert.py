@@ -126,7 +126,8 @@ class _Converter:
         try:
             return msgspec.convert(value, annotation)
         except msgspec.ValidationError as error:
-            return self._wrong(path, _explanation(str(error), annotation, value))
+            hint = "; put it into quotes" if value is None and path and isinstance(path[-1], int) else ""
+            return self._wrong(path, _explanation(str(error), annotation, value) + hint)
 
     def _unique(self, values: tuple[Any, ...], path: Path) -> None:
         for index, value in enumerate(values):
@@ -178,9 +179,9 @@ def _homes(name: str) -> list[str]:
 def _explanation(message: str, annotation: Any, value: Any) -> str:
     """What msgspec found, in the words of this configuration."""
     if get_origin(annotation) is Literal:
-        allowed = frozenset(get_args(annotation))
+        allowed = frozenset(map(str, get_args(annotation)))
         hint = suggestion(value, allowed) if isinstance(value, str) else ""
-        return f"must be {' or '.join(get_args(annotation))}, not {_quoted(value)}{hint}"
+        return f"must be {' or '.join(map(str, get_args(annotation)))}, not {_quoted(value)}{hint}"
     match = _EXPECTED.fullmatch(message)
     if match is None:
         return message

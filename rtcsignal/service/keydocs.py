@@ -53,7 +53,7 @@ def _inWords(annotation: Any) -> str:
     if get_origin(annotation) is tuple:
         return f"list of {_inWords(get_args(annotation)[0])}"
     if get_origin(annotation) is Literal:
-        return " or ".join(get_args(annotation))
+        return " or ".join(map(str, get_args(annotation)))
     if type(None) in get_args(annotation):
         return f"{_inWords(get_args(annotation)[0])} or null"
     return _WORDS[annotation]

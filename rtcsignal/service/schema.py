@@ -15,6 +15,7 @@ from msgspec import Meta
 
 from rtcsignal.service import checks
 from rtcsignal.service.limits import Limits
+from rtcsignal.service.origins import originProblem
 from rtcsignal.service.recovery import Recovery
 from rtcsignal.service.sections import Key, Seconds, Section
 
@@ -96,6 +97,21 @@ class Socketio(Section, frozen=True, kw_only=True):
             unit="seconds",
         ),
     ] = 15
+    jsonp: Annotated[
+        bool,
+        Key(
+            "Whether JSONP (answers that are scripts) is served, to pages whose Origin or Referer is allowed or which "
+            "the browser calls same-origin.",
+            "Scripts can be used by any page; no browser of this decade needs them.",
+        ),
+    ] = False
+    withoutEio: Annotated[
+        Literal[3, "refuse"],
+        Key(
+            "What a client that names no revision of Engine.IO gets: revision 3, or a refusal.",
+            "Clients in Swift before 16 name none, and speak revision 3.",
+        ),
+    ] = 3
     cookie: Annotated[
         str | None,
         Key(
@@ -193,17 +209,18 @@ class Config(Section, frozen=True, kw_only=True):
         tuple[str, ...],
         Key(
             "Origins of pages that may connect, besides pages that come from the server's own host: "
-            '"https://example.org", or "*" for any.',
+            '"https://example.org", "https://*.example.org" for any one name before the dot, "null" and "file://" for '
+            'pages from files, or "*" for any.',
             "Otherwise any page of the web could connect, with the cookies of the person in front of it.",
-            check=checks.origin,
+            check=originProblem,
         ),
     ] = ()
     proxies: Annotated[
         tuple[str, ...],
         Key(
             "Proxies whose word is taken on where a client is: addresses, networks, and \"unix\" for whoever connects "
-            "over a UNIX socket. From them X-Forwarded-For and X-Forwarded-Proto count, and the PROXY protocol of "
-            '"haproxy:" endpoints.',
+            "over a UNIX socket. From them X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Host count, and the "
+            'PROXY protocol of "haproxy:" endpoints.',
             "From anybody else these would be a way to pass for another.",
             check=checks.network,
         ),

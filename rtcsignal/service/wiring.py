@@ -195,6 +195,8 @@ def _engineOptions(config: Config) -> EngineOptions:
         pingTimeout=socketio.pingTimeout,
         upgradeTimeout=socketio.upgradeTimeout,
         cookie=socketio.cookie,
+        jsonp=socketio.jsonp,
+        withoutEio=3 if socketio.withoutEio == 3 else None,
         fast=socketio.fast,
         origins=OriginRule(config.origins),
         maxPayload=limits.messageBytes,

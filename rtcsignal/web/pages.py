@@ -14,7 +14,11 @@ from twisted.web.server import Request
 
 __all__ = ["Branch", "Page", "Reply", "notFound"]
 
-_ALWAYS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+_ALWAYS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
 _TAG = re.compile(rb'"[^"]*"|\*')
 
 

@@ -21,14 +21,9 @@ from rtcsignal.engineio.exchange import (
     compressed,
     forbidden,
     parseQuery,
-    preflight,
-    withCors,
 )
-from rtcsignal.engineio.origin import OriginRule
 from tests.engineio.conftest import WorldFactory
 from tests.engineio.world import Answer
-
-ANY = OriginRule(["*"])
 
 
 def request(**headers: str) -> Request:
@@ -129,43 +124,6 @@ class Witness(exchange.Request):
 
     def __del__(self) -> None:
         Witness.alive -= 1
-
-
-class TestCors:
-    def test_anAllowedOriginIsNamedAndMayBringCredentials(self) -> None:
-        response = withCors(request(origin="http://a.test"), Response(200, b"x"), ANY)
-        assert (response.status, response.body) == (200, b"x")
-        headers = headersOf(response)
-        assert headers["Access-Control-Allow-Origin"] == "http://a.test"
-        assert headers["Access-Control-Allow-Credentials"] == "true"
-        assert headers["Vary"] == "Origin"
-        assert headers["Content-Type"] == "text/plain; charset=UTF-8"
-
-    def test_anOriginThatIsNotAllowedGetsNoLeave(self) -> None:
-        headers = headersOf(withCors(request(origin="http://a.test", host="b.test"), Response(200), OriginRule()))
-        assert headers == {"Content-Type": "text/plain; charset=UTF-8", "Vary": "Origin"}
-
-    def test_aRequestWithoutAnOriginGetsNoLeaveEither(self) -> None:
-        headers = headersOf(withCors(request(), Response(200), ANY))
-        assert headers == {"Content-Type": "text/plain; charset=UTF-8", "Vary": "Origin"}
-
-    def test_theServersOwnPagesAreAllowed(self) -> None:
-        response = withCors(request(origin="http://b.test", host="b.test"), Response(200), OriginRule())
-        assert headersOf(response)["Access-Control-Allow-Origin"] == "http://b.test"
-
-    def test_aPreflightIsToldMethodsAndItsOwnHeaders(self) -> None:
-        response = preflight(request(access_control_request_headers="x-one, content-type"))
-        assert (response.status, response.body) == (204, b"")
-        assert headersOf(response) == {
-            "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
-            "Access-Control-Max-Age": "600",
-            "Access-Control-Allow-Headers": "x-one, content-type",
-        }
-
-    @pytest.mark.parametrize("asked", ["", "x\ty", "\xe4", "x\x85"])
-    def test_strangeHeadersAreNotNamed(self, asked: str) -> None:
-        response = preflight(request(access_control_request_headers=asked))
-        assert "Access-Control-Allow-Headers" not in headersOf(response)
 
 
 class TestCompression:

@@ -151,7 +151,7 @@ class Breakable(OriginRule):
 
     broken = False
 
-    def allows(self, origin: str, host: str) -> bool:
+    def allows(self, origin: str, host: str, secure: bool = False) -> bool:
         if self.broken:
             raise ZeroDivisionError
         return True

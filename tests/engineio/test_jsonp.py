@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
+from typing import ClassVar
 
 import pytest
 
 from rtcsignal.engineio.frames import Message
+from rtcsignal.engineio.origin import OriginRule
 from rtcsignal.engineio.packet import Revision
 from rtcsignal.engineio.session import CloseReason
+from tests.engineio.conftest import WorldFactory
 from tests.engineio.world import Answer, Poller, World
 from tests.wire import payloads
 
 
 class TestJsonp:
+    @pytest.fixture
+    def world(self, makeWorld: WorldFactory) -> World:
+        return makeWorld(jsonp=True, origins=OriginRule(["*"]))
+
     @pytest.fixture
     def poller(self, world: World, revision: Revision) -> Poller:
         return world.poller(revision, j="7")
@@ -95,3 +102,35 @@ class TestJsonp:
     def test_itMayPostTextAsWell(self, poller: Poller) -> None:
         assert poller.post("4a").status == 200
         assert poller.application.received == ["a"]
+
+
+class TestWhoGetsScripts:
+    QUERY: ClassVar[dict[str, str]] = {"transport": "polling", "j": "0"}
+
+    @pytest.mark.parametrize("method", ["GET", "POST"])
+    def test_nobodyUnlessEnabled(self, world: World, revision: Revision, method: str) -> None:
+        handshake = {**self.QUERY, "EIO": str(revision)}
+        assert world.handle(method, handshake, sec_fetch_site="same-origin").error == (400, 3)
+        assert world.sids == []
+        poller = world.poller(revision)
+        assert world.handle(method, {**poller.query, "j": ""}, sec_fetch_site="same-origin").error == (400, 3)
+        assert poller.alive
+
+    def test_pagesThatAreKnownToBeAllowed(self, makeWorld: WorldFactory, revision: Revision) -> None:
+        world = makeWorld(jsonp=True)
+        handshake = {**self.QUERY, "EIO": str(revision)}
+        assert world.handle("GET", handshake).error == (403, 4)
+        assert world.handle("GET", handshake, referer="http://evil.test/", host="a.test").error == (403, 4)
+        assert world.sids == []
+        assert world.handle("GET", handshake, referer="http://a.test/", host="a.test").status == 200
+        assert world.handle("GET", handshake, sec_fetch_site="same-origin").status == 200
+
+    def test_aSessionOfScriptsGivesThemToNobodyElse(self, makeWorld: WorldFactory, revision: Revision) -> None:
+        world = makeWorld(jsonp=True)
+        world.handle("GET", {**self.QUERY, "EIO": str(revision)}, sec_fetch_site="none")
+        (sid,) = world.sids
+        poll = {"EIO": str(revision), "transport": "polling", "sid": sid}
+        assert world.handle("GET", poll).error == (403, 4)
+        assert world.handle("GET", {**poll, "j": "0"}).error == (403, 4)
+        assert world.handle("POST", poll).error == (403, 4)
+        assert world.sids == [sid]

@@ -22,6 +22,12 @@ from rtcsignal.engineio.origin import OriginRule
         ("http://192.0.2.1:8080", "192.0.2.1:8080"),
         ("http://[2001:db8::1]:8080", "[2001:DB8::1]:8080"),
         ("http://[::1]", "[::1]"),
+        ("ws://example.org:8080", "example.org:8080"),
+        ("ws://example.org", "example.org"),
+        ("ws://example.org:80", "example.org"),
+        ("wss://example.org", "example.org"),
+        ("wss://example.org:443", "example.org"),
+        ("WSS://example.org", "example.org:443"),
     ],
 )
 def test_theServersOwnHostIsAllowed(origin: str, host: str) -> None:
@@ -61,6 +67,10 @@ def test_theServersOwnHostIsAllowed(origin: str, host: str) -> None:
         ("http://a, http://example.org", "example.org"),
         ("http://example.org", "example.org, evil.test"),
         ("http://example.org", "user@example.org"),
+        ("ws://example.org", "example.org:443"),
+        ("wss://example.org", "example.org:80"),
+        ("ws://example.org.evil.test", "example.org"),
+        ("wsx://example.org", "example.org"),
     ],
 )
 def test_everybodyElseIsNot(origin: str, host: str) -> None:
@@ -85,6 +95,68 @@ def test_theUsualPortOfASchemeNeedNotBeSaid(listed: str, origin: str) -> None:
     assert rule.allows(origin, "server.test")
     assert not rule.allows("https://example.org:80", "server.test")
     assert not rule.allows("http://example.org:443", "server.test")
+
+
+@pytest.mark.parametrize("origin", ["https://example.org", "wss://example.org", "https://example.org:443"])
+def test_toASecureServerOnlySecurePagesAreItsOwn(origin: str) -> None:
+    assert OriginRule().allows(origin, "example.org", secure=True)
+    assert OriginRule().allows(origin, "example.org:443", secure=True)
+
+
+@pytest.mark.parametrize("origin", ["http://example.org", "ws://example.org", "http://example.org:443"])
+@pytest.mark.parametrize("host", ["example.org", "example.org:80", "example.org:443"])
+def test_aPlainPageIsNotASecureServersOwn(origin: str, host: str) -> None:
+    assert not OriginRule().allows(origin, host, secure=True)
+    assert OriginRule([origin]).allows(origin, host, secure=True)
+
+
+@pytest.mark.parametrize("origin", ["null", "file://", "capacitor://localhost", "chrome-extension://abc"])
+def test_whatIsNotOnTheWebCanBeListed(origin: str) -> None:
+    assert OriginRule([origin]).allows(origin, "server.test")
+    assert not OriginRule().allows(origin, "server.test")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "origin"),
+    [
+        ("https://*.example.org", "https://a.example.org"),
+        ("https://*.example.org", "HTTPS://A-b_9.example.org"),
+        ("https://*.example.org", "https://xn--bcher-kva.example.org"),
+        ("https://*.Example.org:443", "https://a.example.org"),
+        ("https://*.example.org", "wss://a.example.org"),
+        ("https://*.example.org:8443", "https://a.example.org:8443"),
+        ("https://*.*.example.org", "https://a.b.example.org"),
+        ("https://app.*.example.org", "https://app.b.example.org"),
+    ],
+)
+def test_aStarStandsForAnyLabel(pattern: str, origin: str) -> None:
+    assert OriginRule([pattern]).allows(origin, "server.test")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "origin"),
+    [
+        ("https://*.example.org", "https://example.org"),
+        ("https://*.example.org", "https://.example.org"),
+        ("https://*.example.org", "https://a.b.example.org"),
+        ("https://*.example.org", "http://a.example.org"),
+        ("https://*.example.org", "https://a.example.org:8443"),
+        ("https://*.example.org", "https://a.exampleXorg"),
+        ("https://*.example.org", "https://evil.test/.example.org"),
+        ("https://*.example.org", "https://evil.test:1.example.org"),
+        ("https://*.example.org", "https://evil.test#.example.org"),
+        ("https://*.example.org", "https://evil.test?.example.org"),
+        ("https://*.example.org", "https://user@a.example.org"),
+        ("https://*.example.org", "https://a.example.org.evil.test"),
+        ("https://*.example.org", "https://a.example.org\n"),
+        ("https://*.example.org", "https://*.example.org"),
+        ("https://*.example.org", "https://\xe4.example.org"),
+        ("https://*.example.org:8443", "https://a.example.org"),
+        ("https://*.example.org:8443", "https://a.example.org:84430"),
+    ],
+)
+def test_aStarStandsForNothingElse(pattern: str, origin: str) -> None:
+    assert not OriginRule([pattern]).allows(origin, "server.test")
 
 
 def test_theServersOwnHostIsAllowedBesideTheList() -> None:

@@ -99,10 +99,16 @@ class TestChecksOfPolling:
         world = makeWorld(origins=OriginRule(["*"]))
         assert world.handle("GET", POLLING, origin=origin).error == (400, 3)
 
-    @pytest.mark.parametrize("sid", ["", "unknown", "__proto__", "\0", "x" * 3_000])
+    @pytest.mark.parametrize("sid", ["unknown", "__proto__", "\0", "x" * 3_000])
     @pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
     def test_anUnknownSid(self, world: World, sid: str, method: str) -> None:
         assert world.handle(method, {**POLLING, "sid": sid}).error == (400, 1)
+
+    def test_anEmptySidIsNone(self, world: World) -> None:
+        assert world.handle("GET", {**POLLING, "sid": ""}).status == 200
+        assert world.handle("POST", {**POLLING, "sid": ""}).error == (400, 2)
+        assert refusal(world, {**WEBSOCKET, "sid": ""}) is None
+        assert len(world.sids) == 1
 
     def test_theSidOfAWebSocketSession(self, world: World) -> None:
         socket = world.socket(4)
@@ -118,10 +124,23 @@ class TestChecksOfPolling:
     def test_aHandshakeThatIsNoGet(self, world: World, method: str) -> None:
         assert world.handle(method, POLLING).error == (400, 2)
 
-    @pytest.mark.parametrize("revision", [None, "", "2", "5", "04", "4.0", "x", "\uff14"])
-    def test_aRevisionThatIsNotSupported(self, world: World, revision: str | None) -> None:
-        query = {"transport": "polling"} if revision is None else {**POLLING, "EIO": revision}
-        assert world.handle("GET", query).error == (400, 5)
+    @pytest.mark.parametrize("revision", ["", "2", "5", "04", "4.0", "x", "\uff14"])
+    def test_aRevisionThatIsNotSupported(self, world: World, revision: str) -> None:
+        assert world.handle("GET", {**POLLING, "EIO": revision}).error == (400, 5)
+        error = refusal(world, {**WEBSOCKET, "EIO": revision})
+        assert error is not None
+        assert error.code == 5
+        assert world.sids == []
+
+    def test_whoNamesNoRevisionSpeaksRevision3(self, world: World) -> None:
+        assert world.handle("GET", {"transport": "polling"}).status == 200
+        assert refusal(world, {"transport": "websocket"}) is None
+        assert [world.session(sid).revision for sid in world.sids] == [3]
+
+    def test_whoNamesNoRevisionCanBeRefused(self, makeWorld: WorldFactory) -> None:
+        world = makeWorld(withoutEio=None)
+        assert world.handle("GET", {"transport": "polling"}).error == (400, 5)
+        assert refusal(world, {"transport": "websocket"}) is not None
         assert world.sids == []
 
     def test_anUnknownMethodForASession(self, world: World, revision: Revision) -> None:

@@ -53,42 +53,6 @@ def test_anEndpointThatCannotBeIsExplained(text: str, problem: str) -> None:
     assert checks.endpoint(text) == problem
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "*",
-        "https://example.org",
-        "HTTPS://Example.ORG",
-        "http://localhost:3000",
-        "http://127.0.0.1:65535",
-        "http://[::1]:8080",
-        "capacitor://localhost",
-        "https://xn--bcher-kva.example",
-    ],
-)
-def test_anOriginIsASchemeAndAHost(text: str) -> None:
-    assert checks.origin(text) is None
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "example.org",
-        "https://example.org/",
-        "https://example.org/page",
-        "https://",
-        "https://*.example.org:x",
-        "https://user@example.org",
-        "https://example.org:65536",
-        "https://exam ple.org",
-        "null",
-        "",
-    ],
-)
-def test_anOriginIsNothingElse(text: str) -> None:
-    assert checks.origin(text) is not None
-
-
 @pytest.mark.parametrize("text", ["/socket.io/", "/app/socket.io/", "/a/b/c/"])
 def test_aPathHasASlashAtBothEnds(text: str) -> None:
     assert checks.socketioPath(text) is None

@@ -79,6 +79,8 @@ socketio:
   ping_timeout: 2
   upgrade_timeout: 3
   connect_timeout: 4
+  jsonp: true
+  without_eio: refuse
   cookie: io
 signaling: {namespaces: [/], compat: exact, echo: no}
 limits:
@@ -118,6 +120,7 @@ web: {demo: true}
         assert (config.socketio.pingInterval, config.socketio.pingTimeout) == (0.5, 2)
         assert (config.socketio.upgradeTimeout, config.socketio.connectTimeout) == (3, 4)
         assert config.socketio.cookie == "io"
+        assert (config.socketio.jsonp, config.socketio.withoutEio) == (True, "refuse")
         assert config.signaling.namespaces == ("/",)
         assert (config.signaling.compat, config.signaling.echo) == ("exact", False)
         limits = config.limits

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -48,9 +48,14 @@ class Pages:
         self._wire = wire
         self._base = f"{SOCKETIO_PATH}?EIO={revision}&transport="
 
-    def poll(self, origin: str | None, method: str = "GET") -> Response:
+    def poll(self, origin: str | None, method: str = "GET", more: Iterable[Header] = ()) -> Response:
         """A handshake by polling."""
-        return self._wire.request(method, self._base + "polling", self._headers(origin))
+        return self._wire.request(method, self._base + "polling", [*self._headers(origin), *more])
+
+    def asForeign(self, site: str, referer: str | None = None) -> Response:
+        """A handshake by polling that names no origin, of which the browser says whose it is."""
+        headers = [("Sec-Fetch-Site", site), *([] if referer is None else [("Referer", referer)])]
+        return self._wire.request("GET", self._base + "polling", [*self._headers(None), *headers])
 
     def socket(self, origin: str | None) -> int:
         """A handshake by WebSocket; the status of the answer."""
@@ -71,6 +76,9 @@ def pages(
 ) -> Callable[[Any], Pages]:
     """`pages(config)`: requests to a server with this configuration."""
     return lambda config: Pages(wireTo(daemons(config)), revision)
+
+
+WIDE: dict[str, Any] = {"origins": ["null", "file://", "https://*.app.example", "http://*.app.example:8080"]}
 
 
 def assertAllowed(pages: Pages, origin: str) -> None:
@@ -101,6 +109,67 @@ def test_thePagesOfTheServersOwnHostMayConnect(pages: Callable[[Any], Pages], co
 def test_whoIsNoPageMayConnect(pages: Callable[[Any], Pages], config: Any) -> None:
     assert pages(config).poll(None).status == 200
     assert pages(config).socket(None) == 101
+
+
+@pytest.mark.parametrize("config", [DEFAULT, LIST], ids=["no list", "a list"])
+@pytest.mark.parametrize("origin", [f"ws://{HOST}", f"wss://{HOST}", f"https://{HOST}"])
+def test_aClientMayNameTheServerItselfAsItsOrigin(pages: Callable[[Any], Pages], config: Any, origin: str) -> None:
+    assertAllowed(pages(config), origin)
+
+
+@pytest.mark.parametrize(
+    "origin", ["null", "file://", "https://a.app.example", "https://B-1.app.example:443", "http://a.app.example:8080"]
+)
+def test_filesAndWholeLabelsCanBeListed(pages: Callable[[Any], Pages], origin: str) -> None:
+    assertAllowed(pages(WIDE), origin)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://app.example",
+        "https://a.b.app.example",
+        "https://evil.example/.app.example",
+        "https://evil.example:443.app.example",
+        "https://evil.example#.app.example",
+        "http://a.app.example",
+        "https://a.app.example:8080",
+        "https://.app.example",
+        "https://*.app.example",
+        "file:///home",
+    ],
+)
+def test_aStarIsOneLabelAndNothingElse(pages: Callable[[Any], Pages], origin: str) -> None:
+    assertForbidden(pages(WIDE), origin)
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_aPageThatTheBrowserCallsForeignMayNotUseIt(pages: Callable[[Any], Pages], site: str) -> None:
+    answer = pages(LIST).asForeign(site)
+    assert answer.status == 403
+    assert answer.header("cross-origin-resource-policy") == "same-origin"
+    assert answer.header("x-content-type-options") == "nosniff"
+    assert pages(LIST).asForeign(site, f"{LISTED}/page").status == 200
+
+
+TLS_PROXY: dict[str, Any] = {"proxies": ["127.0.0.1"]}
+
+
+def test_behindTlsAPlainPageIsForeign(pages: Callable[[Any], Pages]) -> None:
+    forwarded = [("X-Forwarded-Proto", "https")]
+    assert pages(TLS_PROXY).poll(f"http://{HOST}", more=forwarded).status == 403
+    assert pages(TLS_PROXY).poll(f"ws://{HOST}", more=forwarded).status == 403
+    assert pages(TLS_PROXY).poll(f"https://{HOST}", more=forwarded).status == 200
+    assert pages(TLS_PROXY).poll(f"wss://{HOST}", more=forwarded).status == 200
+    assert pages(DEFAULT).poll(f"http://{HOST}", more=forwarded).status == 200
+
+
+def test_theHostThatATrustedProxyTellsOfIsTheServers(pages: Callable[[Any], Pages]) -> None:
+    forwarded = [("X-Forwarded-Host", "other.example, call.example")]
+    assert pages(TLS_PROXY).poll("https://call.example", more=forwarded).status == 200
+    assert pages(TLS_PROXY).poll("https://other.example", more=forwarded).status == 403
+    assert pages(TLS_PROXY).poll(f"http://{HOST}", more=forwarded).status == 403
+    assert pages(DEFAULT).poll("https://call.example", more=forwarded).status == 403
 
 
 @pytest.mark.parametrize("origin", LIST["origins"])
