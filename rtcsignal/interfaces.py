@@ -308,6 +308,10 @@ class IPeer(Interface):
     userId: str = Attribute("The user id with which it joined this room.")
     roles: frozenset[str] = Attribute("A frozenset of words, from its authenticator.")
     claims: Mapping[str, Any] = Attribute("A read-only mapping, from its authenticator.")
+    signedIn: bool = Attribute(
+        "Its authenticator has found its user id. Guests, who may take any name, and all clients of a server without "
+        "authenticators have not signed in."
+    )
     address: str = Attribute("Its IP address, or an empty text.")
     namespace: str = Attribute("The namespace it uses: a slash, or a slash and a name.")
     transport: str = Attribute("What carries it, or did at its end: polling or websocket.")

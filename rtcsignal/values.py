@@ -110,12 +110,14 @@ class Identity:
         claims: Whatever else is known.
         expiresAt: Seconds since the epoch at which it is no longer so, and the server puts the client out; None for
             never.
+        signedIn: The client has proved that it is this user. False for guests, whose user id anyone could have.
     """
 
     userId: str | None = None
     roles: frozenset[str] = frozenset()
     claims: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
     expiresAt: float | None = None
+    signedIn: bool = True
 
 
 class Message(NamedTuple):

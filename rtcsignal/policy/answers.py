@@ -117,6 +117,8 @@ def _identity(answer: Any, instead: Any) -> Any:
         raise WrongAnswer("an Identity whose claims are not a mapping")
     if answer.expiresAt is not None and not _isTime(answer.expiresAt):
         raise WrongAnswer(f"an Identity with expiresAt {_shown(answer.expiresAt)}")
+    if not isinstance(answer.signedIn, bool):
+        raise WrongAnswer(f"an Identity with signedIn {_shown(answer.signedIn)}")
     # Other plugins rely on these being read-only.
     return replace(answer, roles=frozenset(roles), claims=MappingProxyType(dict(answer.claims)))
 

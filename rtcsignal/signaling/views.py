@@ -42,6 +42,11 @@ class PeerView:
         return self._seat.participant.identity.claims
 
     @property
+    def signedIn(self) -> bool:
+        identity = self._seat.participant.identity
+        return identity.signedIn and identity.userId is not None
+
+    @property
     def address(self) -> str:
         return self._seat.participant.peer.session.request.address
 

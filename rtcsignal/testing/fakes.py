@@ -56,6 +56,7 @@ class FakePeer:
         sid: Its id; by default made of the user id.
         transport: ``websocket`` or ``polling``.
         connectedAt: When, on the scale of the clock.
+        signedIn: Its authenticator has found its user id.
 
     Attributes:
         sent: The events that it was sent, each a tuple of name and arguments.
@@ -74,8 +75,10 @@ class FakePeer:
         sid: str = "",
         transport: str = "websocket",
         connectedAt: float = 0.0,
+        signedIn: bool = False,
     ) -> None:
         self.userId = userId
+        self.signedIn = signedIn
         self.roles = frozenset(roles)
         self.claims: Mapping[str, Any] = MappingProxyType(dict(claims))
         self.joinRequest: Mapping[str, Any] = MappingProxyType({"userId": userId, **joinRequest})

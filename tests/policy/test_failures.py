@@ -180,6 +180,7 @@ class TestWrongAnswers:
             Identity(expiresAt="tomorrow"),  # type: ignore[arg-type]
             Identity(expiresAt=True),
             Identity(expiresAt=float("nan")),
+            Identity(signedIn="yes"),  # type: ignore[arg-type]
         ],
     )
     def test_of_an_authenticator_too(self, bench: Bench, answer: Any) -> None:

@@ -67,7 +67,7 @@ def real() -> Things:
     spy = Spy()
     server = InMemoryServer(spy)
     server.__enter__()
-    ann = server.connect(Identity(None, frozenset({"host"}), {"team": "blue"}))
+    ann = server.connect(Identity("ann", frozenset({"host"}), {"team": "blue"}))
     bob = server.connect()
     ann.join("kitchen", "ann", password="sesame")
     bob.join("kitchen", "bob")
@@ -87,7 +87,7 @@ def real() -> Things:
 
 
 def fake() -> Things:
-    ann = FakePeer("ann", ["host"], {"team": "blue"}, {"roomName": "kitchen", "password": "sesame"})
+    ann = FakePeer("ann", ["host"], {"team": "blue"}, {"roomName": "kitchen", "password": "sesame"}, signedIn=True)
     bob = FakePeer("bob", joinRequest={"roomName": "kitchen"})
     room = FakeRoom("kitchen", [ann, bob])
     services = FakeServices("spy", [room])
@@ -122,6 +122,7 @@ class TestPeers:
         assert (ann.namespace, ann.transport, ann.address) == ("/", "websocket", "127.0.0.1")
         assert ann.rooms == frozenset({"kitchen"})
         assert things.bob.roles == frozenset()
+        assert (ann.signedIn, things.bob.signedIn) == (True, False)
 
     def test_have_an_id_of_their_own(self, things: Things) -> None:
         assert isinstance(things.ann.sid, str)

@@ -28,8 +28,8 @@ class Anonymous(Configurable):
 
     def authenticate(self, _handshake: Handshake) -> Identity:
         if self.userIdPrefix is None:
-            return Identity(roles=self._roles)
-        return Identity(self.userIdPrefix + secrets.token_hex(_RANDOM_BYTES), self._roles)
+            return Identity(roles=self._roles, signedIn=False)
+        return Identity(self.userIdPrefix + secrets.token_hex(_RANDOM_BYTES), self._roles, signedIn=False)
 
 
 anonymous = Anonymous()

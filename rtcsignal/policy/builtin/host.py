@@ -65,7 +65,7 @@ class Host(Configurable):
         state = _stateOf(room)
         heir, state["heir"] = state["heir"], None
         if state["owner"] is None and heir is not None:
-            self._appoint(self._successor(room, heir), room, state)
+            self._appoint(self._successor(room, *heir), room, state)
         elif state["owner"] is None and (self.first or self._hasRole(peer)):
             self._appoint(peer, room, state)
         else:
@@ -79,10 +79,10 @@ class Host(Configurable):
             return
         if reason == "replaced":
             # The same user may come in on another connection in this very turn, and goes on as the host then.
-            state["owner"], state["heir"] = None, peer.userId
+            state["owner"], state["heir"] = None, (peer.userId, peer.signedIn)
             self._services.callLater(0, self._fill, room.name)
         else:
-            self._appoint(self._successor(room, peer.userId), room, state)
+            self._appoint(self._successor(room, peer.userId, peer.signedIn), room, state)
 
     def handleEvent(self, peer: IPeer, room: IRoom, event: str, body: Mapping[str, Any]) -> Mapping[str, Any] | None:
         if not self._concerns(room) or not self._isHost(peer, room):
@@ -113,7 +113,7 @@ class Host(Configurable):
         if state["closing"]:
             self._close(room.name, room.createdAt)
         elif all(peer.sid != state["owner"] for peer in room.peers()):
-            self._appoint(self._successor(room, None), room, state)
+            self._appoint(self._successor(room), room, state)
 
     def _fill(self, roomName: str) -> None:
         """A host was replaced: if nobody came in its place, it was in another room."""
@@ -121,12 +121,18 @@ class Host(Configurable):
         state = room.data.get(_NAME) if room is not None else None
         if room is not None and state is not None and state["heir"] is not None:
             heir, state["heir"] = state["heir"], None
-            self._appoint(self._successor(room, heir), room, state)
+            self._appoint(self._successor(room, *heir), room, state)
 
-    def _successor(self, room: IRoom, userId: str | None) -> IPeer | None:
-        """Who is the host next: the same user on another connection, one with a role, who is there longest."""
+    def _successor(self, room: IRoom, userId: str = "", signedIn: bool = False) -> IPeer | None:
+        """Who is the host next: the same user on another connection, one with a role, the one who is there longest.
+
+        Args:
+            room: The room.
+            userId: Who was the host.
+            signedIn: That one had signed in, so nobody else is the same user.
+        """
         peers = room.peers()
-        same = room.peersOf(userId) if userId is not None else ()
+        same = [peer for peer in room.peersOf(userId) if peer.signedIn or not signedIn]
         able = [peer for peer in same if self.first or self._hasRole(peer)]
         able += [peer for peer in peers if self._hasRole(peer)]
         if self.first:
@@ -157,7 +163,7 @@ class Host(Configurable):
     def _remember(self, state: dict[str, Any], peer: IPeer) -> None:
         keptOut = state["keptOut"]
         until = self._services.clock.seconds() + self.keepOut
-        for key in (("user", peer.userId), ("peer", peer.sid)):
+        for key in (("user" if peer.signedIn else "guest", peer.userId), ("peer", peer.sid)):
             keptOut.pop(key, None)
             keptOut[key] = until
         while len(keptOut) > _MOST_KEPT_OUT:
@@ -165,7 +171,9 @@ class Host(Configurable):
 
     def _keptOut(self, state: dict[str, Any], peer: IPeer) -> float:
         """For how many seconds a peer cannot come back."""
-        keys = (("user", peer.userId), ("peer", peer.sid))
+        keys = [("user", peer.userId), ("peer", peer.sid)]
+        if not peer.signedIn:
+            keys.append(("guest", peer.userId))
         until: float = max(state["keptOut"].get(key, 0.0) for key in keys)
         return until - self._services.clock.seconds()
 
@@ -185,7 +193,7 @@ def _stateOf(room: IRoom) -> dict[str, Any]:
         room.data[_NAME] = {
             "owner": None,  # its sid
             "ownerUserId": None,
-            "heir": None,  # the user whose next connection is the host
+            "heir": None,  # the user whose next connection is the host, and whether it must have signed in
             "locked": False,
             "closing": False,
             "keptOut": {},  # until when, by user and by connection

@@ -67,7 +67,7 @@ class Lobby(Configurable):
         if not fitsAny(self.rooms, room.name) or self._hasRole(peer) or (self.first and not room.size):
             return
         passes = _stateOf(room)["passes"]
-        if any(passes.get(key) == peer.userId for key in _keysOf(peer)):
+        if _isAdmitted(peer, passes):
             return
         waiting = self._services.waiting(room.name)
         if all((each.sid, each.userId) != (peer.sid, peer.userId) for each in waiting):
@@ -88,7 +88,7 @@ class Lobby(Configurable):
         if not fitsAny(self.rooms, room.name):
             return
         passes = _stateOf(room)["passes"]
-        if not self._hasRole(peer) and all(passes.get(key) != peer.userId for key in _keysOf(peer)):
+        if not self._hasRole(peer) and not _isAdmitted(peer, passes):
             peer.emit("pass", {"roomName": room.name, "pass": _givePass(passes, peer)})
         self._look(room)
 
@@ -98,7 +98,7 @@ class Lobby(Configurable):
         state = _stateOf(room)
         state["told"].discard(peer.sid)
         if reason not in _KEEP_THE_PASS:
-            state["passes"] = {key: user for key, user in state["passes"].items() if user != peer.userId}
+            state["passes"] = {key: user for key, user in state["passes"].items() if user != _userOf(peer)}
         if reason == "closed" and not room.size:
             for each in self._services.waiting(room.name):
                 self._turnAway(each, room, reason)
@@ -110,7 +110,7 @@ class Lobby(Configurable):
         waiting = self._services.waiting(room.name)
         if event == "who-waits":
             return {"waiting": [{"userId": each.userId, "sid": each.sid} for each in waiting]}
-        chosen = [each for each in waiting if _isMeant(each, body)]
+        chosen = _chosen(waiting, body)
         if not chosen:
             raise Refused("not-waiting", "No such user waits.")
         for each in chosen:
@@ -177,7 +177,7 @@ class Lobby(Configurable):
 
 
 def _stateOf(room: IRoom) -> dict[str, Any]:
-    """``passes``: user ids by what proves that they were admitted; ``told``: the hosts who know of all who wait."""
+    """``passes``: users by what proves that they were admitted; ``told``: the hosts who know of all who wait."""
     state: dict[str, Any] = room.data.setdefault(_NAME, {"passes": {}, "told": set()})
     return state
 
@@ -190,11 +190,20 @@ def _keysOf(peer: IPeer) -> Iterable[tuple[str, str]]:
         yield "pass", shown
 
 
-def _givePass(passes: dict[tuple[str, str], str], peer: IPeer) -> str:
+def _userOf(peer: IPeer) -> tuple[str, bool]:
+    """Who it is: a guest is not the one who has signed in under the same name."""
+    return peer.userId, peer.signedIn
+
+
+def _isAdmitted(peer: IPeer, passes: Mapping[tuple[str, str], tuple[str, bool]]) -> bool:
+    return any(passes.get(key) == _userOf(peer) for key in _keysOf(peer))
+
+
+def _givePass(passes: dict[tuple[str, str], tuple[str, bool]], peer: IPeer) -> str:
     """Let a peer in from now on: from its connection, and from any other that shows the pass."""
     text = secrets.token_urlsafe(16)
     for key in (("peer", peer.sid), ("pass", text)):
-        _keep(passes, key, peer.userId, _MOST_PASSES)
+        _keep(passes, key, _userOf(peer), _MOST_PASSES)
     return text
 
 
@@ -206,8 +215,14 @@ def _keep(table: dict[Any, Any], key: Any, value: Any, most: int) -> None:
         del table[next(iter(table))]
 
 
-def _isMeant(peer: IPeer, body: Mapping[str, Any]) -> bool:
-    return body.get("all") is True or peer.sid == body.get("sid") or peer.userId == body.get("targetUserId")
+def _chosen(waiting: Iterable[IPeer], body: Mapping[str, Any]) -> list[IPeer]:
+    """Those of them who are meant. By name it is the one who has signed in, if there is one, and no guest."""
+    if body.get("all") is True:
+        return list(waiting)
+    sid, userId = body.get("sid"), body.get("targetUserId")
+    named = [each for each in waiting if each.userId == userId]
+    meant = [each for each in named if each.signedIn] or named
+    return [each for each in waiting if each.sid == sid or each in meant]
 
 
 def _tell(hosts: Iterable[IPeer], event: str, roomName: str, peer: IPeer, **more: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any, Literal, TypeAlias
 
 from zope.interface import implementer
@@ -51,7 +51,10 @@ class OneSessionPerUser(Configurable):
 
     def mayJoin(self, peer: IPeer, room: IRoom) -> None:
         mode = self._modeOf(room)
-        others = room.peersOf(peer.userId) if mode != "many" else ()
+        same = room.peersOf(peer.userId) if mode != "many" else ()
+        if not peer.signedIn and any(other.signedIn for other in same):
+            raise Refused("already-here", "The user of this name has signed in, and is in this room already.")
+        others = _equals(peer, same)
         tab = _tabOf(peer)
         if not others or (tab and tab in map(_tabOf, others)):
             return  # a client that comes back before the end of its old connection was noticed
@@ -69,9 +72,10 @@ class OneSessionPerUser(Configurable):
         others = room.peersOf(peer.userId) if self._modeOf(room) != "many" else ()
         if not others:
             return
-        tabs, times = self._memoryOf(others, room)
+        equals = _equals(peer, others)
+        tabs, times = self._memoryOf(equals, room)
         own = _tabOf(peer)
-        for other in others:
+        for other in equals:
             tab = _tabOf(other)
             if not own or tab != own:
                 times = [*times, self._services.clock.seconds()]
@@ -92,7 +96,7 @@ class OneSessionPerUser(Configurable):
     def _modeOf(self, room: IRoom) -> _Mode:
         return firstFit(self.rooms, room.name, "many")
 
-    def _memoryOf(self, others: Sequence[IPeer], room: IRoom) -> tuple[list[str], list[float]]:
+    def _memoryOf(self, others: Iterable[IPeer], room: IRoom) -> tuple[list[str], list[float]]:
         """The tabs that those who are there have replaced, and when they did it lately. It ends with them."""
         tabs: list[str] = []
         times: list[float] = []
@@ -109,6 +113,11 @@ class OneSessionPerUser(Configurable):
             peer.disconnect(_REPLACED)
         else:
             self._services.kick(peer, _REPLACED)
+
+
+def _equals(peer: IPeer, others: Iterable[IPeer]) -> list[IPeer]:
+    """Those who are the same user as a peer: to one who has signed in, guests under the same name are not."""
+    return [other for other in others if other.signedIn or not peer.signedIn]
 
 
 def _tabOf(peer: IPeer) -> str:

@@ -29,15 +29,22 @@ class RoomSize(Configurable):
             return
         if self.count == "peers":
             count = room.size
-        elif sessions := len(room.peersOf(peer.userId)):
+        elif sessions := sum(other.signedIn is peer.signedIn for other in room.peersOf(peer.userId)):
             if sessions >= self.mostPerUser:
                 text = "You are in this room too many times already."
                 raise Refused("too-many-sessions", text, {"most": self.mostPerUser})
             return
         else:
-            count = room.userCount
+            count = _usersIn(room)
         if count >= most:
             raise Refused("room-full", "This room is full.", {"most": most})
+
+
+def _usersIn(room: IRoom) -> int:
+    """How many users are in a room. A guest is not the user who has signed in under the same name."""
+    if room.userCount == room.size:
+        return room.size
+    return len({(peer.userId, peer.signedIn) for peer in room.peers()})
 
 
 roomSize = RoomSize()

@@ -313,3 +313,49 @@ class TestAHostThatIsReplaced:
 def test_wrong_options_end_the_start(options: dict[str, Any], problem: str) -> None:
     with pytest.raises(ConfigError, match=problem), InMemoryServer(use=using(**options)):
         pass
+
+
+class TestProof:
+    """A guest is not the one who has signed in under the same name."""
+
+    ANN = Identity("ann")
+
+    def test_a_guest_does_not_inherit_from_it(self, server: InMemoryServer) -> None:
+        ann, ben, guest = server.connect(self.ANN), server.connect(Identity("ben")), server.connect()
+        for client, user in ((ann, "ann"), (ben, "ben"), (guest, "ann")):
+            assert client.join("kitchen", user).ok
+        ann.lose()
+        assert guest.request("lock").code == "not-the-host"
+        assert ben.request("lock").ok
+
+    def test_nor_does_one_that_comes_in_where_it_was_replaced(self) -> None:
+        with InMemoryServer(use=["host", {"one-session-per-user": {"ends": "membership"}}]) as server:
+            ann, ben = server.connect(self.ANN), server.connect(Identity("ben"))
+            assert ann.join("kitchen", "ann").ok
+            assert ben.join("kitchen", "ben").ok
+            again = server.connect(self.ANN)
+            assert again.join("kitchen", "ann").ok
+            assert again.request("lock").ok
+
+    def test_another_connection_of_the_same_does(self, server: InMemoryServer) -> None:
+        first, ben, second = server.connect(self.ANN), server.connect(), server.connect(self.ANN)
+        for client, user in ((first, "ann"), (ben, "ben"), (second, "ann")):
+            assert client.join("kitchen", user).ok
+        first.lose()
+        assert second.request("lock").ok
+
+    def test_a_guest_who_is_put_out_does_not_keep_it_out(self, server: InMemoryServer) -> None:
+        ben, guest = enter(server, "ben", "ann")
+        assert ben.request("kick", {"targetUserId": "ann"}).ok
+        assert guest.join("kitchen", "ann").code == "kicked"
+        assert server.connect().join("kitchen", "ann").code == "kicked"
+        assert server.connect(self.ANN).join("kitchen", "ann").ok
+
+    def test_who_was_put_out_cannot_come_back_as_a_guest_of_that_name(self, server: InMemoryServer) -> None:
+        enter(server, "ben")
+        ben = server.connect(Identity(roles=frozenset({"host"})))
+        assert ben.join("kitchen", "cat").ok
+        assert server.connect(self.ANN).join("kitchen", "ann").ok
+        assert ben.request("kick", {"targetUserId": "ann"}).ok
+        assert server.connect(self.ANN).join("kitchen", "ann").code == "kicked"
+        assert server.connect().join("kitchen", "ann").code == "kicked"

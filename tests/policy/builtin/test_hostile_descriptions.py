@@ -5,7 +5,7 @@ A filter that fails ten times in a row is not asked for a while: a single client
 
 from __future__ import annotations
 
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import pytest
@@ -79,7 +79,7 @@ def test_fields_of_any_kind_are_judged(fields: dict[str, Any]) -> None:
     ids=["sections", "retransmissions of retransmissions", "candidates", "parameters", "rid", "no lines"],
 )
 def test_large_ones_take_no_longer_than_their_length(text: str) -> None:
-    began = perf_counter()
+    began = process_time()
     for each in FILTERS:
         judge(each, {"msgType": 1, "sdp": text})
-    assert perf_counter() - began < MOST_SECONDS
+    assert process_time() - began < MOST_SECONDS

@@ -375,3 +375,32 @@ class TestLimits:
 def test_wrong_options_end_the_start(options: dict[str, Any], problem: str) -> None:
     with pytest.raises(ConfigError, match=problem), InMemoryServer(use=using(**options)):
         pass
+
+
+class TestProof:
+    """A guest is not the one who has signed in under the same name."""
+
+    def test_by_name_only_the_one_is_admitted_who_has_signed_in(self, server: InMemoryServer) -> None:
+        host = hosting(server)
+        guest, ben = knock(server, "ben"), knock(server, "ben", identity=Identity("ben"))
+        assert host.request("admit", {"targetUserId": "ben"}).value["admitted"] == 1
+        assert (guest.take("admitted"), len(ben.take("admitted"))) == ([], 1)
+        assert (guest.join("kitchen", "ben").code, ben.join("kitchen", "ben").ok) == ("waiting", True)
+        assert host.request("admit", {"targetUserId": "ben"}).value["admitted"] == 1
+        assert guest.join("kitchen", "ben").ok
+
+    def test_a_guest_does_not_come_in_with_its_pass(self, server: InMemoryServer) -> None:
+        host, ben = hosting(server), knock(server, "ben", identity=Identity("ben"))
+        assert host.request("admit", {"targetUserId": "ben"}).ok
+        ((_, told),) = ben.take("admitted")
+        assert server.connect().join("kitchen", "ben", **{"pass": told["pass"]}).code == "waiting"
+        assert server.connect(Identity("ben")).join("kitchen", "ben", **{"pass": told["pass"]}).ok
+
+    def test_it_keeps_its_pass_when_a_guest_is_put_out(self) -> None:
+        with InMemoryServer(use=["host", "lobby"]) as server:
+            host, ben, guest = hosting(server), knock(server, "ben", identity=Identity("ben")), knock(server, "ben")
+            assert host.request("admit", {"all": True}).value["admitted"] == 2
+            ((_, told),) = ben.take("admitted")
+            assert guest.join("kitchen", "ben").ok
+            assert host.request("kick", {"targetUserId": "ben"}).ok
+            assert server.connect(Identity("ben")).join("kitchen", "ben", **{"pass": told["pass"]}).ok

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from rtcsignal.api import ConfigError
+from rtcsignal.api import ConfigError, Identity
 from rtcsignal.testing import InMemoryServer, MemoryClient
 
 
@@ -34,6 +34,55 @@ def enter(server: InMemoryServer, user: str, **more: Any) -> MemoryClient:
 def server() -> Iterator[InMemoryServer]:
     with InMemoryServer(use=["one-session-per-user"]) as running:
         yield running
+
+
+ANN = Identity("ann")
+GUEST = Identity(signedIn=False)
+
+
+class TestProof:
+    """A name that anyone may say is not a person."""
+
+    @pytest.mark.parametrize("mode", ["replace", "refuse"])
+    @pytest.mark.parametrize("guest", [GUEST, Identity("ann", signedIn=False), Identity(), None], ids=repr)
+    @pytest.mark.parametrize("more", [{}, {"tab": "t"}], ids=["without a tab", "with its tab"])
+    def test_who_has_signed_in_is_not_put_out_by_a_guest(
+        self, mode: str, guest: Identity | None, more: dict[str, str]
+    ) -> None:
+        with InMemoryServer(use=using(rooms={"*": mode})) as server:
+            ann = server.connect(ANN)
+            assert ann.join("kitchen", "ann", **more).ok
+            ann.take()
+            assert server.connect(guest).join("kitchen", "ann", **more).code == "already-here"
+            assert (ann.take(), ann.connected, server.members("kitchen")) == ([], True, ["ann"])
+
+    def test_but_by_who_has_signed_in_as_the_same(self, server: InMemoryServer) -> None:
+        old, new = server.connect(ANN), server.connect(Identity("ann", frozenset({"host"})))
+        assert old.join("kitchen", "ann").ok
+        assert new.join("kitchen", "ann").ok
+        assert (old.connected, new.connected) == (False, True)
+
+    @pytest.mark.parametrize("mode", ["replace", "refuse"])
+    def test_a_guest_does_not_keep_a_name_from_who_has_signed_in_under_it(self, mode: str) -> None:
+        with InMemoryServer(use=using(rooms={"*": mode})) as server:
+            guest, ann = server.connect(GUEST), server.connect(ANN)
+            assert guest.join("kitchen", "ann", tab="t").ok
+            assert ann.join("kitchen", "ann").ok
+            assert (guest.connected, ann.connected, server.members("kitchen")) == (False, True, ["ann"])
+
+    def test_guests_that_replace_each_other_do_not_use_up_what_it_may(self, server: InMemoryServer) -> None:
+        for _ in range(4):
+            assert server.connect(GUEST).join("kitchen", "ann").ok
+        assert server.connect(GUEST).join("kitchen", "ann").code == "replaced"
+        for _ in range(4):
+            assert server.connect(ANN).join("kitchen", "ann").ok
+        assert server.connect(ANN).join("kitchen", "ann").code == "replaced"
+
+    def test_a_ticket_that_names_nobody_proves_no_name(self, server: InMemoryServer) -> None:
+        assert server.connect(ANN).join("kitchen", "ann").ok
+        holder = server.connect(Identity(None, frozenset({"member"})))
+        assert holder.join("kitchen", "ann").code == "already-here"
+        assert holder.join("kitchen", "ben").ok
 
 
 class TestReplace:

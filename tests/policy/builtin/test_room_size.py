@@ -73,3 +73,29 @@ def test_each_connection_may_count_instead() -> None:
 def test_wrong_options_end_the_start(options: dict[str, Any], problem: str) -> None:
     with pytest.raises(ConfigError, match=problem), server(**options):
         pass
+
+
+class TestProof:
+    """A guest is not the one who has signed in under the same name."""
+
+    ANN = Identity("ann")
+
+    def test_a_guest_does_not_come_into_a_full_room_under_the_name_of_a_member(self) -> None:
+        with InMemoryServer(use=[{"room-size": {"most": 2}}]) as server:
+            assert server.connect(self.ANN).join("kitchen", "ann").ok
+            assert server.connect(Identity("ben")).join("kitchen", "ben").ok
+            assert server.connect().join("kitchen", "ann").code == "room-full"
+            assert server.connect(self.ANN).join("kitchen", "ann").ok
+
+    def test_it_is_counted_as_a_user_of_its_own(self) -> None:
+        with InMemoryServer(use=[{"room-size": {"most": 2}}]) as server:
+            assert server.connect(self.ANN).join("kitchen", "ann").ok
+            assert server.connect().join("kitchen", "ann").ok
+            assert server.connect().join("kitchen", "ben").code == "room-full"
+
+    def test_guests_do_not_use_up_the_sessions_of_who_has_signed_in(self) -> None:
+        with InMemoryServer(use=[{"room-size": {"most": 4, "most_per_user": 1}}]) as server:
+            assert server.connect().join("kitchen", "ann").ok
+            assert server.connect().join("kitchen", "ann").code == "too-many-sessions"
+            assert server.connect(self.ANN).join("kitchen", "ann").ok
+            assert server.connect(self.ANN).join("kitchen", "ann").code == "too-many-sessions"

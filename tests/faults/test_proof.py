@@ -1,0 +1,85 @@
+"""Guests who take the names of others: nobody who has signed in loses anything by it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from rtcsignal.policy.builtin.shared_secret import makeTicket
+from tests.faults.conftest import Servers
+from tests.faults.target import Target, joined
+from tests.wire.socketio import Peer, event
+from tests.wire.wire import Wire
+
+SECRET = "a secret of thirty-two characters, or more"
+USE: list[Any] = [
+    {"shared-secret": {"secret": SECRET}},
+    "anonymous",
+    {"host": {"rooms": ["meeting *"]}},
+    {"one-session-per-user": {"rooms": {"refuse *": "refuse", "meeting *": "many", "*": "replace"}}},
+]
+
+
+@pytest.fixture
+def wire(servers: Servers) -> Iterator[Wire]:
+    process = servers({"plugins": {"use": USE}, "limits": {"connections_per_address": 0}})
+    wire = Wire(Target(process).address, "127.1.0.2")
+    yield wire
+    wire.closeAll()
+
+
+def signedIn(wire: Wire, revision: int, userId: str | None) -> Peer:
+    """A client with a ticket."""
+    peer = wire.peer(revision, "websocket", f"&token={makeTicket(SECRET, time.time() + 60, userId)}")
+    if revision == 4:
+        peer.send("40")
+    assert str(peer.receive()).startswith("40")
+    return peer
+
+
+def answer(peer: Peer, name: str, **body: Any) -> Any:
+    """The acknowledgement of an event."""
+    peer.send(event(name, body, ack="7"))
+    while not (packet := str(peer.receive())).startswith("437"):
+        pass
+    return json.loads(packet[3:])[0]
+
+
+@pytest.mark.parametrize("mode", ["replace", "refuse"])
+@pytest.mark.parametrize("ticket", [False, True], ids=["without a ticket", "with one that names nobody"])
+def test_a_guest_does_not_put_out_who_has_signed_in(
+    wire: Wire, room: str, revision: int, mode: str, ticket: bool
+) -> None:
+    name = f"{mode} {room}"
+    ann = joined(signedIn(wire, revision, "ann"), "ann", name)
+    guest = signedIn(wire, 7 - revision, None) if ticket else wire.namespacePeer(7 - revision)
+    assert answer(guest, "join-room", userId="ann", roomName=name)["error"]["code"] == "already-here"
+    assert answer(ann, "broadcast", msgType=4) == {"ok": True, "delivered": 1}
+
+
+def test_who_has_signed_in_as_the_same_does(wire: Wire, room: str, revision: int) -> None:
+    ann = joined(signedIn(wire, revision, "ann"), "ann", room)
+    joined(signedIn(wire, 7 - revision, "ann"), "ann", room)
+    assert '"replaced"' in str(ann.receive())
+
+
+def test_guests_replace_each_other_as_ever(wire: Wire, room: str, revision: int) -> None:
+    first = joined(wire.namespacePeer(revision), "ann", room)
+    joined(wire.namespacePeer(7 - revision), "ann", room)
+    assert '"replaced"' in str(first.receive())
+
+
+def test_a_guest_does_not_become_the_host_by_the_name_of_one(wire: Wire, room: str, revision: int) -> None:
+    name = f"meeting {room}"
+    ann = joined(signedIn(wire, revision, "ann"), "ann", name)
+    ben = joined(signedIn(wire, revision, "ben"), "ben", name)
+    guest = joined(wire.namespacePeer(7 - revision), "ann", name)
+    ann.send("41")
+    while '"user-left"' not in str(ben.receive()):
+        pass
+    assert answer(guest, "lock", roomName=name)["error"]["code"] == "not-the-host"
+    assert answer(ben, "lock", roomName=name)["ok"]
