@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.task import react
 from twisted.web.resource import Resource
@@ -45,6 +46,7 @@ class Echo:
     Attributes:
         received: The messages.
         lost: How often the end of the connection was told.
+        ended: Fires when the connection is gone, whoever closed it.
     """
 
     commands: dict[str, Callable[[WebSocketLink], object]] = {
@@ -58,6 +60,7 @@ class Echo:
         self.name = name
         self.received: list[str | bytes] = []
         self.lost = 0
+        self.ended: Deferred[None] = Deferred()
 
     def textReceived(self, text: str) -> None:
         self.received.append(text)
@@ -106,6 +109,12 @@ class EchoEngine(EngineServer):
 
     def admitWebSocket(self, request: Request) -> _Admission:
         return _Admission(self, request.query.get("name", ""))
+
+    def linkClosed(self, link: WebSocketLink) -> None:
+        super().linkClosed(link)
+        for echo in self.echoes:
+            if echo.link is link:
+                echo.ended.callback(None)
 
     @staticmethod
     def _never(session: Session) -> Application:
@@ -190,8 +199,6 @@ def main() -> None:
 
 
 async def _serve(clock: Any, port: int, fast: bool) -> None:
-    from twisted.internet.defer import Deferred
-
     engine = EchoEngine(EngineOptions(path="/", fast=fast, maxPayload=64 << 20, sendQueue=0), clock)
     factory = PortFactory([engine], Resource(), HttpLimits(), clock)
     listening = await TCP4ServerEndpoint(clock, port, interface="127.0.0.1").listen(factory)

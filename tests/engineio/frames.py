@@ -32,16 +32,20 @@ class Frame:
         return int.from_bytes(self.payload[:2], "big")
 
 
-def framesOf(stream: bytes) -> list[Frame]:
-    """The frames of a stream, which must be whole, final and not masked."""
-    frames = []
+def framesOf(stream: bytes, isCut: bool = False) -> list[Frame]:
+    """The frames of a stream, which must be whole, final and not masked; of one that is cut, those before the cut."""
+    frames: list[Frame] = []
     while stream:
+        if isCut and len(stream) < 10:
+            break  # perhaps not even the length is there
         assert stream[0] & 0xF0 == 0x80, "a server's frames are whole and without reserved bits"
         length, start = stream[1], 2
         assert length < 128, "a server's frames are not masked"
         if length > 125:
             start = 4 if length == 126 else 10
             length = int.from_bytes(stream[2:start], "big")
+        if isCut and len(stream) < start + length:
+            break
         assert len(stream) >= start + length, "half a frame"
         frames.append(Frame(stream[0] & 0x0F, stream[start : start + length]))
         stream = stream[start + length :]
