@@ -41,6 +41,7 @@ from rtcsignal.engineio.outbox import Flusher
 from rtcsignal.engineio.pollinglane import PollingLane, bodyLength
 from rtcsignal.engineio.server import EngineServer
 from rtcsignal.engineio.slim import frugalClass, quieten
+from rtcsignal.engineio.subprotocol import areSubprotocols
 from rtcsignal.engineio.websocket import WebSocketLink
 
 __all__ = ["PortFactory", "configure"]
@@ -227,6 +228,9 @@ class PortFactory(WebSocketServerFactory):
         # Autobahn takes whatever Python makes the number 13 of.
         if head.headers.get("sec-websocket-version") != _VERSION:
             self.refuse(transport, _OTHER_VERSION, place)
+            return
+        if not areSubprotocols(head.headers.get("sec-websocket-protocol", "")):
+            self.refuse(transport, Response(400), place)
             return
         if place is not None:
             place.free()

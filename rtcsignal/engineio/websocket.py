@@ -14,17 +14,18 @@ from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
 from rtcsignal.engineio.farewell import halfClose
-from rtcsignal.engineio.fastlane import TextReceiver
 from rtcsignal.engineio.frames import Message, binaryFrame, textFrame
 from rtcsignal.engineio.outbox import Flusher, forgetUnsent
 from rtcsignal.engineio.packet import MESSAGE, decodeBinary, decodeText, encodeBase64, encodeBinary
 from rtcsignal.engineio.pressure import Backpressure
+from rtcsignal.engineio.receiver import Receiver
 from rtcsignal.engineio.sealing import waitingBehind
 from rtcsignal.engineio.session import CloseReason, Session
+from rtcsignal.engineio.subprotocol import chosenFrom
 from rtcsignal.engineio.writers import Writer, write, writerFor
 from rtcsignal.errors import ProtocolError
 
-__all__ = ["Admission", "Receiver", "WebSocketLink", "WebSocketTransport"]
+__all__ = ["Admission", "WebSocketLink", "WebSocketTransport"]
 
 _OPEN: int = Backpressure.STATE_OPEN
 _MOST_FRAGMENTS = 1_000
@@ -40,23 +41,6 @@ _CLOSE_CODES = {
     CloseReason.FLOOD: 1008,
     CloseReason.FAILED: 1011,
 }
-
-
-class Receiver(TextReceiver, Protocol):
-    """What a link is used for."""
-
-    def binaryReceived(self, data: bytes) -> None:
-        """A binary message; never raises."""
-
-    def linkLost(self) -> None:
-        """The connection is gone."""
-
-    def overflowed(self) -> None:
-        """The client does not read, and more waits for it than may, or for longer. Never called while something is
-        being sent."""
-
-    def frameReceived(self) -> None:
-        """A control frame, or a fragment of a message; never raises."""
 
 
 class Admission(Protocol):
@@ -115,8 +99,8 @@ class WebSocketLink(Backpressure):
         self._phase = _Sending.NOT_OPEN
         self._write: Writer = write
 
-    def onConnect(self, request: Any) -> tuple[None, dict[str, str]]:
-        return None, self.admission.headers
+    def onConnect(self, request: Any) -> tuple[str | None, dict[str, str]]:
+        return chosenFrom(request.protocols), self.admission.headers
 
     def onOpen(self) -> None:
         self._setNoDelay()

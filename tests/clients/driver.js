@@ -102,6 +102,11 @@ const commands = {
     answer(engine && engine.transport ? engine.transport.name : null);
   },
 
+  /** The subprotocol of its WebSocket. */
+  subprotocol({ client }, answer) {
+    answer(clients.get(client).io.engine.transport.ws.protocol);
+  },
+
   /** How connection state recovery went, for clients that know of it. */
   state({ client }, answer) {
     const { id, recovered } = clients.get(client);

@@ -168,6 +168,10 @@ class NodeClient(Client):
     def transport(self) -> str:
         return str(self._process.call("transport", client=self._handle))
 
+    def subprotocol(self) -> str:
+        """What the server has named of the subprotocols that were asked for; "" for nothing."""
+        return str(self._process.call("subprotocol", client=self._handle))
+
     def close(self) -> None:
         self._process.call("close", client=self._handle)
 

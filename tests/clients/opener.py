@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 from tests.clients.client import Client
 from tests.clients.kinds import PYTHON, Kind
@@ -45,6 +46,12 @@ class Clients:
         """Opens an npm client that presents a token, and begins to connect."""
         options = {} if token is None else {kind.credentials: {"token": token}}
         client = NodeClient.open(self._node, self._handle(), kind, name, url, **options)
+        self._open.append(client)
+        return client
+
+    def special(self, kind: Kind, name: str, **options: Any) -> NodeClient:
+        """Opens an npm client with further options of the library, and begins to connect."""
+        client = NodeClient.open(self._node, self._handle(), kind, name, self._url, **options)
         self._open.append(client)
         return client
 

@@ -226,11 +226,37 @@ def test_upgradesAreAskedForInManyWays(wire: Wire, revision: int, headers: dict[
     assert str(socket.read()).startswith("0{")
 
 
-def test_aSubprotocolIsNoneOrOneThatWasOffered(wire: Wire, revision: int) -> None:
+SUBPROTOCOLS: dict[str, tuple[list[str], str | None]] = {
+    "none": ([], None),
+    "one": (["chat"], "chat"),
+    "a list": (["chat, superchat"], "chat"),
+    "a list without spaces": (["superchat,chat"], "superchat"),
+    "several headers": (["v1.rtc", "chat, superchat"], "v1.rtc"),
+    "every character that may be": (["!#$%&'*+-.^_`|~09azAZ"], "!#$%&'*+-.^_`|~09azAZ"),
+    "nothing": ([""], None),
+    "an empty element": ([", chat"], "chat"),
+}
+
+
+@pytest.mark.parametrize(("values", "chosen"), SUBPROTOCOLS.values(), ids=SUBPROTOCOLS)
+def test_firstSubprotocolIsNamedAndNoneUnlessAskedFor(
+    wire: Wire, revision: int, values: list[str], chosen: str | None
+) -> None:
     target = f"{ENGINE_PATH}?EIO={revision}&transport=websocket"
-    socket = wire.webSocket(target, [("Sec-WebSocket-Protocol", "chat, superchat")])
-    assert socket.response.header("sec-websocket-protocol") in {None, "chat", "superchat"}
+    socket = wire.webSocket(target, [("Sec-WebSocket-Protocol", value) for value in values])
+    assert socket.response.header("sec-websocket-protocol") == chosen
     assert str(socket.read()).startswith("0{")
+
+
+BAD_SUBPROTOCOLS = [["a b"], ["chat, s(uper)"], ["chat", "caf\xe9"], ["a=b"], ["chat, chat"], ['"chat"']]
+
+
+@pytest.mark.parametrize("values", BAD_SUBPROTOCOLS, ids=", ".join)
+def test_badSubprotocolsAreRefused(wire: Wire, revision: int, values: list[str]) -> None:
+    target = f"{ENGINE_PATH}?EIO={revision}&transport=websocket"
+    with pytest.raises(Refused) as refused:
+        wire.webSocket(target, [("Sec-WebSocket-Protocol", value) for value in values])
+    assert refused.value.response.status == 400
 
 
 @pytest.mark.parametrize(
