@@ -112,8 +112,11 @@ class SignalingNamespace:
         def welcome(seat: Seat) -> None:
             if event.ackId is None:
                 return
-            members = [{"userId": userId} for userId in seat.room.users]
-            answer = {"roomName": seat.room.name, "userId": seat.userId, "members": members}
+            room = seat.room
+            members = [{"userId": userId} for userId in room.users]
+            answer: dict[str, Any] = {"roomName": room.name, "userId": seat.userId, "members": members}
+            if len(room.seats) > len(members):  # whoever counts connections needs to know where to begin
+                answer["connections"] = {user: len(peers) for user, peers in room.users.items() if len(peers) > 1}
             self._acknowledge(participant, event, answer)
 
         return self._hub.join(participant, request, welcome)

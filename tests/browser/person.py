@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import ConsoleMessage, Locator, Page, Request, WebSocket, expect
 
@@ -74,6 +76,7 @@ class Person:
         self._troubles: list[str] = []
         self._allowed: list[str] = []
         self._frames: list[str] = []
+        self._heard: list[str] = []
         page.set_default_timeout(PATIENCE)
         page.add_init_script(_WATCH)
         page.on("console", self._onConsole)
@@ -133,6 +136,14 @@ class Person:
         bodies = (body for name, body in messages if name == "broadcast" and body["msgType"] == kind)
         return len({(body["targetUserId"], body["pc"], body["neg"]) for body in bodies})
 
+    def hears(self, event: str) -> Any:
+        """The last argument of the first such event of the server, which has come or comes soon."""
+        end = time.monotonic() + PATIENCE / 1000
+        while not (found := [each for each in self._heard if each.startswith(f'42["{event}"')]):
+            assert time.monotonic() < end, event
+            self.page.wait_for_timeout(50)
+        return json.loads(found[0][2:])[-1]
+
     def screenshot(self, name: str) -> Path:
         """Keep what the page looks like."""
         ARTIFACTS.mkdir(parents=True, exist_ok=True)
@@ -170,3 +181,4 @@ class Person:
 
     def _onWebSocket(self, socket: WebSocket) -> None:
         socket.on("framesent", lambda frame: self._frames.append(str(frame)))
+        socket.on("framereceived", lambda frame: self._heard.append(str(frame)))

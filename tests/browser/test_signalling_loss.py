@@ -88,3 +88,26 @@ def test_where_connections_are_recovered_the_others_notice_nothing(
         expect(alice.tile("Bob")).not_to_contain_text("reconnecting")
         alice.expectMedia("Bob")
         assert (alice.begun(OFFER), bob.begun(OFFER)) == (0, 1)
+
+
+def test_a_silent_change_of_the_network_does_not_end_the_call(
+    person: PersonFactory, server: ServerFactory, room: str
+) -> None:
+    """The server notices the loss of the old connection when the page is long back on a new one: nobody is gone."""
+    process = server({"web": {"demo": True}, "socketio": {"ping_interval": 2, "ping_timeout": 2}})
+    with closing(Line(process.port)) as line:
+        alice, bob = person("Alice", url=process.url), person("Bob", url=line.url)
+        bob.allow(_REFUSED)
+        alice.enter(room)
+        bob.enter(room)
+        alice.expectCallWith("Bob")
+        line.swallow()
+        line.mend()
+        expect(bob.status).to_have_text("In a call with Alice")
+        carol = person("Carol", url=process.url)
+        carol.enter(room, testPicture=True)
+        assert alice.hears("user-left")["reason"] == "timeout"
+        for each, others in ((alice, ("Bob", "Carol")), (bob, ("Alice", "Carol")), (carol, ("Alice", "Bob"))):
+            each.expectCallWith(*others)
+            each.expectMedia(*others)
+        assert (alice.begun(OFFER), bob.begun(OFFER)) == (0, 1)

@@ -39,6 +39,7 @@ def test_aUserWithTwoConnectionsIsOneMember(world: World) -> None:
     world.member("kitchen", "ann")
     answer = world.client().join("kitchen", "ben")
     assert userIds(answer.value["members"]) == ["ann", "ben"]
+    assert answer.value["connections"] == {"ann": 2}
 
 
 def test_aUserIsAMemberUntilItsLastConnectionIsGone(world: World) -> None:

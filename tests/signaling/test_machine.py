@@ -6,6 +6,7 @@ The model says who hears what, in which order. It knows rooms as dicts of people
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any
 
 from hypothesis import HealthCheck, settings
@@ -117,7 +118,9 @@ class Model:
 
     def _welcome(self, person: Person, roomName: str) -> dict[str, Any]:
         members = [{"userId": userId} for userId in self.users[roomName]]
-        return {"roomName": roomName, "userId": person.seats[roomName], "members": members}
+        answer = {"roomName": roomName, "userId": person.seats[roomName], "members": members}
+        several = {userId: count for userId, count in Counter(self.rooms[roomName].values()).items() if count > 1}
+        return {**answer, "connections": several} if several else answer
 
     def _more(self, roomName: str, **more: str) -> tuple[dict[str, str], ...]:
         return () if self._exact else ({"roomName": roomName, **more},)

@@ -16,11 +16,14 @@ export const LOST = new Set(["disconnect", "timeout", "slow-consumer", "flood", 
  * Joins at every connect of the socket, the first and each later one, because a new connection is a stranger to the
  * server. Nothing is sent before the server has confirmed the join, and nothing is kept for later.
  *
+ * A user may be in the room on several connections: on a new one while the server has not noticed yet that the old one is
+ * lost. Each is announced and ends by itself; the user is gone when the last one ends.
+ *
  * Events:
  * - `joined` ({members, again, ack}): we are in; `members` are the others' userIds, `again` is true after a loss,
  *   `ack` is the server's whole answer
  * - `away` (reason): the connection is lost; the socket is already trying again
- * - `member-joined` (userId, {again}): `again` if the server had not told us that they were gone
+ * - `member-joined` (userId, {again}): `again` if they were here already, on another connection
  * - `member-left` (userId, reason)
  * - `message` (body): a message of another member; `body.userId` says whose
  * - `refused` (SignalingError): a request of ours was refused, the join or a later one
@@ -34,6 +37,8 @@ export class Room extends Emitter {
   #early = [];
   #wasIn = false;
   #stops = [];
+  /** How many connections each of the others has. @type {Map<string, number>} */
+  #connections = new Map();
 
   /** @type {"outside" | "joining" | "joined" | "away"} */
   state = "outside";
@@ -119,8 +124,10 @@ export class Room extends Emitter {
     const again = this.#wasIn;
     this.#wasIn = true;
     this.state = "joined";
-    this.members = new Set(ack.members.map((member) => member.userId));
-    this.members.delete(this.userId);
+    this.#connections = new Map(ack.members.map(({ userId }) => [userId, 1]));
+    for (const [userId, count] of Object.entries(ack.connections ?? {})) this.#connections.set(userId, count);
+    this.#connections.delete(this.userId);
+    this.members = new Set(this.#connections.keys());
     this.fire("joined", { members: [...this.members], again, ack });
     // What came while the answer was under way is newer than the answer's list.
     for (const [name, args] of this.#early.splice(0)) this.#event(name, args);
@@ -160,6 +167,7 @@ export class Room extends Emitter {
   #memberJoined(userId, place) {
     if (!this.#isOurs(place) || userId === this.userId) return;
     const again = this.members.has(userId);
+    this.#connections.set(userId, (this.#connections.get(userId) ?? 0) + 1);
     this.members.add(userId);
     this.fire("member-joined", userId, { again });
   }
@@ -170,9 +178,20 @@ export class Room extends Emitter {
     if (userId === this.userId) {
       // "left" and a loss are those of another connection with our name: ours is here.
       if (reason !== "left" && !LOST.has(reason)) this.#end(new SignalingError(reason, "The server took us out of the room."));
-    } else if (this.members.delete(userId)) {
-      this.fire("member-left", userId, reason);
+    } else if (this.members.has(userId)) {
+      this.#connectionEnded(userId, reason);
     }
+  }
+
+  #connectionEnded(userId, reason) {
+    const left = this.#connections.get(userId) - 1;
+    if (left > 0) {
+      this.#connections.set(userId, left);
+      return;
+    }
+    this.#connections.delete(userId);
+    this.members.delete(userId);
+    this.fire("member-left", userId, reason);
   }
 
   #message(body) {
@@ -202,6 +221,7 @@ export class Room extends Emitter {
   #reset() {
     this.state = "outside";
     this.members.clear();
+    this.#connections.clear();
     this.#early = [];
     for (const stop of this.#stops.splice(0)) stop();
   }

@@ -97,6 +97,70 @@ describe("being in a room", () => {
   });
 });
 
+describe("users on several connections", () => {
+  const twin = async (stage) => {
+    const room = member(stage, "b");
+    await stage.clock.advance(50);
+    return room;
+  };
+
+  it("are gone with the last one", async () => {
+    const stage = new Stage();
+    const room = member(stage, "a");
+    await stage.clock.advance(50);
+    const first = await twin(stage);
+    const second = await twin(stage);
+    first.leave();
+    await stage.clock.advance(50);
+    assert.deepEqual([...room.members], ["b"]);
+    second.leave();
+    await stage.clock.advance(50);
+    const heard = [["member-joined", "b", { again: false }], ["member-joined", "b", { again: true }], ["member-left", "b", "left"]];
+    assert.deepEqual([room.seen.slice(1), [...room.members]], [heard, []]);
+  });
+
+  it("are known to be there several times to those who come later", async () => {
+    const stage = new Stage();
+    const [first, second] = [await twin(stage), await twin(stage)];
+    const room = member(stage, "a");
+    await stage.clock.advance(50);
+    first.leave();
+    await stage.clock.advance(50);
+    assert.deepEqual([kinds(room), [...room.members]], [["joined"], ["b"]]);
+    second.leave();
+    await stage.clock.advance(50);
+    assert.deepEqual(kinds(room), ["joined", "member-left"]);
+  });
+
+  it("stay when the server notices the loss of the old connection after they came back on a new one", async () => {
+    for (const late of [false, true]) {
+      const stage = new Stage();
+      const room = late ? null : member(stage, "a");
+      const other = await twin(stage);
+      stage.server.swallow("b");
+      await stage.clock.advance(10000);
+      const observer = room ?? member(stage, "a");
+      await stage.clock.advance(120000);
+      assert.equal(other.joined, true);
+      assert.deepEqual([kinds(observer).includes("member-left"), [...observer.members]], [false, ["b"]]);
+    }
+  });
+
+  it("are counted anew after our own return", async () => {
+    const stage = new Stage();
+    const room = member(stage, "a");
+    await stage.clock.advance(50);
+    const [first, second] = [await twin(stage), await twin(stage)];
+    stage.server.cut("a");
+    first.leave();
+    await stage.clock.advance(10000);
+    assert.deepEqual([room.joined, [...room.members]], [true, ["b"]]);
+    second.leave();
+    await stage.clock.advance(50);
+    assert.deepEqual([...room.members], []);
+  });
+});
+
 describe("losing the connection", () => {
   it("joins again at every connect", async () => {
     const stage = new Stage();

@@ -38,6 +38,11 @@ export class FakeServer {
     }
   }
 
+  /** Cut the connections of a user as `cut` does, but the server does not notice before its heartbeat is not answered. */
+  swallow(userId) {
+    for (const ws of this.connections) if (ws.userId === userId) ws.fallSilent();
+  }
+
   member(userId) {
     return [...this.connections].find((ws) => ws.room !== null && ws.userId === userId);
   }
@@ -77,7 +82,11 @@ export class FakeServer {
     ws.userId = userId;
     ws.room = roomName;
     for (const other of this.inRoom(roomName)) other.event("user-joined", userId, { roomName });
-    return { ok: true, roomName, userId, members: this.inRoom(roomName).map((each) => ({ userId: each.userId })) };
+    const counts = new Map();
+    for (const each of this.inRoom(roomName)) counts.set(each.userId, (counts.get(each.userId) ?? 0) + 1);
+    const several = [...counts].filter(([, count]) => count > 1);
+    const more = several.length > 0 ? { connections: Object.fromEntries(several) } : {};
+    return { ok: true, roomName, userId, members: [...counts.keys()].map((each) => ({ userId: each })), ...more };
   }
 
   left(ws, reason) {
@@ -155,6 +164,15 @@ class FakeWebSocket {
     if (!this.#open) return;
     this.#open = false;
     this.#server.clock.setTimeout(() => this.onclose?.({ code: 1006 }), LATENCY);
+  }
+
+  /** The line is cut, and only the browser learns it. */
+  fallSilent() {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#server.clock.setTimeout(() => this.onclose?.({ code: 1006 }), LATENCY);
+    const { pingInterval, pingTimeout } = this.#server;
+    this.#server.clock.setTimeout(() => this.fall("timeout"), pingInterval + pingTimeout);
   }
 
   #accept() {
