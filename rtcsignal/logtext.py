@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 
-__all__ = ["MOST_CHARACTERS", "safe", "textOf"]
+__all__ = ["MOST_CHARACTERS", "connOf", "safe", "textOf"]
 
 MOST_CHARACTERS = 256
+_CONN_BYTES = 4
 
 # Control characters can end a line or drive a terminal, line and paragraph separators end lines for some
 # readers, bidirectional marks change the order in which a line is shown, invisible ones hide in it, and lone
@@ -29,6 +31,15 @@ def safe(text: str, most: int = MOST_CHARACTERS) -> str:
     kept = text if len(text) <= most else text[:most]
     escaped = _UNSAFE.sub(_escape, kept)
     return escaped if kept is text else escaped + "..."
+
+
+def connOf(sid: str) -> str:
+    """What the lines of one connection have in common: a short id that tells nobody its session id, which is a secret.
+
+    Args:
+        sid: The id of its session.
+    """
+    return hashlib.blake2b(sid.encode("utf-8", "replace"), digest_size=_CONN_BYTES).hexdigest()
 
 
 def textOf(error: BaseException) -> str:

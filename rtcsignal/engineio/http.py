@@ -28,10 +28,11 @@ from rtcsignal.engineio.deadlines import Deadline, Deadlines
 from rtcsignal.engineio.exchange import TOO_LARGE, RequestError, Response
 from rtcsignal.engineio.farewell import FAREWELL_SECONDS, endIfClientLeft, halfClose
 from rtcsignal.engineio.httpanswer import lastAnswer
-from rtcsignal.engineio.httphead import Head
+from rtcsignal.engineio.httphead import TOO_LARGE_HEAD, Head
 from rtcsignal.engineio.httplimits import STRANGERS_BODY, HttpLimits
 from rtcsignal.engineio.httprequest import Caller, requestOf
 from rtcsignal.engineio.polling import PollingTransport
+from rtcsignal.engineio.refusals import Refusals
 from rtcsignal.engineio.server import EngineServer
 from rtcsignal.engineio.stallguard import StallGuard
 
@@ -41,7 +42,16 @@ _log = Logger()
 _LINGER_SECONDS = 1.0
 _MOST_IN_A_TURN = 8
 _BAD_REQUEST = Response(400)
+_REASONS = {400: "a malformed request", 413: "too large a body", 431: TOO_LARGE_HEAD}
 _NO_CODING = re.compile(rb"transfer-encoding:[ \t]*identity[ \t]*$", re.IGNORECASE)
+
+
+class _DebugLog:
+    """Takes the place of a logger of twisted.web's that says at level info what is the daily end of connections."""
+
+    def info(self, text: str, **fields: Any) -> None:
+        """Passed on, for the debug log."""
+        _log.debug(text, **fields)
 
 
 class SafeRequest(WebRequest):
@@ -107,6 +117,7 @@ class SafeChannel(StallGuard, HTTPChannel):
     site: SafeSite
     requests: list[SafeRequest]
     abortTimeout = 1
+    _log: Any = _DebugLog()
     place: Place | None = None
     _deadline: Deadline | None = None
     _served = 0
@@ -252,14 +263,24 @@ class SafeChannel(StallGuard, HTTPChannel):
                 request.post = None
         self.clearLineBuffer()
         self.setTimeout(None)
-        head = self._head() if self.requests else None
-        if head is not None and head.path in self.site.engines:
-            origins = self.site.engines[head.path].options.origins
-            response = withCors(requestOf(head, Caller.of(self.transport), self.site.proxies), response, origins)
+        response = self._refusal(response)
         self.transport.write(lastAnswer(response))
         self.transport.unregisterProducer()
         halfClose(self.transport)
         self._await(_LINGER_SECONDS)
+
+    def _refusal(self, response: Response) -> Response:
+        """Note a refusal, and make it one that the page may read which asked."""
+        caller = Caller.of(self.transport)
+        reason = _REASONS.get(response.status, "an error in the request")
+        if not self.requests:
+            self.site.refusals.connection(caller.address, response.status, reason)
+            return response
+        head = self._head()
+        request = requestOf(head, caller, self.site.proxies)
+        self.site.refusals.request(request, response.status, reason)
+        engine = self.site.engines.get(head.path)
+        return response if engine is None else withCors(request, response, engine.options.origins)
 
     def _await(self, seconds: float) -> None:
         """Hang up in `seconds`; 0 for no deadline."""
@@ -324,8 +345,12 @@ class SafeSite(Site):
         switchToWebSocket: Called with transport, head, the head's bytes, what came behind it and what counts the
             connection, when that turns into a WebSocket.
         proxies: Whose word is taken on where a request comes from.
+
+    Attributes:
+        refusals: Logs what is refused.
     """
 
+    refusals: Refusals
     protocol = SafeChannel  # type: ignore[assignment]
     requestFactory = SafeRequest
 

@@ -9,7 +9,10 @@ from functools import lru_cache
 from sys import intern
 from types import MappingProxyType
 
-__all__ = ["BadHead", "Head", "parseHead"]
+__all__ = ["TOO_LARGE_HEAD", "BadHead", "Head", "parseHead"]
+
+TOO_LARGE_HEAD = "too large a head of a request"
+"""Why a connection is refused with status 431."""
 
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([\x21-\x7e]+) HTTP/1\.([01])")
 _HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]++):([^\x00-\x08\x0a-\x1f\x7f]*+)")
@@ -22,11 +25,13 @@ class BadHead(ValueError):
 
     Attributes:
         status: The HTTP status that says why.
+        reason: The same in words.
     """
 
-    def __init__(self, status: int) -> None:
-        super().__init__(status)
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(status, reason)
         self.status = status
+        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -71,14 +76,14 @@ def parseHead(block: bytes, mostHeaders: int) -> Head:
     first, *lines = block.split(b"\r\n")
     match = _REQUEST_LINE.fullmatch(first)
     if match is None:
-        raise BadHead(400)
+        raise BadHead(400, "not a request line of HTTP/1.1")
     if mostHeaders and len(lines) > mostHeaders:
-        raise BadHead(431)
+        raise BadHead(431, "too many headers")
     headers: dict[str, str] = {}
     for line in lines:
         name, value = (_knownLine if len(line) <= _MOST_KNOWN else _parseLine)(line)
         if name == "host" and name in headers:
-            raise BadHead(400)
+            raise BadHead(400, "more than one Host header")
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     path, _, query = match[2].decode("ascii").partition("?")
     return Head(match[1].decode("ascii"), path, query, MappingProxyType(headers))
@@ -87,7 +92,7 @@ def parseHead(block: bytes, mostHeaders: int) -> Head:
 def _parseLine(line: bytes) -> tuple[str, str]:
     header = _HEADER.fullmatch(line)
     if header is None:
-        raise BadHead(400)
+        raise BadHead(400, "a malformed header")
     # Interned, because connections keep their headers, and thousands of them have the same.
     return intern(header[1].decode("ascii").lower()), intern(header[2].strip(b" \t").decode("latin-1"))
 

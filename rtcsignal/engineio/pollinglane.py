@@ -30,10 +30,11 @@ from rtcsignal.engineio.deadlines import Deadline, Deadlines
 from rtcsignal.engineio.exchange import TOO_LARGE, Request, RequestError, Response
 from rtcsignal.engineio.farewell import FAREWELL_SECONDS, endIfClientLeft, halfClose
 from rtcsignal.engineio.httpanswer import Answers, lastAnswer
-from rtcsignal.engineio.httphead import BadHead, Head, parseHead
+from rtcsignal.engineio.httphead import TOO_LARGE_HEAD, BadHead, Head, parseHead
 from rtcsignal.engineio.httplimits import STRANGERS_BODY, HttpLimits
 from rtcsignal.engineio.httprequest import Caller, requestOf
 from rtcsignal.engineio.polling import PollingTransport
+from rtcsignal.engineio.refusals import Refusals
 from rtcsignal.engineio.server import EngineServer
 from rtcsignal.engineio.stallguard import StallGuard
 from rtcsignal.engineio.writers import writerFor
@@ -103,6 +104,7 @@ class PollingLane(StallGuard, Protocol):
         answers: Writes answers.
         passOn: Takes the connection when a request is not for here.
         place: What counts it.
+        refusals: Logs what is refused.
     """
 
     _head: Head
@@ -117,6 +119,7 @@ class PollingLane(StallGuard, Protocol):
         answers: Answers,
         passOn: PassOn,
         place: Place | None,
+        refusals: Refusals,
     ) -> None:
         self._engines = engines
         self._limits = limits
@@ -125,6 +128,7 @@ class PollingLane(StallGuard, Protocol):
         self._answers = answers
         self._passOn = passOn
         self._place = place
+        self._refusals = refusals
         self._state = _HEAD
         self._received = bytearray()
         self._length = 0
@@ -210,7 +214,7 @@ class PollingLane(StallGuard, Protocol):
         end = received.find(_END)
         most = limits.headerBytes
         if most and (end if end >= 0 else len(received)) > most:
-            self._refuse(Response(431))
+            self._refuseConnection(431, TOO_LARGE_HEAD)
             return
         if end < 0:
             self._expect(limits.headerSeconds if received else limits.idleSeconds)
@@ -221,7 +225,7 @@ class PollingLane(StallGuard, Protocol):
         try:
             head = parseHead(block, limits.headerCount)
         except BadHead as error:
-            self._refuse(Response(error.status))
+            self._refuseConnection(error.status, error.reason)
             return
         length = bodyLength(head, block, limits) if head.path in self._engines else None
         if length is None:
@@ -237,9 +241,11 @@ class PollingLane(StallGuard, Protocol):
         try:
             self._post = engine.postStarted(request)
         except RequestError as error:
+            self._refusals.request(request, error.status, error.message)
             self._refuse(withCors(request, error.response(), engine.options.origins))
             return
         if self._post is None and self._limits.bodyBytes > 0 and self._length > STRANGERS_BODY:
+            self._refusals.request(request, TOO_LARGE.status, "too large a body for a session that is not known")
             self._refuse(withCors(request, TOO_LARGE, engine.options.origins))
 
     def _takeBody(self) -> bool:
@@ -288,6 +294,10 @@ class PollingLane(StallGuard, Protocol):
             self._expect(self._limits.sendSeconds)
         else:
             self._state = _HEAD
+
+    def _refuseConnection(self, status: int, reason: str) -> None:
+        self._refusals.connection(self._caller.address, status, reason)
+        self._refuse(Response(status))
 
     def _refuse(self, response: Response) -> None:
         """Answer before the whole request has come, and hang up.

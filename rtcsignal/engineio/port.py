@@ -34,21 +34,24 @@ from rtcsignal.engineio.exchange import RequestError, Response
 from rtcsignal.engineio.farewell import FAREWELL_SECONDS, Farewell
 from rtcsignal.engineio.http import SafeSite
 from rtcsignal.engineio.httpanswer import Answers, lastAnswer
-from rtcsignal.engineio.httphead import BadHead, Head, parseHead
+from rtcsignal.engineio.httphead import TOO_LARGE_HEAD, BadHead, Head, parseHead
 from rtcsignal.engineio.httplimits import HttpLimits
 from rtcsignal.engineio.httprequest import Caller, addressOf, requestOf
 from rtcsignal.engineio.outbox import Flusher
 from rtcsignal.engineio.pollinglane import PollingLane, bodyLength
+from rtcsignal.engineio.refusals import Refusals
 from rtcsignal.engineio.server import EngineServer
 from rtcsignal.engineio.slim import frugalClass, quieten
 from rtcsignal.engineio.subprotocol import areSubprotocols
 from rtcsignal.engineio.websocket import WebSocketLink
+from rtcsignal.lograte import LogRation
 
 __all__ = ["PortFactory", "configure"]
 
 _END = b"\r\n\r\n"
 _CLOSE_HANDSHAKE_SECONDS = 2
 _VERSION = "13"
+_TOO_MANY = "too many connections of this address"
 _OTHER_VERSION = Response(400, b"", (("Sec-WebSocket-Version", _VERSION),))
 
 
@@ -73,12 +76,14 @@ class Doorman(Protocol):
         if not factory.proxies.trusts(peer):
             if socketOf(self.transport) is not self.transport:
                 self.transport.abortConnection()  # it could say that it speaks for anybody
+                factory.refusals.connection(peer, 0, "it speaks the PROXY protocol and is not among the proxies")
                 return
             if not factory.connections.hasPlaceFor(peer):
                 if ISSLTransport.providedBy(self.transport):
                     self.transport.abortConnection()  # an answer would wait for a handshake, which takes work and time
+                    factory.refusals.connection(peer, 0, _TOO_MANY)
                 else:
-                    self._refuse(Response(429))
+                    self._refuse(429, _TOO_MANY)
                 return
             self._place = factory.connections.take(peer)
         seconds = self.factory.limits.headerSeconds
@@ -91,7 +96,7 @@ class Doorman(Protocol):
         end = self._received.find(_END, start)
         most = self.factory.limits.headerBytes
         if most and (end if end >= 0 else len(self._received)) > most:
-            self._refuse(Response(431))
+            self._refuse(431, TOO_LARGE_HEAD)
         elif end >= 0:
             self._pass(bytes(self._received), end)
 
@@ -105,15 +110,16 @@ class Doorman(Protocol):
         try:
             head = parseHead(block, factory.limits.headerCount)
         except BadHead as error:
-            self._refuse(Response(error.status))
+            self._refuse(error.status, error.reason)
             return
         place, self._place = self._place, None
         factory.passOn(self.transport, head, block, received[end + len(_END) :], place)
 
-    def _refuse(self, response: Response) -> None:
+    def _refuse(self, status: int, reason: str) -> None:
         self._cancel()
+        self.factory.refusals.connection(addressOf(socketOf(self.transport)), status, reason)
         place, self._place = self._place, None
-        self.factory.refuse(self.transport, response, place)
+        self.factory.refuse(self.transport, Response(status), place)
 
     def _freePlace(self) -> None:
         if self._place is not None:
@@ -144,6 +150,7 @@ class PortFactory(WebSocketServerFactory):
 
     Attributes:
         flusher: Sends what has come together in a turn, on all connections.
+        refusals: Logs what is refused before an engine is asked.
     """
 
     protocol = WebSocketLink
@@ -165,6 +172,7 @@ class PortFactory(WebSocketServerFactory):
         self.proxies = Proxies() if proxies is None else proxies
         self.connections = AddressCounts(limits.connectionsPerAddress)
         self.site = SafeSite(root, limits, self.deadlines, self.engines, self.switchToWebSocket, self.proxies)
+        self.refusals = self.site.refusals = Refusals(LogRation(clock.seconds))
         self._answers = Answers(wall)
         self._clock = clock
         self.flusher = Flusher(clock)
@@ -192,12 +200,21 @@ class PortFactory(WebSocketServerFactory):
         engine = self.engines.get(head.path)
         if engine is not None and head.wantsWebSocket:
             if head.hasBody:
+                request = requestOf(head, Caller.of(transport), self.proxies)
+                self.refusals.request(request, 400, "an upgrade with a body")
                 self.refuse(transport, Response(400), place)
             else:
                 self.switchToWebSocket(transport, head, block, rest, place)
         elif engine is not None and engine.options.fast and bodyLength(head, block, self.limits) is not None:
             lane = PollingLane(
-                self.engines, self.limits, self.deadlines, self.proxies, self._answers, self.passOn, place
+                self.engines,
+                self.limits,
+                self.deadlines,
+                self.proxies,
+                self._answers,
+                self.passOn,
+                place,
+                self.refusals,
             )
             _carryOn(transport, lane, block + _END + rest)
         else:
@@ -222,11 +239,13 @@ class PortFactory(WebSocketServerFactory):
         try:
             admission = engine.admitWebSocket(request)
         except RequestError as error:
+            self.refusals.request(request, error.status, error.message)
             response = withCors(request, error.upgradeResponse(), engine.options.origins)
             self.refuse(transport, response, place)
             return
         # Autobahn takes whatever Python makes the number 13 of.
         if head.headers.get("sec-websocket-version") != _VERSION:
+            self.refusals.request(request, _OTHER_VERSION.status, "not version 13 of WebSocket")
             self.refuse(transport, _OTHER_VERSION, place)
             return
         if not areSubprotocols(head.headers.get("sec-websocket-protocol", "")):

@@ -36,10 +36,12 @@ from rtcsignal.engineio.links import Links
 from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.packet import OPEN, Revision
 from rtcsignal.engineio.polling import PollingForm, PollingTransport
+from rtcsignal.engineio.refusals import Refusals, whereabouts
 from rtcsignal.engineio.registry import Registry
 from rtcsignal.engineio.session import Application, CloseReason, Heartbeat, Phase, Session
 from rtcsignal.engineio.upgrade import Upgrade
 from rtcsignal.engineio.websocket import Admission, WebSocketLink, WebSocketTransport
+from rtcsignal.lograte import LogRation
 
 __all__ = ["EngineServer"]
 
@@ -95,6 +97,7 @@ class EngineServer:
         self.deadlines = Deadlines(clock)
         self.intake = Intake(clock, options.bytesRate, options.framesRate)
         self.registry = Registry(options.sessionsPerAddress)
+        self.refusals = Refusals(LogRation(clock.seconds))
         self._clock = clock
         self._connect = connect
         self._admit = admit
@@ -139,6 +142,7 @@ class EngineServer:
         try:
             response = self._answer(request)
         except RequestError as error:
+            self.refusals.request(request, error.status, error.message)
             response = error.response()
         if isinstance(response, Deferred):
             return response.addCallback(lambda late: withCors(request, late, self.options.origins))
@@ -175,7 +179,7 @@ class EngineServer:
         sid = request.query.get("sid")
         if not sid:
             return _Handshake(self, request, self._newSid(), self._revision(request), base64)
-        return _Takeover(self, request.address, self.registry.sessions[sid], base64)
+        return _Takeover(self, request, self.registry.sessions[sid], base64)
 
     def linkClosed(self, link: WebSocketLink) -> None:
         """A WebSocket that was admitted and open is gone."""
@@ -247,7 +251,6 @@ class EngineServer:
             self._admit(request)
         self._revision(request)
         if not self.registry.hasPlaceFor(request.address):
-            _log.info("refused a connection of {address}: it has too many", address=request.address)
             raise tooMany()
 
     def _revision(self, request: Request) -> Revision:
@@ -298,10 +301,11 @@ class EngineServer:
         if session.isOpen:
             session.start()
         _log.debug(
-            "session opened by {address}: {transport}, revision {revision}",
-            address=session.request.address,
+            "session opened by {address}: {transport}, revision {revision} (conn {conn})",
+            address=whereabouts(session.request.address),
             transport=session.transportName,
             revision=session.revision,
+            conn=session.conn,
         )
 
     def _cookie(self, sid: str) -> dict[str, str]:
@@ -311,7 +315,7 @@ class EngineServer:
     def _upgraded(self, session: Session, link: WebSocketLink) -> None:
         del self._polling[session.sid]
         self._links.carries(link)
-        _log.debug("session upgraded by {address}", address=session.request.address)
+        _log.debug("session upgraded (conn {conn})", conn=session.conn)
 
     def _gone(self, session: Session) -> None:
         self.registry.remove(session)
@@ -344,8 +348,8 @@ class _Handshake:
         self, server: EngineServer, request: Request, sid: str, revision: Revision, base64: bool
     ) -> None:
         self.headers = server._cookie(sid)
+        self.request = request
         self._server = server
-        self._request = request
         self._sid = sid
         self._revision = revision
         self._base64 = base64
@@ -353,7 +357,7 @@ class _Handshake:
     def opened(self, link: WebSocketLink) -> None:
         server = self._server
         server._links.add(link)
-        session = server._newSession(self._sid, self._revision, self._request)
+        session = server._newSession(self._sid, self._revision, self.request)
         session.carriedBy(WebSocketTransport(session, link, self._base64), Phase.WEBSOCKET)
         try:
             server._begin(session, [])
@@ -364,17 +368,17 @@ class _Handshake:
 class _Takeover:
     """Leave to open a WebSocket for a session that exists."""
 
-    def __init__(self, server: EngineServer, address: str, session: Session, base64: bool) -> None:
+    def __init__(self, server: EngineServer, request: Request, session: Session, base64: bool) -> None:
         self.headers: dict[str, str] = {}
+        self.request = request
         self._server = server
-        self._address = address
         self._session = session
         self._base64 = base64
 
     def opened(self, link: WebSocketLink) -> None:
         server, session = self._server, self._session
         server._links.add(link)
-        server._links.count(link, self._address)
+        server._links.count(link, self.request.address)
         polling = server._polling.get(session.sid)
         if polling is None or session.phase is not Phase.POLLING:
             link.closeWith(1008)

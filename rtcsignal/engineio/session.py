@@ -27,6 +27,7 @@ from rtcsignal.engineio.exchange import Request
 from rtcsignal.engineio.frames import Message
 from rtcsignal.engineio.packet import CLOSE, MESSAGE, Packet, Revision
 from rtcsignal.errors import ProtocolError
+from rtcsignal.logtext import connOf
 
 __all__ = ["Application", "CloseReason", "Heartbeat", "Phase", "Session", "Transport"]
 
@@ -186,6 +187,11 @@ class Session:
         self._count = count
 
     @property
+    def conn(self) -> str:
+        """What the log calls it; see `connOf`."""
+        return connOf(self.sid)
+
+    @property
     def isOpen(self) -> bool:
         """The application may send, and receives."""
         return self.phase in _OPEN
@@ -253,13 +259,14 @@ class Session:
             error: A `ProtocolError` if the client is to blame.
         """
         if isinstance(error, ProtocolError):
-            _log.debug("a connection is closed: {reason}", reason=error.reason)
+            _log.debug("a connection is closed: {reason} (conn {conn})", reason=error.reason, conn=self.conn)
             self.close(CloseReason.PARSE_ERROR)
             return
         _log.error(
-            "a handler failed, its connection is closed: {error} in {place}",
+            "a handler failed, its connection is closed: {error} in {place} (conn {conn})",
             error=repr(error),
             place=_placeOf(error),
+            conn=self.conn,
         )
         self.close(CloseReason.FAILED)
 
@@ -284,6 +291,7 @@ class Session:
             self._gone(self)
 
     def _end(self, phase: Phase, reason: CloseReason) -> None:
+        _log.debug("session closed: {reason} (conn {conn})", reason=reason.value, conn=self.conn)
         self.phase = phase
         self.send = _drop
         if self.deadline is not None:
@@ -294,7 +302,7 @@ class Session:
         try:
             self.application.sessionClosed(reason)
         except Exception:
-            _log.failure("the end of a session could not be handled")
+            _log.failure("the end of a session could not be handled (conn {conn})", conn=self.conn)
 
 
 def _placeOf(error: BaseException | None) -> str:

@@ -24,10 +24,12 @@ from autobahn.websocket import protocol as core
 from autobahn.websocket.protocol import TrafficStats
 from autobahn.websocket.utf8validator import Utf8Validator
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
+from twisted.logger import Logger, formatEvent
 
 from rtcsignal.engineio.exchange import Response
 from rtcsignal.engineio.httpanswer import lastAnswer
+from rtcsignal.engineio.refusals import Refusals
+from rtcsignal.logtext import safe
 
 __all__ = ["SlimProtocol", "frugalClass", "quieten"]
 
@@ -104,14 +106,25 @@ class HushedLog:
     """Takes the place of Autobahn's logger: what it finds worth a warning is the client's doing, not ours.
 
     A client that breaks rules a thousand times a second must not write a thousand lines.
+
+    Args:
+        link: Whose log it is; None for that of the class.
     """
+
+    def __init__(self, link: SlimProtocol | None = None) -> None:
+        self._link = link
+
+    def __get__(self, link: SlimProtocol | None, owner: type) -> HushedLog:
+        return HushedLog(link)
 
     def debug(self, *arguments: Any, **fields: Any) -> None:
         """Dropped."""
 
     def info(self, text: str = "", *arguments: Any, **fields: Any) -> None:
         """Passed on, for the debug log."""
-        _log.debug("{message}", message=text)
+        message = safe(formatEvent({"log_format": str(text), **fields}))
+        conn = getattr(getattr(self._link, "receiver", None), "conn", "none")
+        _log.debug("WebSocket: {message} (conn {conn})", message=message, conn=conn)
 
     warn = error = failure = critical = info
     trace = debug
@@ -137,9 +150,15 @@ class SlimProtocol(WebSocketServerProtocol):
 
     __slots__ = ("current_frame", "data", "inside_message", "state")
 
+    admission: Any
     log = HushedLog()
 
     _slimsLater = False
+
+    def failHandshake(self, reason: str, code: int = 400, responseHeaders: Any = None) -> None:
+        refusals: Refusals = self.factory.refusals
+        refusals.request(self.admission.request, _REFUSED.status, f"not a WebSocket handshake: {reason}")
+        super().failHandshake(reason, code, responseHeaders)
 
     def sendHttpErrorResponse(self, code: int, reason: str, responseHeaders: Any = None) -> None:
         # Autobahn would repeat in the status line what it does not like.

@@ -56,6 +56,11 @@ class Upgrade:
         polling.probe = self
         link.receiver = self
 
+    @property
+    def conn(self) -> str:
+        """What the log calls the connection."""
+        return self._session.conn
+
     def textReceived(self, text: str) -> None:
         phase = self._session.phase
         if phase is Phase.PROBING and text == "2probe":

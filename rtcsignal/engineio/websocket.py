@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol
 
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
+from rtcsignal.engineio.exchange import Request
 from rtcsignal.engineio.farewell import halfClose
 from rtcsignal.engineio.frames import Message, binaryFrame, textFrame
 from rtcsignal.engineio.outbox import Flusher, forgetUnsent
@@ -47,6 +49,7 @@ class Admission(Protocol):
     """Leave to open a WebSocket, given after all checks of the request."""
 
     headers: dict[str, str]
+    request: Request
 
     def opened(self, link: WebSocketLink) -> None:
         """The link is open: give it a receiver."""
@@ -85,11 +88,9 @@ class WebSocketLink(Backpressure):
     transport: Any  # TCP, TLS or UNIX: what we need is common to all, but to no interface
     receiver: Receiver | None
     sendQueue = 0
-
     flusher: Flusher
     closed: Callable[[WebSocketLink], None]
     frames: list[bytes]
-
     _failed = False
     _fragments = 0
     _ignored = 0
@@ -192,11 +193,7 @@ class WebSocketLink(Backpressure):
             self.sendCloseFrame(code=code, isReply=False)
 
     def fail(self, code: int) -> None:
-        """Close, and listen to nothing any more, not even to the client's farewell.
-
-        Args:
-            code: The close code.
-        """
+        """Close with a code as `closeWith`, and listen to nothing any more, not even to the client's farewell."""
         self.receiver = None
         self._fail_connection(code, "")
 
@@ -254,12 +251,8 @@ class WebSocketLink(Backpressure):
 
     def _setNoDelay(self) -> None:
         # Autobahn's own attempt comes before it knows its options, fails, and is swallowed.
-        setNoDelay = getattr(self.transport, "setTcpNoDelay", None)
-        if setNoDelay is not None:
-            try:
-                setNoDelay(True)
-            except (OSError, AttributeError):
-                pass  # not a TCP socket
+        with suppress(OSError, AttributeError):  # it may not be a TCP socket
+            self.transport.setTcpNoDelay(True)
 
     def _release(self) -> None:
         if self._phase is _HELD:
@@ -322,14 +315,18 @@ class WebSocketTransport:
         link.receiver = self
 
     def send(self, message: Message) -> None:
-        # Called once for each receiver of each message: as `WebSocketLink.writeFrame`, without calling it.
-        frames = self._frames
+        frames = self._frames  # as `WebSocketLink.writeFrame`; called once for each receiver of each message
         if not frames:
             self._flushLater(self.link)
         frames.append(message.frame or message.frames(self._session.revision, self._base64))
 
     def sendPacket(self, text: str) -> None:
         self.link.writeFrame(textFrame(text.encode()))
+
+    @property
+    def conn(self) -> str:
+        """What the log calls the connection."""
+        return self._session.conn
 
     def sendBinary(self, data: bytes) -> None:
         """Send one binary message that was queued by another transport."""

@@ -133,6 +133,7 @@ def build(config: Config, reactor: Any) -> Server:
     root = makeRoot(demo=config.web.demo)
     mount(root, config.socketio.path, EngineResource(engine))
     factory = PortFactory([engine], root, _httpLimits(config), reactor, Proxies(config.proxies))
+    engine.refusals.ration = factory.refusals.ration = sockets.ration = hub.ration
     return Server(reactor, factory, hub, sockets, engine, PluginHost(plugins, hub, reactor, wallClock))
 
 

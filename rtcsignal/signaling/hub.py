@@ -16,6 +16,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from rtcsignal.clocks import WallClock
+from rtcsignal.engineio.refusals import whereabouts
 from rtcsignal.errors import Refused, Waiting
 from rtcsignal.lograte import LogRation
 from rtcsignal.logtext import safe
@@ -242,7 +243,14 @@ class Hub:
         welcome(seat)
         room.tell(self._presence(USER_JOINED, seat, {}))
         if self.ration.allows("joins"):
-            _log.info("{user} joined {room}", user=safe(seat.userId), room=safe(room.name))
+            session = participant.peer.session
+            _log.info(
+                "{user} joined {room} ({address}, conn {conn})",
+                user=safe(seat.userId),
+                room=safe(room.name),
+                address=whereabouts(session.request.address),
+                conn=session.conn,
+            )
         self.gates.joined(seat.view, room.view)
 
     def _openRoom(self, judged: Room) -> Room:
@@ -272,8 +280,9 @@ class Hub:
         if not self._closing:
             deliver(self._presence(USER_LEFT, seat, {"reason": reason}), receivers)
         if self.ration.allows("leaves"):
-            user, name = safe(seat.userId), safe(seat.room.name)
-            _log.info("{user} left {room}: {reason}", user=user, room=name, reason=safe(reason))
+            user, name, conn = safe(seat.userId), safe(seat.room.name), seat.participant.peer.session.conn
+            text = "{user} left {room}: {reason} (conn {conn})"
+            _log.info(text, user=user, room=name, reason=safe(reason), conn=conn)
         self.gates.left(seat.view, seat.room.view, reason)
 
     def _presence(self, event: str, seat: Seat, more: dict[str, str]) -> OutgoingEvent:

@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from rtcsignal.engineio.refusals import whereabouts
 from rtcsignal.engineio.session import CloseReason
 from rtcsignal.errors import ConnectRefused, Refused
 from rtcsignal.logtext import safe
@@ -65,9 +66,9 @@ class SignalingNamespace:
             if not isinstance(identity, Deferred):
                 return self._hub.expiries.check(identity)
         except Refused as refused:
-            raise self._connectRefused(handshake, refused) from None
+            raise _connectRefused(refused) from None
         identity.addCallback(self._hub.expiries.check)
-        return identity.addErrback(self._notIdentified, handshake)
+        return identity.addErrback(_notIdentified)
 
     def connected(self, peer: Peer) -> None:
         peer.application = Participant(peer, peer.identity, self._hub.clock.seconds(), self._handler)
@@ -175,20 +176,24 @@ class SignalingNamespace:
         else:
             peer.emit(REFUSED, refusal(str(event.name), roomName, refused))
         if self._hub.ration.allows("refusals"):
-            room, code = safe(roomName or "?"), safe(refused.code)
-            _log.info("refused {event} in {room}: {code}", event=event.name, room=room, code=code)
+            _log.info(
+                "refused {event} in {room}: {code} (user {user}, {address}, conn {conn})",
+                event=event.name,
+                room=safe(roomName or "?"),
+                code=safe(refused.code),
+                user=safe(_userOf(participant, event)),
+                address=whereabouts(peer.session.request.address),
+                conn=peer.session.conn,
+            )
 
-    def _connectRefused(self, handshake: Handshake, refused: Refused) -> ConnectRefused:
-        """A refusal in the form that clients of each protocol expect."""
-        if self._hub.ration.allows("refused connections"):
-            code = safe(refused.code)
-            _log.info("refused a connection to {namespace}: {code}", namespace=handshake.namespace, code=code)
-        return ConnectRefused(refused.message, {**refused.data, "code": refused.code}, refused.reply())
 
-    def _notIdentified(self, failure: Failure, handshake: Handshake) -> Failure:
-        if isinstance(failure.value, Refused):
-            return Failure(self._connectRefused(handshake, failure.value))
-        return failure
+def _connectRefused(refused: Refused) -> ConnectRefused:
+    """A refusal in the form that clients of each protocol expect."""
+    return ConnectRefused(refused.message, {**refused.data, "code": refused.code}, refused.reply())
+
+
+def _notIdentified(failure: Failure) -> Failure:
+    return Failure(_connectRefused(failure.value)) if isinstance(failure.value, Refused) else failure
 
 
 def _roomNameOf(event: Packet) -> str | None:
@@ -196,6 +201,17 @@ def _roomNameOf(event: Packet) -> str | None:
     try:
         return readRoomRequest(event.arguments, 0).roomName
     except Refused:
-        body = event.arguments[0] if event.arguments else None
-        name = body.get("roomName") if isinstance(body, dict) else None
-        return name if isinstance(name, str) else None
+        return _textIn(event, "roomName")
+
+
+def _userOf(participant: Participant, event: Packet) -> str:
+    """For a line of the log: who has sent an event, as far as that is known, else whom it says it is."""
+    known = participant.identity.userId or next((seat.userId for seat in participant.seats.values()), None)
+    return known or _textIn(event, "userId") or "?"
+
+
+def _textIn(event: Packet, key: str) -> str | None:
+    """A string in the first argument of an event, if there is one."""
+    body = event.arguments[0] if event.arguments else None
+    value = body.get(key) if isinstance(body, dict) else None
+    return value if isinstance(value, str) else None

@@ -85,7 +85,8 @@ class PeerView:
         self._seat.participant.expel(reason)
 
     def __repr__(self) -> str:
-        return f"<peer {self.userId!r} in {self._seat.room.name!r}>"
+        conn = self._seat.participant.peer.session.conn
+        return f"<peer {self.userId!r} in {self._seat.room.name!r}, conn {conn}>"
 
 
 def seatOf(view: PeerView) -> Seat:

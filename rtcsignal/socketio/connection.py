@@ -206,7 +206,11 @@ class Connection:
         if isinstance(failure.value, ConnectRefused):
             self._refuse(name, failure.value)
         else:
-            _log.error("a client could not be judged: {error}", error=repr(failure.value))
+            _log.error(
+                "a client could not be judged: {error} (conn {conn})",
+                error=repr(failure.value),
+                conn=self._session.conn,
+            )
             self._refuse(name, _INTERNAL)
 
     def _isAnswered(self, name: str) -> bool:
@@ -249,6 +253,7 @@ class Connection:
         if found is None:
             return False
         peer, missed = found
+        _log.debug("a client is back (conn {conn}, before {before})", conn=session.conn, before=peer.session.conn)
         session.send(Message(encode(CONNECT, name, _recoverable(peer.sid, claim.pid))))
         self._peers[name] = peer
         peer.attach(self, session)
@@ -261,12 +266,15 @@ class Connection:
         return True
 
     def _refuse(self, name: str, refusal: ConnectRefused) -> None:
+        session = self._session
+        if refusal is not _INTERNAL:  # which has a line of its own
+            self._server.refused(session, name, refusal)
         payload = refusal.legacy
-        if self._session.revision == 4:
+        if session.revision == 4:
             payload = {"message": refusal.message}
             if refusal.data is not None:
                 payload["data"] = refusal.data
-        self._session.send(Message(encode(CONNECT_ERROR, name, jsontext.encode(payload))))
+        session.send(Message(encode(CONNECT_ERROR, name, jsontext.encode(payload))))
 
     def _slowDown(self, seconds: float) -> None:
         if seconds > self._server.options.mostWait:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 
 from rtcsignal.bucket import TokenBucket
 from rtcsignal.engineio.deadlines import Deadlines
+from rtcsignal.engineio.refusals import whereabouts
 from rtcsignal.engineio.session import Session
+from rtcsignal.errors import ConnectRefused
+from rtcsignal.lograte import LogRation
+from rtcsignal.logtext import safe
 from rtcsignal.socketio.connection import Connection
 from rtcsignal.socketio.fanout import PlainChannel
 from rtcsignal.socketio.namespace import Namespace
@@ -19,6 +25,8 @@ from rtcsignal.socketio.peer import Peer
 from rtcsignal.socketio.recovery import Recovery, RecoveryOptions
 
 __all__ = ["SocketOptions", "SocketServer"]
+
+_log = Logger()
 
 
 @dataclass(frozen=True)
@@ -60,6 +68,7 @@ class SocketServer:
 
     Attributes:
         recovery: The peers that can be recovered; None if none can.
+        ration: How many lines about refusals may go to the log; may be replaced.
     """
 
     def __init__(
@@ -72,6 +81,7 @@ class SocketServer:
         self.options = options
         self.deadlines = Deadlines(clock)
         self.clock = clock
+        self.ration = LogRation(clock.seconds)
         self.recovery: Recovery | None = None
         if options.recovery.window:
             windows = self.deadlines.after(options.recovery.window)
@@ -103,6 +113,26 @@ class SocketServer:
         if channel is None:
             channel = self._channels[namespace] = PlainChannel(namespace)
         return channel
+
+    def refused(self, session: Session, namespace: str, refusal: ConnectRefused) -> None:
+        """Log that a client was not let into a namespace.
+
+        Args:
+            session: The client's session.
+            namespace: The name, as the client has sent it.
+            refusal: What the client is told.
+        """
+        if not self.ration.allows("refused connections to namespaces"):
+            return
+        data = refusal.data
+        code = data.get("code") if isinstance(data, Mapping) else None
+        _log.info(
+            "refused a connection to {namespace}: {reason} ({address}, conn {conn})",
+            namespace=safe(namespace),
+            reason=safe(code if isinstance(code, str) else refusal.message),
+            address=whereabouts(session.request.address),
+            conn=session.conn,
+        )
 
     def dismiss(self, peer: Peer, reason: str) -> None:
         """A peer is not in its namespace any more."""

@@ -86,10 +86,11 @@ class Echo:
 class _Admission:
     """Everybody may come in."""
 
-    def __init__(self, engine: EchoEngine, name: str) -> None:
+    def __init__(self, engine: EchoEngine, request: Request) -> None:
         self.headers: dict[str, str] = {}
+        self.request = request
         self._engine = engine
-        self._name = name
+        self._name = request.query.get("name", "")
 
     def opened(self, link: WebSocketLink) -> None:
         self._engine.echoes.append(Echo(link, self._name))
@@ -108,7 +109,7 @@ class EchoEngine(EngineServer):
         self.echoes: list[Echo] = []
 
     def admitWebSocket(self, request: Request) -> _Admission:
-        return _Admission(self, request.query.get("name", ""))
+        return _Admission(self, request)
 
     def linkClosed(self, link: WebSocketLink) -> None:
         super().linkClosed(link)

@@ -200,14 +200,15 @@ class TestFailures:
         assert len(log.lines) == 2
         for line in log.lines:
             assert "KeyError('one')" in line
-            assert re.search(r"recorder\.py:\d+$", line), "the place where it failed"
+            assert re.search(r"recorder\.py:\d+ \(conn [0-9a-f]{8}\)$", line), "the place where it failed"
         bystander.send("4still")
         assert bystander.application.received == ["still"]
 
     def test_aFailureWithoutATraceIsLoggedToo(self, socket: Socket, log: Log) -> None:
         socket.session.failed(ValueError("no trace"))
         socket.session.failed(None)
-        assert [line.partition(" in ")[2] for line in log.lines] == ["?", "?"]
+        conn = socket.session.conn
+        assert [line.partition(" in ")[2] for line in log.lines] == [f"? (conn {conn})"] * 2
 
     def test_aProtocolErrorIsTheClientsFaultAndNoNews(self, poller: Poller, socket: Socket, log: Log) -> None:
         def complain(_: object) -> None:

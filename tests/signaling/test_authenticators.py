@@ -54,8 +54,10 @@ def test_soIsWhoIsRefusedLater(makeWorld: WorldFactory, namespace: str, revision
 
 
 def test_aRefusalIsLoggedWithItsCode(makeWorld: WorldFactory, log: Log) -> None:
-    makeWorld(gates=Plugins(authenticate=_refuse)).link().client("/socket.io")
-    assert log.lines == ["refused a connection to /socket.io: bad-token"]
+    link = makeWorld(gates=Plugins(authenticate=_refuse)).link()
+    link.client("/socket.io")
+    where = f"a UNIX socket, conn {link.session.conn}"
+    assert log.lines == [f"refused a connection to /socket.io: bad-token ({where})"]
 
 
 def test_whoIsRefusedHasNoPlace(makeWorld: WorldFactory) -> None:

@@ -8,6 +8,7 @@ import pytest
 from zope.interface.verify import verifyObject
 
 from rtcsignal.interfaces import IPeer, IRoom
+from rtcsignal.logtext import connOf
 from rtcsignal.signaling.hub import SignalingOptions
 from tests.signaling.conftest import WorldFactory
 from tests.signaling.plugins import Plugins
@@ -277,7 +278,7 @@ class TestViews:
     def test_theyShowThemselvesInOneLine(self, world: World, plugins: Plugins) -> None:
         world.member("kit\N{LINE SEPARATOR}chen", "ann")
         name = "kit\\u2028chen"
-        assert repr(plugins.peers["ann"]) == f"<peer 'ann' in '{name}'>"
+        assert repr(plugins.peers["ann"]) == f"<peer 'ann' in '{name}', conn {connOf('session-1')}>"
         assert repr(plugins.rooms["kit\N{LINE SEPARATOR}chen"]) == f"<room '{name}': 1>"
 
 

@@ -156,27 +156,43 @@ class TestLog:
         ann.leave("kitchen", "ann")
         ann.emit("leave-room", room("ann", "kitchen"))
         ann.emit("broadcast", {})
+        conn = f"conn {ann.link.session.conn}"
         assert log.lines == [
-            "ann joined kitchen",
-            "ann left kitchen: left",
-            "refused leave-room in kitchen: not-in-room",
-            "refused broadcast in ?: not-in-room",
+            f"ann joined kitchen (a UNIX socket, {conn})",
+            f"ann left kitchen: left ({conn})",
+            f"refused leave-room in kitchen: not-in-room (user ann, a UNIX socket, {conn})",
+            f"refused broadcast in ?: not-in-room (user ?, a UNIX socket, {conn})",
+        ]
+
+    def test_refusalsSayWhoIsThereAndNotWhomSomebodyClaimsToBe(self, world: World, log: Log) -> None:
+        ann = world.link(address="192.0.2.7").client()
+        ann.join("kitchen", "ann")
+        log.lines.clear()
+        ann.emit("broadcast", {"userId": "eve"})
+        ann.emit("leave-room", room("eve", "kitchen"))
+        where = f"(user ann, 192.0.2.7, conn {ann.link.session.conn})"
+        assert log.lines == [
+            f"refused broadcast in ?: not-your-user-id {where}",
+            f"refused leave-room in kitchen: not-your-user-id {where}",
         ]
 
     def test_namesCannotForgeLines(self, world: World, log: Log) -> None:
         name = "a\N{LINE SEPARATOR}b\\\N{RIGHT-TO-LEFT OVERRIDE}"
-        world.member(name, name).lose()
-        world.client().emit("leave-room", {"userId": "ann", "roomName": "x\n2000-01-01 all is well"})
+        member, other = world.member(name, name), world.client()
+        member.lose()
+        other.emit("leave-room", {"userId": "ann\n2000", "roomName": "x\n2000-01-01 all is well"})
         shown = "a\\u2028b\\\\\\u202e"
+        first, second = f"conn {member.link.session.conn}", f"conn {other.link.session.conn}"
+        who = f"(user ann\\x0a2000, a UNIX socket, {second})"
         assert log.lines == [
-            f"{shown} joined {shown}",
-            f"{shown} left {shown}: disconnect",
-            "refused leave-room in x\\x0a2000-01-01 all is well: bad-arguments",
+            f"{shown} joined {shown} (a UNIX socket, {first})",
+            f"{shown} left {shown}: disconnect ({first})",
+            f"refused leave-room in x\\x0a2000-01-01 all is well: bad-arguments {who}",
         ]
 
     def test_longNamesDoNotFillIt(self, world: World, log: Log) -> None:
         world.client().emit("leave-room", room("ann", "x" * 100_000))
-        assert [len(line) < 400 for line in log.lines] == [True]
+        assert [len(line) < 500 for line in log.lines] == [True]
 
     def test_messagesAreNotLogged(self, world: World, log: Log) -> None:
         ann, _ = world.members("kitchen", "ann", "ben")

@@ -1,0 +1,83 @@
+"""Lines of the log about what was refused: who asked, with what, and why it was refused.
+
+Each kind is limited by itself: a flood of requests for sessions that have ended, as after a restart, does not hide a
+handshake that was refused.
+"""
+
+from __future__ import annotations
+
+from twisted.logger import Logger
+
+from rtcsignal.engineio.exchange import Request
+from rtcsignal.lograte import LogRation
+from rtcsignal.logtext import connOf, safe
+
+__all__ = ["Refusals", "whereabouts"]
+
+_log = Logger()
+_FAULT = 500
+_MOST_REVISION = 3
+_MOST_SID = 64
+
+
+def whereabouts(address: str) -> str:
+    """An address for a log line, also where there is none.
+
+    Args:
+        address: An IP address, or "" for whoever is connected to a UNIX socket.
+    """
+    return address or "a UNIX socket"
+
+
+class Refusals:
+    """Logs refusals.
+
+    Args:
+        ration: How many lines of a kind may be written.
+
+    Attributes:
+        ration: As above; may be replaced.
+    """
+
+    def __init__(self, ration: LogRation) -> None:
+        self.ration = ration
+
+    def connection(self, address: str, status: int, reason: str) -> None:
+        """A connection was refused before anything was known of it.
+
+        Args:
+            address: Where it came from; see `whereabouts`.
+            status: The HTTP status of the answer; 0 if there was none.
+            reason: Why.
+        """
+        if not self.ration.allows("refused connections"):
+            return
+        text = "refused a connection of {address}: {reason} ({answer})"
+        answer = f"status {status}" if status else "no answer"
+        _log.info(text, address=whereabouts(address), reason=reason, answer=answer)
+
+    def request(self, request: Request, status: int, reason: str) -> None:
+        """A request was refused: a handshake, or one of a session.
+
+        Args:
+            request: The request.
+            status: The HTTP status of the answer. A fault of the server has a line of its own.
+            reason: Why.
+        """
+        sid = request.query.get("sid")
+        if status == _FAULT or not self.ration.allows("refused requests" if sid else "refused handshakes"):
+            return
+        revision = request.query.get("EIO", "none")
+        fields = {
+            "address": whereabouts(request.address),
+            "reason": safe(reason),
+            "status": status,
+            "revision": revision if len(revision) <= _MOST_REVISION and revision.isalnum() else "unknown",
+        }
+        if sid:
+            text = "refused a request of {address}: {reason} (status {status}, revision {revision}, conn {conn})"
+            _log.info(text, conn=connOf(sid) if len(sid) <= _MOST_SID else "unknown", **fields)
+        else:
+            origin, host = (safe(request.headers.get(name, "none")) for name in ("origin", "host"))
+            text = "refused a handshake of {address}: {reason} (status {status}, revision {revision}, {asked})"
+            _log.info(text, asked=f"origin {origin}, host {host}", **fields)
