@@ -2,7 +2,8 @@
 
 At most one poll and one post run at a time; an overlapping one closes the session, because it means that two
 clients share an id or that one has lost track. What is sent while no poll waits is kept, up to a limit. Packets
-sent in one turn of the reactor leave in one answer.
+sent in one turn of the reactor leave in one answer, but never more than clients are known to take; the next poll gets
+the rest at once.
 Source: Engine.IO protocol, "HTTP long-polling" and "Upgrade".
 """
 
@@ -41,6 +42,7 @@ _NO_STORE = ("Cache-Control", "no-store")
 _OVERLAP = Response(400, b"", (("Content-Type", "text/html"),))
 _POSTED = Response(200, b"ok", (("Content-Type", "text/html"), _NO_STORE))
 _STALL_FROM = 65_536
+_MOST_IN_ANSWER = 16  # python-engineio of every version gives up its connection over more
 _NOT_DIGITS = re.compile("[^0-9]+")
 _ESCAPED_NEWLINE = re.compile(r"(\\)?\\n")
 
@@ -112,6 +114,7 @@ class PollingTransport:
         "_flushing",
         "_form",
         "_intake",
+        "_left",
         "_lingering",
         "_options",
         "_outbox",
@@ -143,6 +146,7 @@ class PollingTransport:
         self._credit = SLICE
         self._outbox: list[str | bytes] = []
         self._queued = 0
+        self._left = 0
         self._poll: tuple[Request, Deferred[Response]] | None = None
         self._posting = False
         self._pause = 0.0
@@ -170,14 +174,14 @@ class PollingTransport:
         """A waiting poll is told now; the next one is, if it comes in time and the session still has its sid."""
         if self.probe is not None:
             self.probe.sessionClosed()
-        if self._poll is not None:
+        if self._session.phase is Phase.CLOSING:
             self._outbox.append(CLOSE)
-            self._answer()
-            self._finish()
-        elif self._session.phase is Phase.CLOSING:
             linger = self._deadlines.after(self._options.closeTimeout)
             self._lingering = linger.start(PollingTransport._finish, self)
+            self._answer()
         else:
+            self._outbox[_MOST_IN_ANSWER - 1 :] = [CLOSE]
+            self._answer()
             self._forget()
 
     def clientClosed(self) -> None:
@@ -206,12 +210,10 @@ class PollingTransport:
         if self._poll is not None:
             self._session.abort(CloseReason.TRANSPORT_ERROR)
             return _OVERLAP
-        if self._session.phase is Phase.CLOSING:
-            response = self._response(request, [*self._take(), CLOSE])
-            self._finish()
-            return response
         if self._outbox:
-            return self._response(request, self._take())
+            response = self._response(request, self._take())
+            self._finishIfTold()
+            return response
         if self._session.phase is Phase.UPGRADING:
             return self._response(request, [NOOP])
         answer: Deferred[Response] = Deferred(lambda _: self._pollLost())
@@ -228,7 +230,7 @@ class PollingTransport:
     def takeAll(self) -> list[str | bytes]:
         """The upgrade is done: everything that was not sent, in order. The transport is not used any more."""
         self.releasePoll()
-        packets = self._take()
+        packets = self._outbox
         self._forget()
         return packets
 
@@ -290,16 +292,21 @@ class PollingTransport:
         self._outbox.append(packet)
         self._queued += len(packet)
         if (options.sendQueue and self._queued > options.sendQueue) or (
-            options.sendPackets and len(self._outbox) > options.sendPackets and self._poll is None
+            options.sendPackets and len(self._outbox) - self._left > options.sendPackets and self._poll is None
         ):
             # Not now: whoever sends may be in the middle of a room.
             self._clock.callLater(0, self._session.close, CloseReason.SLOW_CONSUMER)
-            self._take()
+            self._clear()
         elif self._poll is not None:
             if self._flushing is None:
                 self._flushing = self._clock.callLater(0, self._flush)
-        elif self._queued > _STALL_FROM and self._stall is None and options.sendSeconds:
-            self._stall = self._deadlines.after(options.sendSeconds).start(PollingTransport._stalled, self)
+        elif self._queued > _STALL_FROM and self._stall is None:
+            self._expectPoll()
+
+    def _expectPoll(self) -> None:
+        """Much waits: some of it must be fetched in time."""
+        if self._options.sendSeconds:
+            self._stall = self._deadlines.after(self._options.sendSeconds).start(PollingTransport._stalled, self)
 
     def _stalled(self) -> None:
         self._stall = None
@@ -321,28 +328,46 @@ class PollingTransport:
         if self._poll is not None:
             (request, answer), self._poll = self._poll, None
             answer.callback(self._response(request, self._take()))
+            self._finishIfTold()
 
     def _response(self, request: Request, packets: list[str | bytes]) -> Response:
         payload = encodePayload(packets, self._session.revision, self._form.base64)
         return compressed(request, self._form.response(payload))
 
     def _take(self) -> list[str | bytes]:
-        packets, self._outbox, self._queued = self._outbox, [], 0
+        """What the next answer brings."""
+        packets = self._outbox
+        if len(packets) <= _MOST_IN_ANSWER:
+            self._clear()
+            return packets
+        packets, rest, queued = packets[:_MOST_IN_ANSWER], packets[_MOST_IN_ANSWER:], self._queued
+        self._clear()
+        self._outbox, self._left, self._queued = rest, len(rest), queued - sum(map(len, packets))
+        if self._queued > _STALL_FROM:
+            self._expectPoll()
+        return packets
+
+    def _clear(self) -> None:
+        self._outbox, self._queued, self._left = [], 0, 0
         if self._stall is not None:
             self._stall.cancel()
             self._stall = None
-        return packets
 
     def _pollLost(self) -> None:
         self._poll = None
         self._session.abort(CloseReason.TRANSPORT_ERROR)
+
+    def _finishIfTold(self) -> None:
+        """The session is over if it was to end, and its client has been sent everything."""
+        if self._session.phase is Phase.CLOSING and not self._outbox:
+            self._finish()
 
     def _finish(self) -> None:
         self._forget()
         self._session.lost(CloseReason.FORCED)
 
     def _forget(self) -> None:
-        self._take()
+        self._clear()
         if self._lingering is not None:
             self._lingering.cancel()
             self._lingering = None

@@ -7,15 +7,10 @@ from typing import Any
 
 import aiohttp
 import socketio
-from engineio.payload import Payload
 
 from tests.clients.client import PATIENCE, Client, Inbox
 from tests.clients.kinds import EVENTS, Kind
 from tests.clients.loop_thread import LoopThread
-
-# By default the library gives up its connection over an answer to a poll that has more than 16 packets. A room full
-# of people says more than that between two polls of a busy client.
-Payload.max_decode_packets = 1000
 
 
 class PythonClient(Client):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pytest
+
 from tests.clients.client import Client
 from tests.clients.kinds import EVERY_KIND, Kind
 from tests.clients.opener import Clients
@@ -32,6 +34,19 @@ def test_clientsOfEveryKindHearEachOtherInOneRoom(clients: Clients, room: str) -
 
     for member in members:
         assert member.everything() == said
+
+
+@pytest.mark.parametrize("kind", [each for each in EVERY_KIND if each.finalTransport == "polling"], ids=str)
+def test_aFloodOfCandidatesComesBackOnPolling(clients: Clients, room: str, kind: Kind) -> None:
+    """No client gives up its connection because much has come together between two polls."""
+    [member] = fill(clients, [kind], room)
+    assert member.everything() == [("user-joined", member.name, {"roomName": room})]
+    candidates = [{"userId": member.name, "msgType": 3, "candidate": f"candidate:{number}"} for number in range(200)]
+    for candidate in candidates:
+        member.emit("broadcast", candidate)
+    last = {"userId": member.name, "msgType": 4}
+    assert member.ask("broadcast", last) == {"ok": True, "delivered": 1}
+    assert member.everything() == [("broadcast", each) for each in (*candidates, last)]
 
 
 def test_fiftyClientsShareARoom(clients: Clients, room: str) -> None:

@@ -250,12 +250,17 @@ class TestSlowConsumers:
         poller.world.turn()
         assert poller.application.closed == [CloseReason.SLOW_CONSUMER]
 
-    def test_aPollThatWaitsTakesAnyNumberOfPackets(self, makeWorld: WorldFactory, revision: Revision) -> None:
+    def test_aClientThatPollsMayBeSentAnyNumberOfPackets(self, makeWorld: WorldFactory, revision: Revision) -> None:
         poller = makeWorld(sendPackets=10).poller(revision)
-        answer = poller.poll()
+        answers = [poller.poll()]
         poller.send(*["a"] * 100)
         poller.world.turn()
-        assert answer.packets == ["4a"] * 100
+        for _ in range(20):
+            poller.send("a")
+            answers.append(poller.poll())
+        poller.world.turn()
+        assert [packet for answer in answers for packet in answer.packets] == ["4a"] * 120
+        assert poller.session.isOpen
 
     def test_moreThan64KibMayWaitTenSeconds(self, makeWorld: WorldFactory, revision: Revision) -> None:
         poller = makeWorld(pingInterval=100).poller(revision)
@@ -286,7 +291,83 @@ class TestSlowConsumers:
         for _ in range(20):
             poller.send("a" * 100_000)
         poller.world.turn()
-        assert len(poller.poll().packets) == 20
+        assert [len(poller.poll().packets) for _ in range(2)] == [16, 4]
+
+    def test_whatIsLeftMustBeFetchedInTime(self, makeWorld: WorldFactory, revision: Revision) -> None:
+        poller = makeWorld(pingInterval=100).poller(revision)
+        poller.send(*["a" * 10_000] * 36)
+        for _ in range(2):
+            poller.world.clock.advance(9)
+            assert len(poller.poll().packets) == 16
+        poller.world.clock.advance(10.5)
+        assert [len(poller.poll().packets), poller.session.isOpen] == [4, True]
+        poller.send(*["a" * 10_000] * 40)
+        assert len(poller.poll().packets) == 16
+        poller.world.clock.advance(10.5)
+        assert poller.application.closed == [CloseReason.SLOW_CONSUMER]
+
+
+class TestManyPackets:
+    """No client is given more packets in one answer than every client takes."""
+
+    def test_theNextPollGetsTheRestAtOnce(self, poller: Poller) -> None:
+        poller.send(*map(str, range(40)))
+        answers = [poller.poll() for _ in range(3)]
+        assert [len(answer.packets) for answer in answers] == [16, 16, 8]
+        assert [packet for answer in answers for packet in answer.packets] == [f"4{n}" for n in range(40)]
+        assert not poller.poll().given
+
+    def test_alsoWhenAPollWaits(self, poller: Poller) -> None:
+        waiting = poller.poll()
+        poller.send(*map(str, range(17)))
+        poller.world.turn()
+        assert waiting.packets == [f"4{n}" for n in range(16)]
+        assert poller.poll().packets == ["416"]
+
+    def test_theHandshakeBringsNoMoreEither(self, makeWorld: WorldFactory, revision: Revision) -> None:
+        world = makeWorld(connect=lambda session: Talkative(session, 20))
+        poller = world.poller(revision)
+        assert poller.greetings == [f"4{n}" for n in range(15)]
+        assert poller.poll().packets == [f"4{n}" for n in range(15, 20)]
+
+    def test_theEndIsToldBehindEverything(self, poller: Poller) -> None:
+        poller.send(*map(str, range(32)))
+        poller.session.close()
+        assert [len(poller.poll().packets) for _ in range(2)] == [16, 16]
+        assert poller.poll().packets == ["1"]
+        assert poller.poll().error == (400, 1)
+
+    def test_alsoToAPollThatWaits(self, poller: Poller) -> None:
+        waiting = poller.poll()
+        poller.send(*map(str, range(20)))
+        poller.session.close()
+        assert waiting.packets == [f"4{n}" for n in range(16)]
+        assert poller.poll().packets == ["416", "417", "418", "419", "1"]
+        assert not poller.alive
+
+    def test_anAbortIsToldInOneAnswer(self, poller: Poller) -> None:
+        waiting = poller.poll()
+        poller.send(*map(str, range(20)))
+        poller.session.abort(CloseReason.TRANSPORT_ERROR)
+        assert waiting.packets == [*(f"4{n}" for n in range(15)), "1"]
+        assert not poller.alive
+
+    def test_anUpgradeTakesTheRestAtOnce(self, poller: Poller) -> None:
+        poller.send(*map(str, range(40)))
+        socket = poller.probed()
+        answer = poller.poll()
+        assert len(answer.packets) == 16
+        socket.send("5")
+        assert socket.take() == [f"4{n}" for n in range(16, 40)]
+
+
+class Talkative(Recorder):
+    """Says a lot right away."""
+
+    def __init__(self, session: Session, count: int) -> None:
+        super().__init__(session)
+        for number in range(count):
+            session.send(Message(str(number)))
 
 
 class TestClosing:
