@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["ConfigError", "ConnectRefused", "ProtocolError", "Refused", "Waiting"]
+from twisted.python.failure import Failure
+
+__all__ = ["ConfigError", "ConnectRefused", "ProtocolError", "Refused", "Waiting", "forgetTraceback"]
 
 
 class ConfigError(Exception):
@@ -83,3 +85,19 @@ class ConnectRefused(Exception):
         self.message = message
         self.data = data
         self.legacy = legacy if legacy is not None else data if data is not None else message
+
+
+def forgetTraceback(error: BaseException | None) -> None:
+    """Let go of the frames that an error came through, once it has been dealt with.
+
+    Frames know the error that they handle, and it knows them: a circle, and what a client sent is in it.
+
+    Args:
+        error: The error, or the `Failure` that carries it.
+    """
+    while error is not None:
+        error.__traceback__ = None
+        if not isinstance(error, Failure):
+            return
+        error.tb = None
+        error = error.value

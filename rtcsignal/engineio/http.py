@@ -244,6 +244,7 @@ class SafeChannel(StallGuard, HTTPChannel):
             self.place.free()
             self.place = None
         super().connectionLost(reason)
+        self._transferDecoder = None  # it knows this channel
 
     def writeHeaders(self, version: bytes, code: bytes, reason: bytes, headers: Any) -> None:
         headers.removeHeader(b"server")
@@ -327,6 +328,7 @@ class SafeChannel(StallGuard, HTTPChannel):
         for name, values in request.requestHeaders.getAllRawHeaders():
             lines.extend(name + b": " + value for value in values)
         rest = self.clearLineBuffer()
+        self._transferDecoder = None
         self.setTimeout(None)
         transport.unregisterProducer()
         self.stallEnds()

@@ -41,7 +41,7 @@ from rtcsignal.engineio.outbox import Flusher
 from rtcsignal.engineio.pollinglane import PollingLane, bodyLength
 from rtcsignal.engineio.refusals import Refusals
 from rtcsignal.engineio.server import EngineServer
-from rtcsignal.engineio.slim import frugalClass, quieten
+from rtcsignal.engineio.slim import Timers, frugalClass, quieten
 from rtcsignal.engineio.subprotocol import areSubprotocols
 from rtcsignal.engineio.websocket import WebSocketLink
 from rtcsignal.lograte import LogRation
@@ -176,6 +176,7 @@ class PortFactory(WebSocketServerFactory):
         self._answers = Answers(wall)
         self._clock = clock
         self.flusher = Flusher(clock)
+        self._batched_timer = Timers(clock)
         configure(self, max((engine.options.maxPayload for engine in engines), default=0))
         self._linkClasses = {path: self._linkClass(engine) for path, engine in self.engines.items()}
         quieten()

@@ -38,7 +38,7 @@ from rtcsignal.engineio.packet import OPEN, Revision
 from rtcsignal.engineio.polling import PollingForm, PollingTransport
 from rtcsignal.engineio.refusals import Refusals, whereabouts
 from rtcsignal.engineio.registry import Registry
-from rtcsignal.engineio.session import Application, CloseReason, Heartbeat, Phase, Session
+from rtcsignal.engineio.session import NOBODY, Application, CloseReason, Heartbeat, Phase, Session
 from rtcsignal.engineio.upgrade import Upgrade
 from rtcsignal.engineio.websocket import Admission, WebSocketLink, WebSocketTransport
 from rtcsignal.lograte import LogRation
@@ -54,22 +54,6 @@ _REVISIONS: dict[str, Revision] = {"3": 3, "4": 4}
 def makeSid() -> str:
     """A session id: 128 random bits, safe in a URL."""
     return secrets.token_urlsafe(_SID_BYTES)
-
-
-class _Nobody:
-    """The application of a session until there is one."""
-
-    def textReceived(self, text: str) -> None:
-        """Cannot happen: nothing is received before there is an application."""
-
-    def binaryReceived(self, data: bytes) -> None:
-        """As `textReceived`."""
-
-    def sessionClosed(self, reason: CloseReason) -> None:
-        """There is nobody to tell."""
-
-
-_NOBODY = _Nobody()
 
 
 class EngineServer:
@@ -291,14 +275,15 @@ class EngineServer:
             "maxPayload": options.maxPayload,
         }
         session.transport.sendPacket(OPEN + json.dumps(opening, separators=(",", ":")))
-        session.application = _NOBODY
+        session.application = NOBODY
         try:
-            session.application = self._connect(session)
+            application = self._connect(session)
         except Exception as error:
             session.failed(error)
             session.abort(CloseReason.FAILED)
             raise internalError() from error
         if session.isOpen:
+            session.application = application
             session.start()
         _log.debug(
             "session opened by {address}: {transport}, revision {revision} (conn {conn})",

@@ -29,7 +29,7 @@ from rtcsignal.engineio.packet import CLOSE, MESSAGE, Packet, Revision
 from rtcsignal.errors import ProtocolError
 from rtcsignal.logtext import connOf
 
-__all__ = ["Application", "CloseReason", "Heartbeat", "Phase", "Session", "Transport"]
+__all__ = ["NOBODY", "Application", "CloseReason", "Heartbeat", "Phase", "Session", "Transport"]
 
 _log = Logger()
 
@@ -118,6 +118,49 @@ def _drop(message: Message) -> None:
     """Sending after the end: there is nobody left."""
 
 
+class _Nobody:
+    """The application of a session before there is one, and after the end."""
+
+    def textReceived(self, text: str) -> None:
+        """Dropped."""
+
+    def binaryReceived(self, data: bytes) -> None:
+        """Dropped."""
+
+    def sessionClosed(self, reason: CloseReason) -> None:
+        """There is nobody to tell."""
+
+
+class _Gone:
+    """The transport of a session that is over: what is left of the one that carried it.
+
+    Args:
+        name: That one's name.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.transportName = name
+
+    def send(self, message: Message) -> None:
+        """Dropped."""
+
+    def sendPacket(self, text: str) -> None:
+        """Dropped."""
+
+    def close(self, reason: CloseReason) -> None:
+        """It is closed."""
+
+    def clientClosed(self) -> None:
+        """It is closed."""
+
+    def pauseReading(self, seconds: float) -> None:
+        """Nothing is read any more."""
+
+
+NOBODY: Application = _Nobody()
+_GONE: dict[str, Transport] = {name: _Gone(name) for name in ("polling", "websocket")}
+
+
 def _ignore(session: Session) -> None:
     """What is not counted."""
 
@@ -139,8 +182,8 @@ class Session:
         heard: Something has come from the client since the heartbeat last looked.
         deadline: The heartbeat's next deadline.
         ration: What the application keeps to limit what the client does, whatever it is in the application.
-        application: What its messages are for; set right after construction.
-        transport: What carries it; set by `carriedBy`.
+        application: What its messages are for; set right after construction. `NOBODY` after the end.
+        transport: What carries it; set by `carriedBy`. After the end one that drops everything.
     """
 
     __slots__ = (
@@ -273,14 +316,16 @@ class Session:
     def close(self, reason: CloseReason = CloseReason.FORCED) -> None:
         """End the session in order: a polling client is told by its next poll. Does nothing after the end."""
         if self.phase in _OPEN:
+            transport = self.transport
             self._end(Phase.CLOSED if self.phase is Phase.WEBSOCKET else Phase.CLOSING, reason)
-            self.transport.close(reason)
+            transport.close(reason)
 
     def abort(self, reason: CloseReason) -> None:
         """End the session at once: its sid is unknown from now on. Does nothing after the end."""
         if self.phase is not Phase.CLOSED:
+            transport = self.transport
             self.lost(reason)
-            self.transport.close(reason)
+            transport.close(reason)
 
     def lost(self, reason: CloseReason) -> None:
         """The client ended the session, or what carried it is gone."""
@@ -288,7 +333,7 @@ class Session:
             self._end(Phase.CLOSED, reason)
         elif self.phase is Phase.CLOSING:
             self.phase = Phase.CLOSED
-            self._gone(self)
+            self._closed()
 
     def _end(self, phase: Phase, reason: CloseReason) -> None:
         _log.debug("session closed: {reason} (conn {conn})", reason=reason.value, conn=self.conn)
@@ -298,11 +343,17 @@ class Session:
             self.deadline.cancel()
             self.deadline = None
         if phase is Phase.CLOSED:
-            self._gone(self)
+            self._closed()
+        application, self.application = self.application, NOBODY
         try:
-            self.application.sessionClosed(reason)
+            application.sessionClosed(reason)
         except Exception:
             _log.failure("the end of a session could not be handled (conn {conn})", conn=self.conn)
+
+    def _closed(self) -> None:
+        """The sid means nothing any more. Transport and application know the session, which must not know them."""
+        self._gone(self)
+        self.transport = _GONE[self.transport.transportName]
 
 
 def _placeOf(error: BaseException | None) -> str:

@@ -24,14 +24,18 @@ from autobahn.websocket import protocol as core
 from autobahn.websocket.protocol import TrafficStats
 from autobahn.websocket.utf8validator import Utf8Validator
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger, formatEvent
+from twisted.python.failure import Failure
 
+from rtcsignal.engineio.deadlines import Deadline, DeadlineQueue
 from rtcsignal.engineio.exchange import Response
 from rtcsignal.engineio.httpanswer import lastAnswer
 from rtcsignal.engineio.refusals import Refusals
 from rtcsignal.logtext import safe
 
-__all__ = ["SlimProtocol", "frugalClass", "quieten"]
+__all__ = ["SlimProtocol", "Timers", "frugalClass", "quieten"]
 
 HELPERS = ("hltype", "hlval", "pformat")
 
@@ -65,6 +69,9 @@ DROPPED = frozenset(
         "websocket_protocols",
     )
 )
+
+CIRCULAR = ("admission", "is_closed")
+"""What knows the protocol, or the session that it carries."""
 
 _log = Logger()
 _REFUSED = Response(400, b"Bad request", (("Content-Type", "text/html"),))
@@ -145,8 +152,32 @@ class _Lazy:
         return value
 
 
+class Timers:
+    """Takes the place of Autobahn's timers, which keep what they have called in a circle with themselves.
+
+    Args:
+        clock: The time.
+    """
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        self._queues: dict[float, DeadlineQueue] = {}
+
+    def call_later(self, delay: float, function: Callable[..., Any], *arguments: Any) -> Deadline:
+        """Call a function after so many seconds, unless what is returned is cancelled."""
+        queue = self._queues.get(delay)
+        if queue is None:  # there are few durations
+            queue = self._queues[delay] = DeadlineQueue(self._clock, delay)
+        return queue.start(_call, (function, arguments))
+
+
+def _call(what: tuple[Callable[..., Any], tuple[Any, ...]]) -> None:
+    function, arguments = what
+    function(*arguments)
+
+
 class SlimProtocol(WebSocketServerProtocol):
-    """A WebSocket protocol that can be made small once it is open."""
+    """A WebSocket protocol that can be made small once it is open, and is in no circle when it is over."""
 
     __slots__ = ("current_frame", "data", "inside_message", "state")
 
@@ -163,6 +194,14 @@ class SlimProtocol(WebSocketServerProtocol):
     def sendHttpErrorResponse(self, code: int, reason: str, responseHeaders: Any = None) -> None:
         # Autobahn would repeat in the status line what it does not like.
         self.sendData(lastAnswer(_REFUSED.plus(*(responseHeaders or ()))))
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        super().connectionLost(reason)
+        for name in CIRCULAR:
+            vars(self).pop(name, None)
+        timer: Deadline | None = self.closeHandshakeTimeoutCall
+        if timer is not None:
+            timer.cancel()
 
     def slimDown(self) -> None:
         """Forget what an open connection does not need, now or as soon as nothing is coming.

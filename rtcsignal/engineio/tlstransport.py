@@ -14,6 +14,8 @@ from twisted.internet.protocol import connectionDone
 from twisted.protocols.tls import BufferingTLSTransport, TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
+from rtcsignal.errors import forgetTraceback
+
 __all__ = ["FrugalTlsTransport", "useFrugalTls"]
 
 
@@ -26,8 +28,7 @@ class FrugalTlsTransport(BufferingTLSTransport):
 
     def _tlsShutdownFinished(self, reason: Failure | None) -> None:
         super()._tlsShutdownFinished(reason)
-        if reason is not None and reason.value is not None:
-            reason.tb = reason.value.__traceback__ = None
+        forgetTraceback(reason)
 
 
 def useFrugalTls(port: Any) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from rtcsignal.errors import Refused
+from rtcsignal.errors import Refused, forgetTraceback
 from rtcsignal.policy.answers import DROP, USED, Answers, checkRefusal
 from rtcsignal.policy.breaker import Breaker
 from rtcsignal.policy.guard import Guard
@@ -148,6 +148,7 @@ class Gate:
                 return self._refused(error, instead)
             error = wrong
         self.guard.failed(self._answers.method, error, traceback)
+        forgetTraceback(error)
         self._failed()
         return self._unanswered("internal", "", instead)
 
@@ -196,6 +197,7 @@ class Gate:
         self._succeeded()
         if not self._enforced:
             self.guard.wouldHave(self._answers.method, refused.code)
+            forgetTraceback(refused)
             return instead
         self.counters.refused(refused.code)
         # A plugin may raise one instance again and again; its traceback would grow each time.

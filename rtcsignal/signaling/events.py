@@ -20,6 +20,7 @@ from typing import Any, TypeAlias
 
 from rtcsignal.errors import Refused
 from rtcsignal.socketio import jsontext
+from rtcsignal.socketio.packet import decodeData, encodeData
 from rtcsignal.values import isName, wholeNumber
 
 __all__ = [
@@ -43,22 +44,41 @@ __all__ = [
 JOIN, LEAVE, BROADCAST = "join-room", "leave-room", "broadcast"
 USER_JOINED, USER_LEFT, REFUSED = "user-joined", "user-left", "refused"
 
+_USUAL_KEYS = 2
 _KINDS = {1: "offer", 2: "answer", 3: "candidate", 4: "hangup"}
 
 
 @dataclass(frozen=True, slots=True)
 class RoomRequest:
-    """A request to join or to leave a room.
+    """A request to join or to leave a room. It may be kept for long, and so is small: text, not objects.
 
     Attributes:
         userId: As whom.
         roomName: Which room.
-        body: Everything that was sent, read-only.
+        text: Everything that was sent, as JSON; None if that are only these two.
+        attachments: The binary parts of `text`.
     """
 
     userId: str
     roomName: str
-    body: Mapping[str, Any]
+    text: bytes | None = None
+    attachments: tuple[bytes, ...] = ()
+
+    @classmethod
+    def of(cls, userId: str, roomName: str, body: Mapping[str, Any]) -> RoomRequest:
+        """The request that is made with `body`, in which these names are."""
+        if len(body) <= _USUAL_KEYS:
+            return cls(userId, roomName)
+        text, attachments = encodeData((body,))
+        return cls(userId, roomName, text.encode(), attachments)
+
+    @property
+    def body(self) -> Mapping[str, Any]:
+        """Everything that was sent, read-only; read anew each time."""
+        if self.text is None:
+            return MappingProxyType({"userId": self.userId, "roomName": self.roomName})
+        (body,) = decodeData(self.text.decode(), self.attachments)
+        return MappingProxyType(body)
 
 
 Envelope: TypeAlias = tuple[str, str | None, str | None, str | None]
@@ -100,7 +120,7 @@ def readRoomRequest(arguments: Sequence[Any], mostCharacters: int, known: str | 
         raise _bad(_nameRule("userId", mostCharacters))
     if not isinstance(roomName, str) or not isName(roomName, mostCharacters):
         raise _bad(_nameRule("roomName", mostCharacters))
-    return RoomRequest(userId, roomName, MappingProxyType(body))
+    return RoomRequest.of(userId, roomName, body)
 
 
 def readEnvelope(body: Any, routed: bool = True) -> Envelope:

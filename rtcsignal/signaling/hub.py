@@ -28,7 +28,7 @@ from rtcsignal.signaling.gates import Gates
 from rtcsignal.signaling.options import SignalingOptions
 from rtcsignal.signaling.participant import Participant
 from rtcsignal.signaling.room import Room, Seat
-from rtcsignal.signaling.views import PeerView, seatOf
+from rtcsignal.signaling.views import PeerView, participantOf, seatAmong
 from rtcsignal.signaling.waiting import WaitingList
 from rtcsignal.socketio import jsontext
 from rtcsignal.socketio.fanout import OutgoingEvent, deliver
@@ -144,7 +144,10 @@ class Hub:
         Raises:
             TypeError: The reason is no text.
         """
-        self._end(seatOf(peer), checkedReason(reason))
+        told = checkedReason(reason)
+        seat = seatAmong(participantOf(peer).seats, peer)
+        if seat is not None:
+            self._end(seat, told)
 
     def close(self) -> None:
         """The server stops: from now on memberships end without being announced to members.

@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 
 from rtcsignal.engineio.refusals import whereabouts
 from rtcsignal.engineio.session import CloseReason
-from rtcsignal.errors import ConnectRefused, Refused
+from rtcsignal.errors import ConnectRefused, Refused, forgetTraceback
 from rtcsignal.logtext import safe
 from rtcsignal.signaling.events import (
     BROADCAST,
@@ -94,6 +94,7 @@ class SignalingNamespace:
         participant: Participant = peer.application
         self._hub.expiries.forget(participant)
         self._hub.gone(participant, participant.farewell or _REASONS.get(reason, "disconnect"))
+        peer.application = None  # each knew the other, which only the garbage collector would have ended
 
     def _handle(self, participant: Participant, event: Packet) -> Deferred[None] | None:
         try:
@@ -167,8 +168,10 @@ class SignalingNamespace:
             self._refuse(participant, event, failure.value)
         else:
             participant.peer.session.failed(failure.value)
+        forgetTraceback(failure)
 
     def _refuse(self, participant: Participant, event: Packet, refused: Refused) -> None:
+        forgetTraceback(refused)
         peer = participant.peer
         roomName = _roomNameOf(event)
         if event.ackId is not None:
@@ -189,11 +192,16 @@ class SignalingNamespace:
 
 def _connectRefused(refused: Refused) -> ConnectRefused:
     """A refusal in the form that clients of each protocol expect."""
+    forgetTraceback(refused)
     return ConnectRefused(refused.message, {**refused.data, "code": refused.code}, refused.reply())
 
 
 def _notIdentified(failure: Failure) -> Failure:
-    return Failure(_connectRefused(failure.value)) if isinstance(failure.value, Refused) else failure
+    if not isinstance(failure.value, Refused):
+        return failure
+    refused = _connectRefused(failure.value)
+    forgetTraceback(failure)
+    return Failure(refused)
 
 
 def _roomNameOf(event: Packet) -> str | None:

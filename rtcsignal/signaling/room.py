@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rtcsignal.signaling.events import RoomRequest
-from rtcsignal.signaling.views import PeerView, RoomView
+from rtcsignal.signaling.views import PeerView, RoomView, opened
 from rtcsignal.socketio.fanout import OutgoingEvent, deliver
 from rtcsignal.socketio.peer import Peer
 
@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from rtcsignal.signaling.participant import Participant
 
 __all__ = ["Room", "Seat"]
-
-_USUAL_KEYS = 2
-
 
 class Seat:
     """A membership: a participant in a room, as a user.
@@ -32,27 +29,18 @@ class Seat:
         view: What plugins see of it.
     """
 
-    __slots__ = ("_request", "participant", "room", "userId", "view")
+    __slots__ = ("participant", "room", "userId", "view")
 
     def __init__(self, participant: Participant, room: Room, request: RoomRequest) -> None:
         self.participant = participant
         self.room = room
         self.userId = request.userId
-        # Most requests hold nothing that is not known anyway, and need not be kept.
-        self._request = request.body if len(request.body) > _USUAL_KEYS else None
-        self.view = PeerView(self)
+        self.view = PeerView(participant, request)
 
     @property
     def isTaken(self) -> bool:
         """The membership has begun, and not ended."""
         return self.participant.seats.get(self.room.name) is self
-
-    @property
-    def joinRequest(self) -> Mapping[str, Any]:
-        """What was sent to join, read-only."""
-        if self._request is not None:
-            return self._request
-        return MappingProxyType({"userId": self.userId, "roomName": self.room.name})
 
 
 class Room:
@@ -63,22 +51,19 @@ class Room:
         createdAt: When, in seconds on the clock of the hub.
 
     Attributes:
-        data: For plugins; gone with the room; None until one asks.
         seats: By peer. Not to be changed from outside.
         isOpen: It has, or had, members; one that they have all left is not used again.
-        view: What plugins see of it.
+        view: What plugins see of it; their data is gone with it.
     """
 
-    __slots__ = ("_users", "createdAt", "data", "isOpen", "name", "seats", "view")
+    __slots__ = ("_users", "isOpen", "name", "seats", "view")
 
     def __init__(self, name: str, createdAt: float) -> None:
         self.name = name
-        self.createdAt = createdAt
         self.isOpen = False
         self.seats: dict[Peer, Seat] = {}
         self._users: dict[str, list[Peer]] = {}
-        self.data: dict[str, Any] | None = None
-        self.view = RoomView(self)
+        self.view = RoomView(name, createdAt, self.seats, self._users)
 
     @property
     def users(self) -> Mapping[str, list[Peer]]:
@@ -91,7 +76,7 @@ class Room:
 
     def open(self, now: float) -> None:
         """The first member is about to come."""
-        self.createdAt = now
+        opened(self.view, now)
         self.isOpen = True
 
     def add(self, seat: Seat) -> None:

@@ -1,4 +1,8 @@
-"""What plugins see of peers and rooms: read-only, and none of it ours to break."""
+"""What plugins see of peers and rooms: read-only, and none of it ours to break.
+
+Seats and rooms know their views, and no view knows its seat or room. So whatever a plugin keeps of them, in `data` for
+instance, makes no circle that would stay in memory until the garbage collector finds it.
+"""
 
 from __future__ import annotations
 
@@ -8,133 +12,172 @@ from typing import TYPE_CHECKING, Any
 from zope.interface import implementer
 
 from rtcsignal.interfaces import IPeer, IRoom
-from rtcsignal.socketio.fanout import OutgoingEvent
+from rtcsignal.socketio.fanout import OutgoingEvent, deliver
+from rtcsignal.socketio.peer import Peer
 
 if TYPE_CHECKING:
-    from rtcsignal.signaling.room import Room, Seat
+    from rtcsignal.signaling.events import RoomRequest
+    from rtcsignal.signaling.participant import Participant
+    from rtcsignal.signaling.room import Seat
 
-__all__ = ["PeerView", "RoomView", "seatOf"]
+__all__ = ["PeerView", "RoomView", "opened", "participantOf", "seatAmong"]
 
 
 @implementer(IPeer)
 class PeerView:
-    """A seat, as plugins see it."""
+    """A seat, as plugins see it.
 
-    __slots__ = ("_seat",)
+    Args:
+        participant: Whose seat it is.
+        request: What was sent to join.
+    """
 
-    def __init__(self, seat: Seat) -> None:
-        self._seat = seat
+    __slots__ = ("_participant", "_request")
+
+    def __init__(self, participant: Participant, request: RoomRequest) -> None:
+        self._participant = participant
+        self._request = request
 
     @property
     def sid(self) -> str:
-        return self._seat.participant.publicId
+        return self._participant.publicId
 
     @property
     def userId(self) -> str:
-        return self._seat.userId
+        return self._request.userId
 
     @property
     def roles(self) -> frozenset[str]:
-        return self._seat.participant.identity.roles
+        return self._participant.identity.roles
 
     @property
     def claims(self) -> Mapping[str, Any]:
-        return self._seat.participant.identity.claims
+        return self._participant.identity.claims
 
     @property
     def signedIn(self) -> bool:
-        identity = self._seat.participant.identity
+        identity = self._participant.identity
         return identity.signedIn and identity.userId is not None
 
     @property
     def address(self) -> str:
-        return self._seat.participant.peer.session.request.address
+        return self._participant.peer.session.request.address
 
     @property
     def namespace(self) -> str:
-        return self._seat.participant.peer.namespace
+        return self._participant.peer.namespace
 
     @property
     def transport(self) -> str:
-        return self._seat.participant.peer.session.transportName
+        return self._participant.peer.session.transportName
 
     @property
     def rooms(self) -> frozenset[str]:
-        return frozenset(self._seat.participant.seats)
+        return frozenset(self._participant.seats)
 
     @property
     def connectedAt(self) -> float:
-        return self._seat.participant.connectedAt
+        return self._participant.connectedAt
 
     @property
     def data(self) -> dict[str, Any]:
-        participant = self._seat.participant
-        data = participant.data
+        data = self._participant.data
         if data is None:
-            data = participant.data = {}
+            data = self._participant.data = {}
         return data
 
     @property
     def joinRequest(self) -> Mapping[str, Any]:
-        return self._seat.joinRequest
+        return self._request.body
 
     def emit(self, event: str, *arguments: Any) -> None:
-        self._seat.participant.peer.emit(event, *arguments)
+        self._participant.peer.emit(event, *arguments)
 
     def disconnect(self, reason: str = "kicked") -> None:
-        self._seat.participant.expel(reason)
+        self._participant.expel(reason)
 
     def __repr__(self) -> str:
-        conn = self._seat.participant.peer.session.conn
-        return f"<peer {self.userId!r} in {self._seat.room.name!r}, conn {conn}>"
+        conn = self._participant.peer.session.conn
+        return f"<peer {self.userId!r} in {self._request.roomName!r}, conn {conn}>"
 
 
-def seatOf(view: PeerView) -> Seat:
-    """The seat itself; for the server, not for plugins."""
-    return view._seat
+def seatAmong(seats: Mapping[str, Seat], view: PeerView) -> Seat | None:
+    """The seat itself; for the server, not for plugins.
+
+    Args:
+        seats: Seats of its participant, by room.
+        view: As plugins see it.
+
+    Returns:
+        The seat, or None if it is not among these any more.
+    """
+    seat = seats.get(view._request.roomName)
+    return seat if seat is not None and seat.view is view else None
+
+
+def participantOf(view: PeerView) -> Participant:
+    """Whose seat it is; for the server, not for plugins."""
+    return view._participant
 
 
 @implementer(IRoom)
 class RoomView:
-    """A room, as plugins see it."""
+    """A room, as plugins see it.
 
-    __slots__ = ("_room",)
+    Args:
+        name: Its name.
+        createdAt: Seconds since the epoch.
+        seats: Its seats, by peer: the room's own dict.
+        users: The peers of each user, likewise.
+    """
 
-    def __init__(self, room: Room) -> None:
-        self._room = room
+    __slots__ = ("_createdAt", "_data", "_name", "_seats", "_users")
+
+    def __init__(
+        self, name: str, createdAt: float, seats: Mapping[Peer, Seat], users: Mapping[str, list[Peer]]
+    ) -> None:
+        self._createdAt = createdAt
+        self._name = name
+        self._seats = seats
+        self._users = users
+        self._data: dict[str, Any] | None = None
 
     @property
     def name(self) -> str:
-        return self._room.name
+        return self._name
 
     @property
     def size(self) -> int:
-        return len(self._room.seats)
+        return len(self._seats)
 
     @property
     def userCount(self) -> int:
-        return len(self._room.users)
+        return len(self._users)
 
     @property
     def createdAt(self) -> float:
-        return self._room.createdAt
+        return self._createdAt
 
     @property
     def data(self) -> dict[str, Any]:
-        data = self._room.data
+        data = self._data
         if data is None:
-            data = self._room.data = {}
+            data = self._data = {}
         return data
 
     def peers(self) -> tuple[PeerView, ...]:
-        return tuple(seat.view for seat in self._room)
+        return tuple(seat.view for seat in self._seats.values())
 
     def peersOf(self, userId: str) -> tuple[PeerView, ...]:
-        seats = self._room.seats
-        return tuple(seats[peer].view for peer in self._room.peersOf(userId))
+        return tuple(self._seats[peer].view for peer in self._users.get(userId, ()))
 
     def emit(self, event: str, *arguments: Any) -> None:
-        self._room.tell(OutgoingEvent.of(event, *arguments))
+        deliver(OutgoingEvent.of(event, *arguments), self._seats)
 
     def __repr__(self) -> str:
-        return f"<room {self.name!r}: {self.size}>"
+        return f"<room {self._name!r}: {self.size}>"
+
+
+def opened(view: RoomView, now: float) -> None:
+    """The first member is about to come; for the server, not for plugins."""
+    view._createdAt = now

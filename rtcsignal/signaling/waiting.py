@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
-from rtcsignal.signaling.views import PeerView, seatOf
+from rtcsignal.signaling.views import PeerView, participantOf, seatAmong
 
 if TYPE_CHECKING:
     from rtcsignal.signaling.participant import Participant
@@ -53,9 +53,10 @@ class WaitingList:
 
     def dismiss(self, peer: Any) -> None:
         """As `remove`, given the `IPeer` that is the seat's view. Nothing happens if it has asked again since."""
-        seat = seatOf(peer)
-        if self.seatsOf(seat.participant).get(seat.room.name) is seat:
-            self.remove(seat.participant, seat.room.name)
+        participant = participantOf(peer)
+        seat = seatAmong(self.seatsOf(participant), peer)
+        if seat is not None:
+            self.remove(participant, seat.room.name)
 
     def seatsOf(self, participant: Participant) -> Mapping[str, Seat]:
         """For which rooms a participant waits."""

@@ -19,7 +19,7 @@ from rtcsignal.engineio.deadlines import Deadline
 from rtcsignal.engineio.exchange import parseQuery
 from rtcsignal.engineio.frames import Message
 from rtcsignal.engineio.session import CloseReason, Session
-from rtcsignal.errors import ConnectRefused, ProtocolError
+from rtcsignal.errors import ConnectRefused, ProtocolError, forgetTraceback
 from rtcsignal.socketio import jsontext
 from rtcsignal.socketio.fanout import Channel
 from rtcsignal.socketio.packet import (
@@ -202,6 +202,7 @@ class Connection:
 
     def _notJudged(self, failure: Failure, name: str) -> None:
         if not self._isAnswered(name):
+            forgetTraceback(failure)
             return
         if isinstance(failure.value, ConnectRefused):
             self._refuse(name, failure.value)
@@ -212,6 +213,7 @@ class Connection:
                 conn=self._session.conn,
             )
             self._refuse(name, _INTERNAL)
+        forgetTraceback(failure)
 
     def _isAnswered(self, name: str) -> bool:
         """Whether the client still wants to hear of a namespace for which it was judged; from now on it does not."""

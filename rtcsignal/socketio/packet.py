@@ -41,6 +41,7 @@ __all__ = [
     "Decoder",
     "DecoderLimits",
     "Packet",
+    "decodeData",
     "detachBinary",
     "encode",
     "encodeData",
@@ -304,6 +305,17 @@ def encodeData(data: Sequence[Any]) -> tuple[str, tuple[bytes, ...]]:
     """
     attachments: list[bytes] = []
     return jsontext.encode(detachBinary(data, attachments)), tuple(attachments)
+
+
+def decodeData(text: str, attachments: tuple[bytes, ...] = ()) -> list[Any]:
+    """Read the array of an event or an acknowledgement again.
+
+    Args:
+        text: What `encodeData` wrote, or the text of a `Packet`.
+        attachments: Its attachments.
+    """
+    data = jsontext.decode(text, 0)[0]
+    return _attach(data, attachments) if attachments else data  # type: ignore[no-any-return]
 
 
 def detachBinary(value: Any, attachments: list[bytes]) -> Any:

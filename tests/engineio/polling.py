@@ -111,7 +111,7 @@ class Poller:
     @property
     def application(self) -> Recorder:
         """The application of its session."""
-        application = self.session.application
+        (application,) = (each for each in self.world.applications if each.session is self.session)
         assert isinstance(application, Recorder)
         return application
 

@@ -96,8 +96,9 @@ class TestTransitions:
         self, poller: Poller, begin: Callable[[Poller], object], end: Callable[[Session, CloseReason], None]
     ) -> None:
         begin(poller)
+        transport = poller.session.transport
         end(poller.session, CloseReason.TRANSPORT_ERROR)
-        poller.session.transport.close(CloseReason.TRANSPORT_ERROR)
+        transport.close(CloseReason.TRANSPORT_ERROR)
         assert poller.session.phase is Phase.CLOSED
         assert not poller.alive
         assert len(poller.application.closed) == 1

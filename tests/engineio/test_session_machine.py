@@ -52,6 +52,7 @@ class Actor:
         self.poller: Poller | None = world.poller(revision) if polling else None
         self.socket: Socket | None = None if polling else world.socket(revision)
         self.session: Session = world.session(world.sids[-1])
+        self.world = world
         self.upgraded = not polling
         self.probed = False
         self.waiting: Answer | None = None
@@ -64,7 +65,7 @@ class Actor:
     @property
     def application(self) -> Recorder:
         """What the server's application has seen."""
-        application = self.session.application
+        (application,) = (each for each in self.world.applications if each.session is self.session)
         assert isinstance(application, Recorder)
         return application
 

@@ -98,7 +98,7 @@ class TestWhoIsTheHost:
             assert ann.request("lock").code == "not-the-host"
             ann.join("meeting-1", "ann")
             assert ann.take("host") == [hostIs("ann", "meeting-1")]
-            assert server.hub.rooms["kitchen"].data == {}
+            assert server.hub.rooms["kitchen"].view.data == {}
 
     def test_the_same_after_a_reload(self, server: InMemoryServer) -> None:
         ann, ben = enter(server, "ann", "ben")
