@@ -98,9 +98,15 @@ def pulsingWire(fixtures: Callable[..., Process | None]) -> Iterator[Wire]:
 
 
 @pytest.fixture
-def wire(fixtures: Callable[..., Process | None]) -> Iterator[Wire]:
-    """Opens clients to a fixture with time limits that nobody runs into."""
-    with _wireTo(fixtures(ping_interval=60_000, ping_timeout=60_000, **_UNHURRIED)) as opener:
+def unhurried(fixtures: Callable[..., Process | None]) -> Process | None:
+    """The fixture with time limits that nobody runs into."""
+    return fixtures(ping_interval=60_000, ping_timeout=60_000, **_UNHURRIED)
+
+
+@pytest.fixture
+def wire(unhurried: Process | None) -> Iterator[Wire]:
+    """Opens clients to that fixture."""
+    with _wireTo(unhurried) as opener:
         yield opener
 
 

