@@ -1,5 +1,6 @@
 # make run     install into .venv and start the server in the foreground, with the demo page
 # make test    install what the tests need, and run everything: what CI runs
+# make test-newest   what needs one process only, on the newest Python that is here beside that of .venv
 # make lint    only the linters
 # make bench   measure this server beside others, on this machine; make bench BENCH="--loads fan10 --repetitions 5"
 # make bench-codecs   time the codecs alone, and compare with the last time
@@ -12,6 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON := $(shell for python in python3 python3.15 python3.14 python3.13 python3.12 python3.11 python; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+NEWEST := .venv-newest
 CLIENTS := tests/clients
 BENCH_NODE := bench/servers/node
 BENCH_PYTHON := bench/servers/python
@@ -33,7 +35,7 @@ ELSEWHERE := tests/browser tests/faults tests/wire tests/clients tests/test_inst
 BOTH_WAYS := tests/faults tests/wire tests/engineio tests/socketio
 PARALLEL_WAITS := 3
 
-.PHONY: run test lint bench bench-codecs tools clean
+.PHONY: run test test-newest lint bench bench-codecs tools clean
 
 run: $(VENV)/.installed
 	@echo "Starting. The last line will say which page to open in a browser; Ctrl-C ends the server."
@@ -47,6 +49,14 @@ test: lint $(CLIENTS)/node_modules/.package-lock.json $(BENCH_NODE)/node_modules
 	$(BIN)/coverage report --include='$(PURE)' --fail-under=100
 	$(BIN)/coverage report --fail-under=95
 	$(BIN)/python -m bench --quick
+
+# In CI behind `test`, so that a new release of Python is no surprise.
+test-newest: $(VENV)/.tested
+	@newest=$$($(BIN)/python -m tests.support.newest) || exit; test -n "$$newest" || exit 0; \
+		echo "the suites of one process on $$newest" && \
+		"$$newest" -m venv $(NEWEST) && \
+		$(NEWEST)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test]' && \
+		$(NEWEST)/bin/pytest -n $(PARALLEL) $(DISTRIBUTION) $(ELSEWHERE:%=--ignore=%)
 
 lint: $(VENV)/.tested
 	$(BIN)/ruff check .
@@ -65,7 +75,7 @@ tools:
 	@tests/support/tools.sh
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(NEWEST) build dist *.egg-info .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	rm -rf $(CLIENTS)/node_modules $(BENCH_NODE)/node_modules bench/.venv bench/build
 
 $(VENV)/.python:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from twisted.internet import reactor as twistedReactor
 from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
@@ -15,6 +16,12 @@ from zope.interface import implementer
 
 from tests.support.lanes import FAST, writeConfig
 from tests.support.processes import ROOT, Process, startProcess, twistdCommand
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile(
+    "unhurried", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("unhurried")
 
 ServerFactory = Callable[..., Process]
 

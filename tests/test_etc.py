@@ -17,6 +17,7 @@ import yaml
 
 from rtcsignal.service.config import defaultConfig, loadConfig
 from rtcsignal.service.keydocs import KeyDoc, keyDocs
+from tests.support.patience import START_PATIENCE
 from tests.support.processes import ROOT, startProcess, twistdCommand
 from tests.support.tools import needed
 
@@ -101,13 +102,14 @@ class TestUnits:
         twistd = Path(sys.executable).parent / "twistd"
         (tmp_path / "rtcsignal.service").write_text(re.sub(r"(?<=ExecStart=)\S+", str(twistd), text))
         units = [str(tmp_path / "rtcsignal.service"), str(tmp_path / "rtcsignal.socket")]
-        ended = subprocess.run([verify, "verify", *units], capture_output=True, text=True, timeout=60, check=False)
+        command = [verify, "verify", *units]
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=START_PATIENCE, check=False)
         assert (ended.stdout + ended.stderr, ended.returncode) == ("", 0)
 
     def test_theServiceIsHardened(self, tmp_path: Path) -> None:
         verify = needed("systemd-analyze", inCi=False)
         command = [verify, "security", "--offline=true", "--threshold=15", str(ETC / "rtcsignal.service")]
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=START_PATIENCE, check=False)
         assert ended.returncode == 0, ended.stdout
 
     def test_theServiceWaitsForTheGoodbyeOfTheServer(self) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 import rtcsignal
+from tests.support.patience import PATIENCE
 from tests.support.processes import ROOT, startProcess
 
 _NOT_SOURCES = shutil.ignore_patterns(
@@ -102,7 +103,7 @@ def checkThatItRuns(environment: Environment, elsewhere: Path) -> None:
     command = [twistd, *options, "--listen", "tcp:0:interface=127.0.0.1"]
     with startProcess(command, cwd=str(elsewhere), env=cleanEnvironment()) as process:
         for path, beginning in (("/status", b"Status: OK"), ("/", b"<!doctype html>"), ("/rtcsignal.js", b"/")):
-            with urllib.request.urlopen(process.url + path, timeout=10) as answer:
+            with urllib.request.urlopen(process.url + path, timeout=PATIENCE) as answer:
                 assert answer.read().lower().startswith(beginning.lower())
 
 

@@ -8,9 +8,9 @@ import time
 from typing import Any, Final
 
 from tests.clients.kinds import PYTHON, Kind
+from tests.support.patience import PATIENCE
 
 # Long enough for a busy machine; a test that waits for it has failed.
-PATIENCE: Final = 20.0
 
 # Acknowledged, and changes nothing: nobody is in this room.
 _WITHOUT_EFFECT: Final = {"userId": "nobody", "roomName": "a room that nobody ever joins"}

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from tests.clients.client import PATIENCE
+from tests.support.patience import PATIENCE
 
 T = TypeVar("T")
 

@@ -14,8 +14,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tests.clients.client import PATIENCE, Client, Listener
+from tests.clients.client import Client, Listener
 from tests.clients.kinds import EVENTS, Kind
+from tests.support.patience import PATIENCE
 
 _HERE = Path(__file__).parent
 

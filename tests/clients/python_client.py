@@ -8,9 +8,10 @@ from typing import Any
 import aiohttp
 import socketio
 
-from tests.clients.client import PATIENCE, Client, Inbox
+from tests.clients.client import Client, Inbox
 from tests.clients.kinds import EVENTS, Kind
 from tests.clients.loop_thread import LoopThread
+from tests.support.patience import PATIENCE
 
 
 class PythonClient(Client):

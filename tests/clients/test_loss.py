@@ -84,7 +84,7 @@ def test_clientsThatFallSilentAreAnnouncedOnce(
     server: ServerFactory, clients: Clients, newNodeProcess: Callable[[], NodeProcess], room: str
 ) -> None:
     """Their connections stay open and nothing comes: the heartbeat tells, on every transport and revision."""
-    impatient = server({"socketio": {"ping_interval": 1, "ping_timeout": 1}})
+    impatient = server({"socketio": {"ping_interval": 1, "ping_timeout": 5}})
     process = newNodeProcess()
     rooms = [room] * len(EVERY_NPM_KIND)
     witness = clients.connect(WITNESS, "witness", url=impatient.url)
@@ -134,7 +134,7 @@ def test_clientsComeBackByThemselvesWhenTheServerHasRestarted(
     first.signal(end)
     for member in members:
         assert member.expectLife("disconnect")[0] not in SENT_AWAY
-    assert first.waitExit(10) == (0 if end is signal.SIGTERM else -end)
+    assert first.waitExit() == (0 if end is signal.SIGTERM else -end)
     assert "Traceback" not in first.output()
     server({}, "--listen", f"tcp:{first.port}:interface=127.0.0.1")
 

@@ -240,6 +240,6 @@ def test_aServerOnWhichSomebodyIsAwayStopsInOrder(
         witness.everything()
         server.signal(signal.SIGTERM)
         witness.expectLife("disconnect")
-        assert server.waitExit(10) == 0
+        assert server.waitExit() == 0
         assert witness.heard.takeAll() == []
         assert "ann left" in server.output()

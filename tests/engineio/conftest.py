@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import settings
 from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, globalLogPublisher
 from txaio import tx
 from zope.interface import implementer
@@ -20,10 +19,6 @@ from tests.engineio.world import Poller, Socket, Visitor, World
 from tests.support.lanes import FAST
 
 WorldFactory = Callable[..., World]
-
-# How long an example takes says more about the machine than about the code.
-settings.register_profile("unhurried", deadline=None, print_blob=True)
-settings.load_profile("unhurried")
 
 
 @implementer(ILogObserver)

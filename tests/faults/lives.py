@@ -103,8 +103,8 @@ class Visitor:
     def _look(self, seconds: float) -> None:
         """At those who have been silent for so long."""
         while self._silent and self._silent[0][0] + seconds <= time.monotonic():
-            began, connection = self._silent.popleft()
-            connection.readToEnd(max(0.5, began + 2 * _SILENT_SECONDS - time.monotonic()))
+            _, connection = self._silent.popleft()
+            connection.readToEnd()
             connection.close()
 
 

@@ -17,6 +17,7 @@ from rtcsignal.policy.builtin.shared_secret import makeTicket
 from tests.faults.target import joined
 from tests.support.faketime import FakeTime
 from tests.support.lanes import writeConfig
+from tests.support.patience import PATIENCE
 from tests.support.processes import Process, checkoutEnvironment, startProcess, twistdCommand
 from tests.wire.engine import EngineSocket
 from tests.wire.socketio import Peer, PollingPeer, event
@@ -57,7 +58,7 @@ class Stepped:
             while self._manager.recv(100):
                 pass
         except BlockingIOError:
-            self._manager.settimeout(20)
+            self._manager.settimeout(PATIENCE)
         assert [self._manager.recv(100) for _ in range(3)] == [b"WATCHDOG=1"] * 3
 
     def told(self) -> bytes:
@@ -79,7 +80,7 @@ def serving(folder: Path, window: int = 0) -> Iterator[Stepped]:
     writeConfig(folder / "server.conf", config)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(folder / "notify"))
-        manager.settimeout(20)
+        manager.settimeout(PATIENCE)
         watchdog = str(int(WATCHDOG_SECONDS * 1e6))
         environ = checkoutEnvironment(
             NOTIFY_SOCKET=str(folder / "notify"), WATCHDOG_USEC=watchdog, **clock.environment
@@ -183,7 +184,7 @@ def test_deadlinesComeInTime(server: Stepped, wire: Wire, step: int) -> None:
     connection = wire.connection()
     connection.send(b"GET / HTTP/1.1\r\nHost: a\r\n")
     server.clock.set(step)
-    assert connection.readToEnd(10) == b""
+    assert connection.readToEnd() == b""
 
 
 def test_theDateIsTheNewTime(server: Stepped, wire: Wire, step: int) -> None:
@@ -209,15 +210,15 @@ class TestTokens:
 
     @pytest.mark.parametrize("step", [30, 3600, -20, -3600])
     def test_whoIsInStaysForWhatWasLeft(self, server: Stepped, wire: Wire, step: int, room: str) -> None:
-        began = time.monotonic()
-        peer = self._peer(wire, 5, room)
+        peer = self._peer(wire, 8, room)
+        deadline = time.monotonic() + PATIENCE
         server.clock.set(step)
         peer.send(event("broadcast", {"userId": "ann"}))
         assert peer.receive() == '42["broadcast",{"userId":"ann"}]'
         while '"code":"expired"' not in (packet := str(peer.next())):
             assert packet == "2", packet
+            assert time.monotonic() < deadline
             peer.send("3")
-        assert time.monotonic() - began < 20
 
     @pytest.mark.parametrize("step", [-20, -3600])
     def test_aTokenThatHasALongTimeLeftHolds(self, server: Stepped, wire: Wire, step: int, room: str) -> None:

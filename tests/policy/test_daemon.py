@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.policy.sources import MEMBERS_ONLY, policy
+from tests.support.patience import START_PATIENCE
 from tests.support.processes import Process, checkoutEnvironment, twistdCommand
 from tests.wire.socketio import Peer, event
 from tests.wire.wire import Wire
@@ -66,7 +67,7 @@ def run(tmp_path: Path, config: dict[str, Any], *arguments: str) -> subprocess.C
         env=checkoutEnvironment(),
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=START_PATIENCE,
         check=False,
     )
 
@@ -226,7 +227,7 @@ class TestCommandLine:
                 stdout=stdout,
                 stderr=subprocess.PIPE,
                 text=True,
-                timeout=30,
+                timeout=START_PATIENCE,
                 check=False,
             )
         assert (ended.returncode, ended.stderr) == (0, "")

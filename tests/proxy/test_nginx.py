@@ -17,6 +17,7 @@ from tests.clients.client import TookTooLong
 from tests.clients.kinds import WAYS, Kind
 from tests.clients.opener import Clients
 from tests.proxy.nginx import CONFIG, Certificate, Proxy, runNginx
+from tests.support.patience import PATIENCE
 from tests.support.processes import Process
 
 _LIBRARIES = ("2.2.0", "4.8")
@@ -48,7 +49,7 @@ def get(
     context = ssl.create_default_context(cafile=str(certificate.certificate))
     port = int(proxy.url.rpartition(":")[2])
     connection = http.client.HTTPSConnection(
-        "localhost", port, context=context, timeout=20, source_address=(source, 0) if source else None
+        "localhost", port, context=context, timeout=PATIENCE, source_address=(source, 0) if source else None
     )
     try:
         connection.request("GET", path, headers=headers)
@@ -141,7 +142,7 @@ def test_theStatusPageIsThere(proxy: Proxy, certificate: Certificate) -> None:
 
 
 def test_whoComesWithoutTlsIsSentToWhereItIs(proxy: Proxy) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", int(proxy.plain.rpartition(":")[2]), timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", int(proxy.plain.rpartition(":")[2]), timeout=PATIENCE)
     connection.request("GET", "/status?a=b")
     answer = connection.getresponse()
     connection.close()

@@ -14,6 +14,7 @@ from tests.clients.loop_thread import LoopThread
 from tests.clients.node_client import NodeProcess
 from tests.clients.opener import Clients
 from tests.proxy.nginx import Certificate
+from tests.support.patience import PATIENCE
 from tests.support.processes import Process, startProcess, twistdCommand
 
 
@@ -35,7 +36,7 @@ def test_whateverProtocolsAreOfferedHttp1IsAgreedOn(
     context = ssl.create_default_context(cafile=str(certificate.certificate))
     if offered:
         context.set_alpn_protocols(offered)
-    connection = http.client.HTTPSConnection("localhost", secureServer.port, context=context, timeout=20)
+    connection = http.client.HTTPSConnection("localhost", secureServer.port, context=context, timeout=PATIENCE)
     connection.request("GET", "/status")
     answer = connection.getresponse()
     body = answer.read()

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.daemons import Daemons
+from tests.support.patience import PATIENCE, START_PATIENCE
 from tests.support.processes import Process, checkoutEnvironment, startProcess, twistdCommand
 
 Server = Callable[..., Process]
@@ -25,7 +26,7 @@ LOCAL = "tcp:0:interface=127.0.0.1"
 
 def status(port: int, host: str = "127.0.0.1") -> str:
     """What ``GET /status`` says."""
-    connection = http.client.HTTPConnection(host, port, timeout=10)
+    connection = http.client.HTTPConnection(host, port, timeout=PATIENCE)
     try:
         connection.request("GET", "/status")
         return connection.getresponse().read().decode()
@@ -50,7 +51,7 @@ def run(arguments: list[str], cwd: Path, **environ: str) -> subprocess.Completed
         env=checkoutEnvironment(**environ),
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=START_PATIENCE,
         check=False,
     )
 
@@ -152,7 +153,7 @@ class TestAnEndpointThatTakesItsTime:
         command = twistdCommand("--listen", LOCAL, "--listen", "late:")
         with startProcess(command, cwd=str(tmp_path), env=environ, until="the reactor runs") as process:
             process.signal(signal.SIGTERM)
-            assert process.waitExit(10) == 0
+            assert process.waitExit() == 0
             assert "cannot listen" not in process.output()
 
 
@@ -259,7 +260,7 @@ def startQuiet(command: list[str], folder: Path) -> Iterator[Process]:
     environ["PYTHONPATH"] += f":{folder}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(folder / "notify"))
-        manager.settimeout(20)
+        manager.settimeout(START_PATIENCE)
         with startProcess(command, cwd=str(folder), env=environ, until=None) as process:
             if manager.recv(100) != b"READY=1":
                 raise AssertionError(f"the server is not ready:\n{process.output()}")
@@ -270,7 +271,7 @@ class TestServiceManager:
     def test_isToldTheBeginAndTheEndAndThatItLives(self, tmp_path: Path) -> None:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
             manager.bind(str(tmp_path / "notify"))
-            manager.settimeout(20)
+            manager.settimeout(START_PATIENCE)
             environ = checkoutEnvironment(NOTIFY_SOCKET=str(tmp_path / "notify"), WATCHDOG_USEC="200000")
             with startProcess(twistdCommand("--listen", LOCAL), cwd=str(tmp_path), env=environ) as process:
                 told = [manager.recv(100) for _ in range(4)]
@@ -291,7 +292,7 @@ class TestServiceManager:
                     assert status(port) == "Status: OK"
                     process.signal(signal.SIGTERM)
                     assert process.waitExit() == 0
-            with socket.create_connection(("127.0.0.1", port), timeout=10):
+            with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE):
                 pass
 
     def test_thatHandsOverNothingIsAClearMessage(self, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 from rtcsignal.service.signals import SAME_SECONDS
 from tests.service.test_daemon import LOCAL, status
 from tests.support.daemons import Daemons
+from tests.support.patience import PATIENCE, START_PATIENCE
 from tests.support.processes import Process, checkoutEnvironment, startProcess, twistdCommand
 
 Server = Callable[..., Process]
@@ -31,7 +32,7 @@ _UPGRADE = (
 
 def upgraded(port: int) -> socket.socket:
     """A client on WebSocket, which answers nothing, also not the goodbye of the server."""
-    client = socket.create_connection(("127.0.0.1", port), timeout=20)
+    client = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
     client.sendall(_UPGRADE)
     while b'"pingInterval"' not in client.recv(4096):
         pass
@@ -204,7 +205,7 @@ class TestTheLogFile:
             os.kill(pid, signal.SIGUSR1)
             log = tmp_path / "moved" / "server.log"
             text = "cannot be opened again, and the log goes on where it was: No such file or directory"
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + START_PATIENCE
             while text not in log.read_text():
                 assert time.monotonic() < deadline, log.read_text()
                 time.sleep(0.02)
@@ -217,7 +218,7 @@ class TestTheLogFile:
         with startProcess(
             twistdCommand("--listen", LOCAL, options=options), cwd=str(tmp_path), until=None
         ) as process:
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + START_PATIENCE
             while not log.exists() or "listening on" not in log.read_text():
                 assert time.monotonic() < deadline
                 time.sleep(0.02)

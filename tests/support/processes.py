@@ -6,7 +6,7 @@ Used by every test that talks to a real server, a real client or a real proxy::
         server.url                   # http://127.0.0.1:PORT of the first "listening on" line
         server.output()              # everything written so far, stdout and stderr together
         server.signal(signal.SIGTERM)
-        assert server.waitExit(10) == 0
+        assert server.waitExit() == 0
 """
 
 from __future__ import annotations

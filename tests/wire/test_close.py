@@ -36,7 +36,7 @@ def test_whatIsInThePostAfterTheGoodbyeIsNot(wire: Wire, revision: int) -> None:
 def test_aClosePacketOnAWebSocketClosesItAtOnce(wire: Wire, revision: int) -> None:
     socket = wire.socket(revision)
     socket.send("1")
-    assert socket.closes(within=2)
+    assert socket.closes()
 
 
 def test_aCloseFrameIsAnsweredWithOne(wire: Wire, revision: int) -> None:
@@ -88,7 +88,7 @@ def test_theServersGoodbyeWaitsForThePoll(wire: Wire, revision: int) -> None:
 def test_onAWebSocketTheServerJustClosesIt(wire: Wire, revision: int) -> None:
     peer = wire.rootPeer(revision, "websocket")
     peer.send('42["message","last"]', '42["kick",true]')
-    packets, code = peer.untilClosed(within=2)
+    packets, code = peer.untilClosed()
     assert packets == ['42["message-back","last"]', "41"]
     assert code is not None
 
