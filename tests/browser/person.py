@@ -18,7 +18,7 @@ __all__ = ["ARTIFACTS", "PATIENCE", "Person"]
 ARTIFACTS = ROOT / "build" / "artifacts"
 """Where screenshots are kept, outside git."""
 
-PATIENCE = 30_000.0
+PATIENCE = 120_000.0
 """Milliseconds that something may take on a busy machine."""
 
 OFFER, ANSWER = 1, 2

@@ -51,8 +51,8 @@ def _candidates(environ: Mapping[str, str]) -> Iterator[Path]:
     home = Path(environ.get("HOME", "/"))
     pyenv = Path(environ.get("PYENV_ROOT", home / ".pyenv")) / "versions"
     uv = Path(environ.get("UV_PYTHON_INSTALL_DIR", home / ".local" / "share" / "uv" / "python"))
-    for folder in (pyenv, uv):
-        yield from folder.glob("*/bin/python3")
+    for versions in (pyenv, uv):
+        yield from versions.glob("*/bin/python3")
 
 
 def _versionOf(python: Path) -> Version | None:

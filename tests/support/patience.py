@@ -14,5 +14,5 @@ PATIENCE: Final = 30.0
 """Seconds for one thing to come. Less than the 45 that a server with the defaults gives a silent client, so that what
 comes only when a client is given up does not count as an answer."""
 
-START_PATIENCE: Final = 60.0
-"""Seconds for a process to start, or to end."""
+START_PATIENCE: Final = 180.0
+"""Seconds for a process to start, or to end: a second of work may take forty where twenty others want a processor."""
