@@ -147,7 +147,7 @@ def readEnvelope(body: Any, routed: bool = True) -> Envelope:
         or (target is not None and (target.__class__ is not str or not target))
         or (room is not None and (room.__class__ is not str or not room))
     ):
-        raise _bad(f"{_notText(userId, target)} is not a text.")
+        raise _bad(_routingProblem(body))
     return kind, userId, target, room
 
 
@@ -176,12 +176,11 @@ def _numberIn(text: str) -> int | None:
         return None
 
 
-def _notText(userId: Any, target: Any) -> str:
-    """The first of the three keys that route whose value is neither missing nor a text."""
-    for name, value in (("userId", userId), ("targetUserId", target)):
-        if value is not None and not (isinstance(value, str) and value):
-            return name
-    return "roomName"
+def _routingProblem(body: Mapping[str, Any]) -> str:
+    """What is wrong with the first of the three keys that route which is neither missing nor a string with content."""
+    values = {name: body.get(name) for name in ("userId", "targetUserId", "roomName")}
+    name = next(name for name, value in values.items() if value is not None and not (isinstance(value, str) and value))
+    return f"{name} is empty." if values[name] == "" else f"{name} is not a string."
 
 
 def refusal(event: str, roomName: str | None, refused: Refused) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """The hub: every room, and the rules of join, leave and broadcast.
 
 Presence is announced in two places only, `Hub._enter` and `Hub._announceEnd`: each membership is announced
-once and ends once, whatever ends it. Nothing here knows packets or sockets; plugins are reached through `Gates`.
+once and ends once, whatever ends it. (In exact mode asking again to join is announced again.) Nothing here knows
+packets or sockets; plugins are reached through `Gates`.
 """
 
 from __future__ import annotations
@@ -86,6 +87,8 @@ class Hub:
         if seat is not None:
             self._checkUser(seat, request.userId)
             welcome(seat)
+            if self.options.exact and not self._closing:
+                seat.room.tell(self._presence(USER_JOINED, seat, {}, request.userId))
             return None
         most = self.options.roomsPerPeer
         if most and len({*participant.seats, *self.waiting.namesOf(participant)} - {request.roomName}) >= most:
@@ -288,8 +291,8 @@ class Hub:
             _log.info(text, user=user, room=name, reason=safe(reason), conn=conn)
         self.gates.left(seat.view, seat.room.view, reason)
 
-    def _presence(self, event: str, seat: Seat, more: dict[str, str]) -> OutgoingEvent:
-        arguments: tuple[Any, ...] = (event, seat.userId)
+    def _presence(self, event: str, seat: Seat, more: dict[str, str], userId: str | None = None) -> OutgoingEvent:
+        arguments: tuple[Any, ...] = (event, seat.userId if userId is None else userId)
         if not self.options.exact:
             arguments += ({"roomName": seat.room.name, **more},)
         return OutgoingEvent(jsontext.encode(arguments))  # names are texts: no attachments to look for

@@ -265,6 +265,8 @@ def test_aRoutingKeyThatIsNoTextIsRefused(world: World, key: str, value: Any) ->
     ann, ben = world.members("kitchen", "ann", "ben")
     answer = ann.ask("broadcast", {"msgType": 1, key: value})
     assert answer.code == "bad-arguments"
+    problem = "is empty." if value == "" else "is not a string."
+    assert answer.value["error"]["message"] == f"{key} {problem}"
     assert key in answer.value["error"]["message"]
     assert heardBy(ann, ben) == [False, False]
 

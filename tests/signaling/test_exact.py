@@ -30,6 +30,18 @@ def test_presenceHasNoFurtherArguments(exact: World) -> None:
     assert ann.take() == [("user-left", "ben")]
 
 
+def test_joiningAgainIsAnnouncedAgain(exact: World) -> None:
+    ann, ben = exact.members("kitchen", "ann", "ben")
+    for _ in range(2):
+        ann.emit("join-room", room("ann", "kitchen"))
+        assert ann.take() == ben.take() == [("user-joined", "ann")]
+    ann.emit("join-room", room("annie", "kitchen"))
+    assert ann.take() == ben.take() == [("user-joined", "annie")]
+    assert exact.rosters() == {"kitchen": ["ann", "ben"]}
+    ann.lose()
+    assert ben.take() == [("user-left", "ann")]
+
+
 def test_messagesForOneGoToEverybody(exact: World) -> None:
     ann, ben, cas = exact.members("kitchen", "ann", "ben", "cas")
     message = {"userId": "ann", "msgType": 1, "targetUserId": "ben"}
@@ -54,7 +66,7 @@ def test_userIdsAreNotBound(exact: World, userId: str) -> None:
     assert ben.take() == [("broadcast", {"userId": userId})]
     assert ann.ask("join-room", room(userId, "kitchen")).value["userId"] == "ann"
     assert ann.ask("leave-room", room(userId, "kitchen")).ok
-    assert [heard[0] for heard in ben.take()] == ["user-left"]
+    assert ben.take() == [("user-joined", userId), ("user-left", "ann")]
     assert exact.rosters() == {"kitchen": ["ben"]}
 
 
