@@ -18,8 +18,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
+import msgspec
+
 from rtcsignal.errors import Refused
 from rtcsignal.socketio import jsontext
+from rtcsignal.socketio.jsontext import Unread
 from rtcsignal.socketio.packet import decodeData, encodeData
 from rtcsignal.values import isName, wholeNumber
 
@@ -36,6 +39,7 @@ __all__ = [
     "checkedReason",
     "farewell",
     "kindOf",
+    "membersOf",
     "readEnvelope",
     "readRoomRequest",
     "refusal",
@@ -80,6 +84,17 @@ class RoomRequest:
         (body,) = decodeData(self.text.decode(), self.attachments)
         return MappingProxyType(body)
 
+
+class _Members(msgspec.Struct, gc=False):
+    """The members of an object that route it."""
+
+    userId: msgspec.Raw = msgspec.Raw()
+    msgType: msgspec.Raw = msgspec.Raw()
+    targetUserId: msgspec.Raw = msgspec.Raw()
+    roomName: msgspec.Raw = msgspec.Raw()
+
+
+_membersDecoder = msgspec.json.Decoder(_Members)
 
 Envelope: TypeAlias = tuple[str, str | None, str | None, str | None]
 """What the server must know of a broadcast to route it. It is read of every message, and so has no names:
@@ -127,14 +142,16 @@ def readEnvelope(body: Any, routed: bool = True) -> Envelope:
     """Read what routes a broadcast. Values that are not objects go to everybody in all rooms of the sender.
 
     Args:
-        body: What was sent.
+        body: What was sent, built or not.
         routed: The routing keys route. If not, kind and target are read for the filters, and nothing is refused.
 
     Raises:
         Refused: ``bad-arguments``: a routing key that is not a text could send it to the wrong people.
     """
     if not isinstance(body, dict):
-        return PLAIN
+        if not isinstance(body, Unread):
+            return PLAIN
+        body = membersOf(body)
     get = body.get
     number, target = get("msgType"), get("targetUserId")
     # Most are written as 1 to 4; the class is looked at because True is 1 to a dict.
@@ -181,6 +198,21 @@ def _routingProblem(body: Mapping[str, Any]) -> str:
     values = {name: body.get(name) for name in ("userId", "targetUserId", "roomName")}
     name = next(name for name, value in values.items() if value is not None and not (isinstance(value, str) and value))
     return f"{name} is empty." if values[name] == "" else f"{name} is not a string."
+
+
+def membersOf(body: Unread) -> dict[str, Any]:
+    """Of an object that is not built the members that the server reads itself; nothing of other values.
+
+    An array or object among them, which cannot be right, is not built either: an empty array stands for it.
+    """
+    if body.isArray:
+        return {}
+    try:
+        known = _membersDecoder.decode(body.text)
+    except msgspec.ValidationError:
+        return {}  # a string or a number
+    texts = {name: bytes(text).decode() for name, text in msgspec.structs.asdict(known).items() if text}
+    return {name: [] if text[0] in "[{" else jsontext.decode(text)[0] for name, text in texts.items()}
 
 
 def refusal(event: str, roomName: str | None, refused: Refused) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from rtcsignal.signaling.broadcast import Broadcasts
 from rtcsignal.signaling.events import USER_JOINED, USER_LEFT, RoomRequest, checkedReason
 from rtcsignal.signaling.expiry import Expiries
 from rtcsignal.signaling.gates import Gates
+from rtcsignal.signaling.messages import argumentsOf
 from rtcsignal.signaling.options import SignalingOptions
 from rtcsignal.signaling.participant import Participant
 from rtcsignal.signaling.room import Room, Seat
@@ -183,7 +184,8 @@ class Hub:
         """
         if event.name not in self.gates.events:
             return None  # its plugin is not in use any more
-        body = event.arguments[0] if event.arguments else {}
+        arguments = argumentsOf(event)
+        body = arguments[0] if arguments else {}
         if not isinstance(body, dict):
             raise Refused("bad-arguments", "An object is needed.")
         roomName = body.get("roomName")

@@ -7,14 +7,16 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
+from rtcsignal.errors import Refused
 from rtcsignal.signaling.events import BROADCAST
 from rtcsignal.signaling.room import Seat
 from rtcsignal.socketio import jsontext
 from rtcsignal.socketio.fanout import OutgoingEvent
+from rtcsignal.socketio.jsontext import Unread
 from rtcsignal.socketio.packet import Packet
 from rtcsignal.values import Message
 
-__all__ = ["messageOf", "plain", "relay"]
+__all__ = ["argumentsOf", "messageOf", "plain", "relay"]
 
 # What `Message(...)` does, in half of the time.
 _message: Callable[[tuple[str, str, str | None, Any, int]], Message] = partial(tuple.__new__, Message)
@@ -26,7 +28,19 @@ def relay(event: Packet) -> OutgoingEvent:
         return OutgoingEvent(event.text, event.attachments)
     if event.attachments:
         return OutgoingEvent.of(BROADCAST, event.data[1])
-    return OutgoingEvent(f'["{BROADCAST}",{jsontext.rawItems(event.text)[1]}]')
+    return OutgoingEvent(f'["{BROADCAST}",{jsontext.secondItem(event.text)}]')
+
+
+def argumentsOf(event: Packet) -> list[Any]:
+    """The arguments of an event that has to be built, unlike those that are only relayed.
+
+    Raises:
+        Refused: ``bad-arguments``: that would take too long.
+    """
+    last = event.data[-1]
+    if isinstance(last, Unread) and last.isDense:
+        raise Refused("bad-arguments", "There are too many arrays and objects in the argument.")
+    return event.arguments
 
 
 def messageOf(event: Packet, kind: str, target: str | None, seat: Seat) -> Message:
@@ -39,6 +53,8 @@ def messageOf(event: Packet, kind: str, target: str | None, seat: Seat) -> Messa
         seat: From which it is spoken.
     """
     body = event.data[1]
+    if isinstance(body, Unread):
+        body = body.value()
     if isinstance(body, dict):
         body = MappingProxyType(body)
     text = event.text

@@ -19,12 +19,15 @@ from rtcsignal.signaling.events import (
     LEAVE,
     REFUSED,
     RoomRequest,
+    membersOf,
     readRoomRequest,
     refusal,
 )
 from rtcsignal.signaling.hub import Hub
+from rtcsignal.signaling.messages import argumentsOf
 from rtcsignal.signaling.participant import Participant
 from rtcsignal.signaling.room import Seat
+from rtcsignal.socketio.jsontext import Unread
 from rtcsignal.socketio.packet import Packet
 from rtcsignal.socketio.peer import Peer
 from rtcsignal.socketio.recovery import NOT_RECOVERED
@@ -138,7 +141,7 @@ class SignalingNamespace:
         self._hub.leave(participant, request, lambda: self._acknowledge(participant, event))
 
     def _roomRequest(self, participant: Participant, event: Packet) -> RoomRequest:
-        return readRoomRequest(event.arguments, self._hub.options.nameCharacters, participant.identity.userId)
+        return readRoomRequest(argumentsOf(event), self._hub.options.nameCharacters, participant.identity.userId)
 
     def _broadcast(self, participant: Participant, event: Packet) -> Deferred[None] | None:
         delivered = self._hub.broadcast(participant, event)
@@ -206,6 +209,8 @@ def _notIdentified(failure: Failure) -> Failure:
 
 def _roomNameOf(event: Packet) -> str | None:
     """The room that a refused event names, if it names one at all."""
+    if isinstance(event.data[-1], Unread):
+        return _textIn(event, "roomName")
     try:
         return readRoomRequest(event.arguments, 0).roomName
     except Refused:
@@ -220,6 +225,8 @@ def _userOf(participant: Participant, event: Packet) -> str:
 
 def _textIn(event: Packet, key: str) -> str | None:
     """A string in the first argument of an event, if there is one."""
-    body = event.arguments[0] if event.arguments else None
+    body = event.data[1] if len(event.data) > 1 else None
+    if isinstance(body, Unread):
+        body = membersOf(body)
     value = body.get(key) if isinstance(body, dict) else None
     return value if isinstance(value, str) else None

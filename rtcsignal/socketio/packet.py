@@ -28,6 +28,7 @@ from typing import Any, NamedTuple
 
 from rtcsignal.errors import ProtocolError
 from rtcsignal.socketio import jsontext
+from rtcsignal.socketio.jsontext import Unread
 
 __all__ = [
     "ACK",
@@ -58,6 +59,7 @@ _DIGITS = re.compile("[0-9]+")
 _COUNT = re.compile("([0-9]{1,4})-")
 _MOST_ID_DIGITS = 1000
 _PLAIN_EVENT = EVENT + "["
+_NESTS = frozenset((list, dict))
 
 
 class Packet(NamedTuple):
@@ -67,7 +69,9 @@ class Packet(NamedTuple):
         kind: CONNECT, DISCONNECT, EVENT, ACK or CONNECT_ERROR; binary kinds are told by `attachments`.
         namespace: ``/`` or as it came, a query included.
         ackId: Decimal digits, or None.
-        data: The decoded payload; None if there was none.
+        data: The payload; None if there was none. Of an EVENT always a list, whose first item is the name. Items that
+            would take long to build are `jsontext.Unread`, and then there may be more of them than are listed; the
+            payload of an ACK may be one.
         text: The payload's JSON text, fit to be relayed together with `attachments`.
         attachments: The binary messages, in the order of their numbers.
     """
@@ -86,7 +90,9 @@ class Packet(NamedTuple):
 
     @property
     def arguments(self) -> list[Any]:
-        """Of an EVENT: its arguments, binary ones as bytes."""
+        """Of an EVENT: its arguments, binary ones as bytes, however long they take to build."""
+        if isinstance(self.data[-1], Unread):
+            return jsontext.decode(self.text, 0)[0][1:]  # type: ignore[no-any-return]
         return self.data[1:]  # type: ignore[no-any-return]
 
 
@@ -144,9 +150,8 @@ class Decoder:
         if self._header is not None:
             raise ProtocolError("text while attachments are missing")
         if message[:2] == _PLAIN_EVENT:  # nearly all that comes: an event in / that wants no acknowledgement
-            data, text = jsontext.decode(message[1:], self._limits.depth)
-            _checkEvent(data, True)
-            return _packet((EVENT, "/", None, data, text, ()))
+            data, text = jsontext.read(message[1:], self._limits.depth)
+            return _packet((EVENT, "/", None, _eventIn(data, True), text, ()))
         kind = message[:1]
         if not kind or kind not in _KINDS:
             raise ProtocolError("unknown Socket.IO packet type")
@@ -157,6 +162,11 @@ class Decoder:
         packet = self._rest(kind, message, at)
         if not count:
             return packet
+        unread = _unreadIn(packet.data)
+        if unread is not None:
+            if unread.isDense:
+                raise ProtocolError("payload of a binary packet is too complex")
+            packet = packet._replace(data=jsontext.decode(packet.text, 0)[0])
         self._header, self._count, self._bytes, self._received = packet, count, 0, []
         return None
 
@@ -213,22 +223,29 @@ class Decoder:
         text = message[at:]
         data: Any = None
         if text:
-            data, text = jsontext.decode(text, self._limits.depth)
-        _PAYLOAD_RULES[kind](data, bool(text))
+            data, text = jsontext.read(text, self._limits.depth)
+        data = _PAYLOAD_RULES[kind](data, bool(text))
         return _packet((kind, namespace, ackId, data, text, ()))
 
 
-def _checkConnect(data: Any, present: bool) -> None:
+def _connectIn(data: Any, present: bool) -> Any:
+    if data.__class__ is Unread:
+        if data.isDense:
+            raise ProtocolError("payload of CONNECT is too complex")
+        data = data.value()
     if present and not isinstance(data, dict):
         raise ProtocolError("payload of CONNECT is not an object")
+    return data
 
 
-def _checkNothing(data: Any, present: bool) -> None:
+def _nothingIn(data: Any, present: bool) -> None:
     if present:
         raise ProtocolError("payload of DISCONNECT")
 
 
-def _checkEvent(data: Any, present: bool) -> None:
+def _eventIn(data: Any, present: bool) -> list[Any]:
+    if data.__class__ is Unread and data.isArray:
+        data = data.start()
     if not isinstance(data, list) or not data:
         raise ProtocolError("payload of EVENT is not an array with a name")
     name = data[0]
@@ -237,38 +254,44 @@ def _checkEvent(data: Any, present: bool) -> None:
             raise ProtocolError("reserved event name")
     elif isinstance(name, bool) or not isinstance(name, (int, float)):
         raise ProtocolError("event name is neither text nor a number")
+    return data
 
 
-def _checkAck(data: Any, present: bool) -> None:
-    if not isinstance(data, list):
+def _ackIn(data: Any, present: bool) -> Any:
+    if not (data.isArray if data.__class__ is Unread else isinstance(data, list)):
         raise ProtocolError("payload of ACK is not an array")
+    return data
 
 
-def _checkError(data: Any, present: bool) -> None:
+def _errorIn(data: Any, present: bool) -> None:
     raise ProtocolError("CONNECT_ERROR from a client")
 
 
-_PAYLOAD_RULES: dict[str, Callable[[Any, bool], None]] = {
-    CONNECT: _checkConnect,
-    DISCONNECT: _checkNothing,
-    EVENT: _checkEvent,
-    ACK: _checkAck,
-    CONNECT_ERROR: _checkError,
+# What becomes of a payload, and whether it may be one; None and False where there is none.
+_PAYLOAD_RULES: dict[str, Callable[[Any, bool], Any]] = {
+    CONNECT: _connectIn,
+    DISCONNECT: _nothingIn,
+    EVENT: _eventIn,
+    ACK: _ackIn,
+    CONNECT_ERROR: _errorIn,
 }
 
 
-def _attach(value: Any, attachments: tuple[bytes, ...]) -> Any:
-    """`value` with the attachments in the places of their placeholders. Its depth has been checked already."""
+def _attach(value: list[Any] | dict[str, Any], attachments: tuple[bytes, ...]) -> Any:
+    """An array or object with the attachments in the places of their placeholders; its depth has been checked."""
     if isinstance(value, list):
-        return [_attach(item, attachments) for item in value]
-    if isinstance(value, dict):
-        if value.get("_placeholder") is True:
-            number = value.get("num")
-            if type(number) is not int or not 0 <= number < len(attachments):
-                raise ProtocolError("bad placeholder")
-            return attachments[number]
-        return {key: _attach(item, attachments) for key, item in value.items()}
-    return value
+        return [_attach(item, attachments) if item.__class__ in _NESTS else item for item in value]
+    if value.get("_placeholder") is True:
+        number = value.get("num")
+        if type(number) is not int or not 0 <= number < len(attachments):
+            raise ProtocolError("bad placeholder")
+        return attachments[number]
+    return {key: _attach(item, attachments) if item.__class__ in _NESTS else item for key, item in value.items()}
+
+
+def _unreadIn(data: Any) -> Unread | None:
+    last = data[-1] if data.__class__ is list and data else data
+    return last if isinstance(last, Unread) else None
 
 
 def prefix(namespace: str) -> str:

@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred
 from rtcsignal.engineio.frames import Message
 from rtcsignal.engineio.session import CloseReason, Session
 from rtcsignal.socketio.fanout import Channel, OutgoingEvent
+from rtcsignal.socketio.jsontext import Unread
 from rtcsignal.socketio.packet import ACK, DISCONNECT, EVENT, encode, encodeData
 
 __all__ = ["Gone", "Keeper", "Peer"]
@@ -137,11 +138,11 @@ class Peer:
         if close:
             self.session.close(CloseReason.FORCED)
 
-    def acknowledged(self, ackId: str, arguments: list[Any]) -> None:
+    def acknowledged(self, ackId: str, arguments: list[Any] | Unread) -> None:
         """The client has answered a request. Unknown and repeated answers are ignored."""
         answer = self._acks.pop(ackId, None) if self._acks else None
         if answer is not None:
-            answer.callback(arguments)
+            answer.callback(arguments.value() if isinstance(arguments, Unread) else arguments)
 
     def detach(self, keeper: Keeper) -> None:
         """Its connection is lost, and somebody waits for its client. Does nothing if it has gone."""

@@ -167,3 +167,19 @@ class TestCompression:
     def test_theSameAnswerIsTheSameBytes(self) -> None:
         accepting = request(accept_encoding="gzip")
         assert compressed(accepting, Response(200, self.LONG)) == compressed(accepting, Response(200, self.LONG))
+
+
+_PIECES = ["%", "4", "%c3%a9", "%ff", "&", "=", "+", "a", "é", "\n", "%3D", "%26", "\x00"]
+
+
+@given(st.lists(st.sampled_from(_PIECES)).map("".join))
+def test_formsAreDecodedAsTheStandardLibraryDoes(query: str) -> None:
+    expected: dict[str, str] = {}
+    for name, value in parse_qsl(query, keep_blank_values=True, errors="replace"):
+        expected.setdefault(name, value)
+    assert parseQuery(query) == expected
+
+
+def test_whatHasHundredsOfPercentSignsForNothingIsLeft() -> None:
+    assert parseQuery("a=%2x+" + "%" * 10) == {"a": "%2x " + "%" * 10}
+    assert parseQuery("a=%20" + "%" * 200) == {"a": "%20" + "%" * 200}

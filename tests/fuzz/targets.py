@@ -18,6 +18,7 @@ from rtcsignal.signaling.events import readEnvelope, readRoomRequest
 from rtcsignal.socketio import jsontext
 from rtcsignal.socketio.packet import ACK, EVENT, Decoder, DecoderLimits, encode, encodeData
 from tests.engineio.fuzz_fastlane import MOST, Step, Stream, difference
+from tests.socketio.oldjson import plainly
 
 __all__ = ["TARGETS", "Target"]
 
@@ -112,7 +113,16 @@ def _written(packet: Any) -> None:
 
 def json(data: bytes) -> None:
     with _refusing():
-        value, text = jsontext.decode(data.decode("utf-8", "replace"), 20)
+        text = data.decode("utf-8", "replace")
+        for each in (text, f"[{'[],' * 70}{text}]"):  # most shortcuts are taken only where there are many brackets
+            expected = plainly(each, 20)
+            try:
+                found = jsontext.decode(each, 20)
+            except jsontext.JsonError:
+                assert expected is None or "e" in each.lower()  # or there are too many numbers of an odd form
+            else:
+                assert repr(found) == repr(expected)
+        value, text = jsontext.decode(text, 20)
         assert text.encode()
         assert jsontext.decode(jsontext.encode(value), 20)[0] == value
 

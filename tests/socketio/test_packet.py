@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from rtcsignal.errors import ProtocolError
 from rtcsignal.socketio import jsontext
+from rtcsignal.socketio.jsontext import Unread
 from rtcsignal.socketio.packet import (
     ACK,
     BINARY_ACK,
@@ -102,6 +104,13 @@ def test_whatIsNoPacketIsRefused(vector: Vector) -> None:
         decoder().text(vector["wire"])
 
 
+def whole(packet: Packet) -> Packet:
+    """The packet with all of its data built."""
+    if packet.kind == EVENT:
+        return packet._replace(data=[packet.name, *packet.arguments])
+    return packet._replace(data=packet.data.value()) if isinstance(packet.data, Unread) else packet
+
+
 class TestRoundTrips:
     namespaces = st.text(st.characters(exclude_categories=["Cs"], exclude_characters=",?"), max_size=10).map(
         lambda text: "/" + text
@@ -123,13 +132,13 @@ class TestRoundTrips:
         text, attachments = encodeData(data)
         wire = encode(EVENT, namespace, text, ackId, len(attachments))
         packet = read(wire, *attachments, attachments=0)
-        assert packet == Packet(EVENT, namespace, ackId, data, text, attachments)
+        assert whole(packet) == Packet(EVENT, namespace, ackId, data, text, attachments)
 
     @given(namespaces, st.integers(0, 10**30), st.lists(values, max_size=3))
     def test_acknowledgementsToo(self, namespace: str, ackId: int, arguments: list[Any]) -> None:
         text, attachments = encodeData(arguments)
         packet = read(encode(ACK, namespace, text, ackId, len(attachments)), *attachments, attachments=0)
-        assert packet == Packet(ACK, namespace, str(ackId), arguments, text, attachments)
+        assert whole(packet) == Packet(ACK, namespace, str(ackId), arguments, text, attachments)
 
     @given(namespaces, ackIds, names, st.lists(values, max_size=3))
     def test_whatWasReadCanBeRelayedAsItCame(
@@ -138,7 +147,7 @@ class TestRoundTrips:
         text, attachments = encodeData([name, *arguments])
         first = read(encode(EVENT, namespace, text, ackId, len(attachments)), *attachments, attachments=0)
         relayed = encode(EVENT, "/", first.text, None, len(first.attachments))
-        assert read(relayed, *first.attachments, attachments=0).data == first.data
+        assert whole(read(relayed, *first.attachments, attachments=0)).data == whole(first).data
 
     @given(st.lists(st.tuples(names, st.lists(values, max_size=2)), max_size=5))
     def test_oneDecoderReadsOnePacketAfterTheOther(self, events: list[tuple[str | int, list[Any]]]) -> None:
@@ -148,7 +157,7 @@ class TestRoundTrips:
             packets.append(reader.text(encode(EVENT, "/", text, None, len(attachments))))
             packets.extend(reader.binary(attachment) for attachment in attachments)
         complete = [packet for packet in packets if packet is not None]
-        assert [packet.data for packet in complete] == [[name, *arguments] for name, arguments in events]
+        assert [whole(packet).data for packet in complete] == [[name, *arguments] for name, arguments in events]
 
 
 class TestGarbage:
@@ -326,3 +335,35 @@ class TestWriting:
     def test_whatCannotBeSentIsATypeError(self) -> None:
         with pytest.raises(TypeError):
             encodeData(["a", object()])
+
+
+class TestWhatTakesLongToBuild:
+    dense = "[" + "[]," * 1000 + "0]"
+
+    def test_ofAnEventOnlyTheNameIsBuilt(self) -> None:
+        packet = read(f'27["a",{self.dense},{{"b":{self.dense}}},3,4]')
+        assert packet.name == "a"
+        assert [type(item) for item in packet.data] == [str, Unread, Unread]
+        assert packet.arguments == [json.loads(self.dense), {"b": json.loads(self.dense)}, 3, 4]
+
+    @pytest.mark.parametrize("text", ['["disconnect",{}]', "[{}]", "[]", "[null,{}]", "{}", '{{"a":{}}}'])
+    def test_aNameIsStillNeeded(self, text: str) -> None:
+        with pytest.raises(ProtocolError):
+            decoder().text("2" + (text.format(self.dense) if text != "[]" else f"{{{self.dense}}}"))
+
+    def test_anAnswerIsBuiltByWhoeverWaitsForIt(self) -> None:
+        packet = read(f"37{self.dense}")
+        assert isinstance(packet.data, Unread)
+        assert packet.data.value() == json.loads(self.dense)
+        with pytest.raises(ProtocolError):
+            decoder().text(f'37{{"a":{self.dense}}}')
+
+    @pytest.mark.parametrize("wire", ['0{{"a":{}}}', '51-["a",{}]', '61-7["a",{}]'])
+    def test_whatMustBeBuiltIsRefused(self, wire: str) -> None:
+        with pytest.raises(ProtocolError):
+            decoder().text(wire.format(self.dense))
+
+    def test_numbersThatTakeLongAreFineThere(self) -> None:
+        assert read('0{"a":1e300}').data == {"a": 1e300}
+        packet = read('51-["a",1e300,{"_placeholder":true,"num":0}]', b"x")
+        assert packet.data == ["a", 1e300, b"x"]
