@@ -81,11 +81,13 @@ clean:
 $(VENV)/.python:
 	@test -n "$(PYTHON)" || { echo "rtcsignal needs Python 3.11 or newer, and finds none. Say where it is: make PYTHON=/path/to/python" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "rtcsignal needs Python 3.11 or newer, and $(PYTHON) is older or none." >&2; exit 1; }
+	@echo "Making an environment for Python in $(VENV)."
 	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "Python's venv module is needed; on Debian: apt install python3-venv" >&2; exit 1; }
 	@touch $@
 
 $(VENV)/.installed: $(VENV)/.python pyproject.toml setup.py
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@echo "Installing the server and the packages that it needs into $(VENV). This takes about a minute, and is done once."
+	$(BIN)/python -m pip install --disable-pip-version-check --editable .
 	@touch $@
 
 $(VENV)/.tested: $(VENV)/.installed

@@ -131,6 +131,16 @@ class TestInstalled:
         assert whereIs(environment, source, "twisted").is_relative_to(environment.folder)
 
 
+def test_makeSaysWhatItInstalls(source: Path, tmp_path: Path) -> None:
+    checkout = tmp_path / "checkout"
+    shutil.copytree(source, checkout)
+    output = run(["make", f"PYTHON={sys.executable}", ".venv/.installed"], checkout)
+    assert output.startswith("Making an environment for Python in .venv.\n")
+    assert "Installing the server and the packages that it needs into .venv." in output
+    assert "Collecting twisted" in output
+    assert "Successfully installed" in output
+
+
 class TestDistributions:
     def test_theWheelHoldsTheWholePackageAndThePluginAndNothingElse(self, source: Path, distributions: Path) -> None:
         with zipfile.ZipFile(theOne(distributions, "*.whl")) as wheel:

@@ -28,6 +28,7 @@ from zope.interface import implementer
 
 from rtcsignal.lograte import LogRation
 from rtcsignal.service.logfile import LogFile, StandardOutput
+from rtcsignal.service.translation import Translator
 
 __all__ = ["LEVELS", "logObserver", "openLogFile"]
 
@@ -92,7 +93,8 @@ def logObserver(
     """
     predicate = LogLevelFilterPredicate(defaultLogLevel=LogLevel.lookupByName(level))
     ration = _Ration(LogRation(reactor.seconds, linesPerSecond, _BURST_SECONDS * linesPerSecond))
-    return FilteringLogObserver(_destination(options, file), [predicate, ration])
+    observer = FilteringLogObserver(_destination(options, file), [predicate, ration])
+    return Translator(cast(ILogObserver, observer), reactor.seconds)
 
 
 def _destination(options: Mapping[str, Any], file: LogFile | None) -> ILogObserver:

@@ -38,6 +38,11 @@ def test_without_descriptors_the_others_go_on_and_later_everybody_comes_in(serve
         connection.close()
     target.waitUntil(lambda: target.descriptors() < 30)
     target.end()
+    # One line says what happens and what to raise; nobody reads one for each connection.
+    (line,) = [line for line in process.output().splitlines() if "no file descriptors are left" in line]
+    assert "#warn] no file descriptors are left: new connections are closed" in line
+    assert "The limit of the process is 80: raise LimitNOFILE= in its unit" in line
+    assert "EMFILE" not in process.output()
     session.send("1")
     wire.closeAll()
     bystanders.stop()

@@ -85,6 +85,52 @@ class TestStart:
             assert status(process.port) == "Status: OK"
 
 
+class TestATerminalWithoutUnicode:
+    """What it cannot show is escaped there, and never an error."""
+
+    ASCII = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii"}
+
+    def test_showsEscapesInTheLog(self, tmp_path: Path) -> None:
+        config = tmp_path / "server.conf"
+        config.write_text(f"listen: ['{LOCAL}', 'unix:{tmp_path}/sökkel']", encoding="utf-8")
+        environ = checkoutEnvironment(**self.ASCII)
+        command = twistdCommand("--config", str(config))
+        with startProcess(command, cwd=str(tmp_path), env=environ) as process:
+            process.waitOutput(r"listening on unix:\S*/s\\xf6kkel$")
+            process.signal(signal.SIGTERM)
+            assert process.waitExit() == 0
+
+    @pytest.mark.parametrize("arguments", [("--check",), ("--plugins",), ()])
+    def test_showsThemInMistakesAndSummaries(self, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+        (tmp_path / "für.conf").write_text("listn: ['ü']", encoding="utf-8")
+        ended = run(twistdCommand("--config", "für.conf", *arguments), tmp_path, **self.ASCII)
+        assert (ended.returncode, ended.stdout) == (1, "")
+        assert ended.stderr == "f\\xfcr.conf:1:1: listn: unknown key; did you mean listen?\n"
+        (tmp_path / "für.conf").write_text("plugins: {folders: ['plügins']}", encoding="utf-8")
+        (tmp_path / "plügins").mkdir()
+        if arguments:
+            ended = run(twistdCommand("--config", "für.conf", *arguments), tmp_path, **self.ASCII)
+            assert (ended.returncode, ended.stderr) == (0, "")
+            assert ended.stdout.isascii()
+
+    def test_showsThemInTheOtherCommands(self, tmp_path: Path) -> None:
+        command = [sys.executable, "-m", "rtcsignal", "new-plugin", "quiet-hours", "--folder", "ördner"]
+        ended = run(command, tmp_path, **self.ASCII)
+        assert (ended.returncode, ended.stderr) == (0, "")
+        assert "\\xf6rdner" in ended.stdout
+
+
+def test_anInstallationThatCannotBeWrittenIsNoNews(tmp_path: Path) -> None:
+    """Twisted wants a cache beside each folder of plugins; here a folder stands in its way, as that stops root too."""
+    plugins = tmp_path / "twisted" / "plugins"
+    (plugins / "dropin.cache").mkdir(parents=True)
+    (plugins / "one.py").write_text("")
+    environ = checkoutEnvironment()
+    environ["PYTHONPATH"] += f":{tmp_path}"
+    with startProcess(twistdCommand("--listen", LOCAL), cwd=str(tmp_path), env=environ) as process:
+        assert "cache" not in process.output()
+
+
 class TestMistakes:
     @pytest.mark.parametrize("arguments", [(), ("--check",)])
     def test_inTheFileAreLinesWithoutATraceback(self, tmp_path: Path, arguments: tuple[str, ...]) -> None:

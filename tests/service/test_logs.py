@@ -90,3 +90,20 @@ class TestRation:
         for number in range(500):
             output.log.info("flood {number}", number=number)
         assert output.count() == 500
+
+
+class TestLinesOfTwisted:
+    def test_thoseOnDescriptorsSayOnceAMinuteWhatToRaise(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        output = Output(monkeypatch)
+        for _ in range(2):
+            for _ in range(50):
+                output.log.info("EMFILE encountered; releasing reserved file descriptor.")
+                output.log.info("EMFILE recovery: Closed socket from {address}", address="somewhere")
+                output.log.info("Could not accept new connection ({acceptError})", acceptError="ENFILE")
+            output.reactor.advance(60)
+        assert (output.count(), output.count("LimitNOFILE="), output.count("fs.file-max")) == (4, 2, 2)
+
+    def test_othersOnConnectionsStay(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        output = Output(monkeypatch)
+        output.log.info("Could not accept new connection ({acceptError})", acceptError="ENOBUFS")
+        assert output.count("Could not accept new connection (ENOBUFS)") == 1
