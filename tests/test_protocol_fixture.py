@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.patience import PATIENCE
 from tests.support.processes import ROOT, Process, startProcess
+from tests.support.tools import needIpv6
 from tests.wire.socketio import event, isConnected
 from tests.wire.wire import ENGINE_PATH, SOCKETIO_PATH, Wire
 
@@ -122,10 +123,7 @@ def test_itListensOnThePortItIsTold(fixture: Process) -> None:
 
 
 def test_localhostMayMeanEitherOfItsAddresses(fixture: Process) -> None:
-    try:
-        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
-    except OSError:
-        pytest.skip("there is no IPv6 here")
+    needIpv6()
     for address in ("127.0.0.1", "::1"):
         with socket.create_connection((address, fixture.port), timeout=PATIENCE) as connection:
             connection.sendall(b"GET /engine.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: localhost\r\n\r\n")

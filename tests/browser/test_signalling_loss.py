@@ -94,7 +94,7 @@ def test_a_silent_change_of_the_network_does_not_end_the_call(
     person: PersonFactory, server: ServerFactory, room: str
 ) -> None:
     """The server notices the loss of the old connection when the page is long back on a new one: nobody is gone."""
-    process = server({"web": {"demo": True}, "socketio": {"ping_interval": 2, "ping_timeout": 2}})
+    process = server({"web": {"demo": True}, "socketio": {"ping_interval": 2, "ping_timeout": 8}})
     with closing(Line(process.port)) as line:
         alice, bob = person("Alice", url=process.url), person("Bob", url=line.url)
         bob.allow(_REFUSED)

@@ -21,7 +21,7 @@ __all__ = ["npmClients", "pythonLoop", "serverFor"]
 
 # One heartbeat a second, so that a test can sit out some of them.
 _CONFIG = {
-    "socketio": {"ping_interval": 1, "ping_timeout": 2},
+    "socketio": {"ping_interval": 1, "ping_timeout": 5},
     "limits": {"connections_per_address": 0},
 }
 

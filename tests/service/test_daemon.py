@@ -18,6 +18,7 @@ import pytest
 from tests.support.daemons import Daemons
 from tests.support.patience import PATIENCE, START_PATIENCE
 from tests.support.processes import Process, checkoutEnvironment, startProcess, twistdCommand
+from tests.support.tools import needIpv6
 
 Server = Callable[..., Process]
 
@@ -61,6 +62,7 @@ class TestStart:
         assert status(server().port) == "Status: OK"
 
     def test_eachEndpointOfTheFileIsOpened(self, tmp_path: Path) -> None:
+        needIpv6()
         config = tmp_path / "server.conf"
         config.write_text(f"listen: ['{LOCAL}', 'tcp6:0:interface=\\:\\:1', 'unix:{tmp_path}/socket']")
         with startProcess(twistdCommand("--config", "server.conf"), cwd=str(tmp_path)) as process:

@@ -1,13 +1,14 @@
-"""Programs that some tests need, and that pip cannot bring."""
+"""What some tests need of the machine, and pip cannot bring."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import socket
 
 import pytest
 
-__all__ = ["needed"]
+__all__ = ["needIpv6", "needed"]
 
 
 def needed(program: str, inCi: bool = True) -> str:
@@ -24,3 +25,11 @@ def needed(program: str, inCi: bool = True) -> str:
             pytest.fail(message, pytrace=False)
         pytest.skip(message)
     return path
+
+
+def needIpv6() -> None:
+    """Where the loopback interface has no IPv6, as in many containers, the test is skipped."""
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("there is no IPv6 here")

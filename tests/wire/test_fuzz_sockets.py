@@ -12,6 +12,6 @@ from tests.support.processes import startProcess
 @pytest.mark.parametrize("options", [["--streams", "300"], ["--streams", "150", "--tls"]], ids=["TCP", "TLS"])
 def test_bothWaysReceiveTheSame(options: list[str]) -> None:
     command = [sys.executable, "-W", "error", "-m", "tests.engineio.fuzz_sockets", *options]
-    with startProcess(command, until="no difference", timeout=180) as process:
+    with startProcess(command, until="no difference", timeout=600) as process:
         assert process.waitExit() == 0
         assert "Traceback" not in process.output()
