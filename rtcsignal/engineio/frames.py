@@ -6,7 +6,10 @@ import struct
 
 from rtcsignal.engineio.packet import MESSAGE, Revision, encodeBase64, encodeBinary
 
-__all__ = ["Message", "binaryFrame", "textFrame"]
+__all__ = ["PING_FRAME", "Message", "binaryFrame", "textFrame"]
+
+PING_FRAME = b"\x89\x00"
+"""A ping without data."""
 
 _TEXT, _BINARY = 0x81, 0x82
 _short, _middle, _long = struct.Struct(">BB").pack, struct.Struct(">BBH").pack, struct.Struct(">BBQ").pack

@@ -4,7 +4,11 @@ Revision 4: the server pings `interval` after the handshake and after each pong;
 end. Any packet in between extends that once, because a large upload holds up the pong that waits behind it.
 
 Revision 3: the client pings, the server answers. A ping is due `interval` after the handshake and after each ping; no
-ping within `timeout` from then on is the end, and any packet in between extends that once, as above.
+ping within `timeout` from then on is the end, and any packet in between extends that once, as above. Browsers let the
+timers of a hidden page fire once a minute. So a client on WebSocket whose ping is late is asked by a ping of that
+protocol, which its browser answers without the page; the answer is as good as a ping.
+
+Clients of revision 4 that ping by themselves, as some for microcontrollers do, are answered as well.
 
 So whoever is silent is gone after `interval` + `timeout`, whatever was said before. An upgrade changes nothing here.
 Source: Engine.IO protocol, revisions 3 and 4, "Heartbeat" and "Timeouts".
@@ -18,6 +22,9 @@ from rtcsignal.engineio.session import CloseReason, Session
 from rtcsignal.errors import ProtocolError
 
 __all__ = ["ClientHeartbeat", "ServerHeartbeat"]
+
+_ASK_BEFORE_SECONDS = 30.0
+"""So long before the end a client of revision 3 is asked, if its ping is late by then."""
 
 
 def _await(session: Session, answers: DeadlineQueue) -> None:
@@ -62,11 +69,18 @@ class ServerHeartbeat:
         session.deadline = self._intervals.start(self._ping, session)
 
     def received(self, session: Session, kind: str, data: str | bytes) -> None:
+        if kind == PING and isinstance(data, str):
+            self.start(session)
+            session.transport.sendPacket(PONG + data)
+            return
         if kind != PONG:
             raise ProtocolError("a client of revision 4 may not send this packet")
         # A pong that nobody asked for moves nothing: it may neither start a second heartbeat nor put off the ping.
         if session.deadline is not None and session.deadline.queue is self._timeouts:
             self.start(session)
+
+    def ponged(self, session: Session) -> None:
+        """The browser lives, but here it is the page that is asked."""
 
     def _ping(self, session: Session) -> None:
         _await(session, self._timeouts)
@@ -83,7 +97,10 @@ class ClientHeartbeat:
     """
 
     def __init__(self, deadlines: Deadlines, interval: float, timeout: float) -> None:
+        late = max(timeout - _ASK_BEFORE_SECONDS, timeout / 8)
         self._intervals = deadlines.after(interval)
+        self._delays = deadlines.after(late)
+        self._rests = deadlines.after(timeout - late)
         self._timeouts = deadlines.after(timeout)
 
     def start(self, session: Session) -> None:
@@ -96,5 +113,14 @@ class ClientHeartbeat:
         self.start(session)
         session.transport.sendPacket(PONG + data)
 
+    def ponged(self, session: Session) -> None:
+        if session.deadline is not None and session.deadline.queue is not self._intervals:
+            self.start(session)
+
     def _due(self, session: Session) -> None:
-        _await(session, self._timeouts)
+        session.heard = False
+        session.deadline = self._delays.start(self._ask, session, _ended(session))
+
+    def _ask(self, session: Session) -> None:
+        session.deadline = self._rests.start(_late, (session, self._timeouts), _ended(session))
+        session.transport.ping()

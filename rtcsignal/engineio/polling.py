@@ -195,6 +195,9 @@ class PollingTransport:
         """The answer to the running post is held back so long; the client sends nothing before it has it."""
         self._pause = max(self._pause, seconds)
 
+    def ping(self) -> None:
+        """There is no way: HTTP knows no such question."""
+
     def handshake(self, request: Request) -> Response:
         """The answer to the handshake: whatever has been sent so far."""
         return self._response(request, self._take())

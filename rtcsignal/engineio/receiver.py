@@ -24,3 +24,6 @@ class Receiver(TextReceiver, Protocol):
 
     def frameReceived(self) -> None:
         """A control frame, or a fragment of a message; never raises."""
+
+    def pongReceived(self) -> None:
+        """The control frame was a pong; told besides, and never raises."""

@@ -99,6 +99,9 @@ class Transport(Protocol):
     def pauseReading(self, seconds: float) -> None:
         """Take nothing from the client for so long."""
 
+    def ping(self) -> None:
+        """Ask for a sign of life below Engine.IO, if there is a way; the answer is told to `Session.pongReceived`."""
+
 
 class Heartbeat(Protocol):
     """Watches sessions of one revision."""
@@ -112,6 +115,9 @@ class Heartbeat(Protocol):
         Raises:
             ProtocolError: A client may not send it.
         """
+
+    def ponged(self, session: Session) -> None:
+        """A sign of life came that is no packet."""
 
 
 def _drop(message: Message) -> None:
@@ -155,6 +161,9 @@ class _Gone:
 
     def pauseReading(self, seconds: float) -> None:
         """Nothing is read any more."""
+
+    def ping(self) -> None:
+        """Nobody would answer."""
 
 
 NOBODY: Application = _Nobody()
@@ -283,6 +292,11 @@ class Session:
         """Something has come that costs the server time, and is no packet: a control frame, or a fragment."""
         if self.phase in _OPEN:
             self._count(self)
+
+    def pongReceived(self) -> None:
+        """What carries the session was answered, as `Transport.ping` asks for it."""
+        if self.phase in _OPEN:
+            self._heartbeat.ponged(self)
 
     def messageReceived(self, data: str | bytes) -> None:
         """Hand a message to the application. If that fails it costs this session and one line in the log."""

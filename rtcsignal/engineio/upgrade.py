@@ -2,8 +2,9 @@
 
 The client opens a WebSocket with its sid and sends ``2probe``; the server answers ``3probe``. From then on every poll
 is answered at once, because the client waits for its poll to end before it sends ``5``. What the server has to say
-meanwhile and no poll has taken goes out on the WebSocket behind the ``5``. A WebSocket that sends anything else, is
-lost or takes too long changes nothing for the session. Source: Engine.IO protocol, "Upgrade".
+meanwhile and no poll has taken goes out on the WebSocket behind the ``5``. Some clients for microcontrollers send the
+``5`` alone, and are taken at their word. A WebSocket that sends anything else, is lost or takes too long changes
+nothing for the session. Source: Engine.IO protocol, "Upgrade".
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ class Upgrade:
             self._session.phase = Phase.UPGRADING
             self._link.writeFrame(b"\x81\x063probe")
             self._polling.releasePoll()
-        elif phase is Phase.UPGRADING and text == "5":
+        elif text == "5":
             self._complete()
         else:
             self._fail()
@@ -83,6 +84,9 @@ class Upgrade:
 
     def frameReceived(self) -> None:
         self._session.frameReceived()
+
+    def pongReceived(self) -> None:
+        """Nobody has asked."""
 
     def sessionClosed(self) -> None:
         """The session ended meanwhile."""

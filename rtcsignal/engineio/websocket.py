@@ -16,7 +16,7 @@ from zope.interface import implementer
 
 from rtcsignal.engineio.exchange import Request
 from rtcsignal.engineio.farewell import halfClose
-from rtcsignal.engineio.frames import Message, binaryFrame, textFrame
+from rtcsignal.engineio.frames import PING_FRAME, Message, binaryFrame, textFrame
 from rtcsignal.engineio.outbox import Flusher, forgetUnsent
 from rtcsignal.engineio.packet import MESSAGE, decodeBinary, decodeText, encodeBase64, encodeBinary
 from rtcsignal.engineio.pressure import Backpressure
@@ -141,6 +141,8 @@ class WebSocketLink(Backpressure):
 
     def onPong(self, payload: bytes) -> None:
         self._count()
+        if self.receiver is not None:
+            self.receiver.pongReceived()
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         receiver = self.receiver
@@ -377,5 +379,11 @@ class WebSocketTransport:
     def overflowed(self) -> None:
         self._session.close(CloseReason.SLOW_CONSUMER)
 
+    def ping(self) -> None:
+        self.link.writeFrame(PING_FRAME)
+
     def frameReceived(self) -> None:
         self._session.frameReceived()
+
+    def pongReceived(self) -> None:
+        self._session.pongReceived()

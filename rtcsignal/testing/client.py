@@ -173,6 +173,9 @@ class MemoryClient:
     def pauseReading(self, seconds: float) -> None:
         """Nothing is on its way."""
 
+    def ping(self) -> None:
+        """There is nothing below."""
+
     def _emit(self, ackId: str | None, event: str, arguments: tuple[Any, ...]) -> None:
         text, attachments = encodeData((event, *arguments))
         self._transmit(encode(EVENT, self._namespace, text, ackId, len(attachments)), *attachments)
@@ -189,6 +192,9 @@ class _NoHeartbeat:
 
     def received(self, session: Session, kind: str, data: str | bytes) -> None:
         """Nothing of this kind is sent."""
+
+    def ponged(self, session: Session) -> None:
+        """Nor is this."""
 
 
 def _forget(session: Session) -> None:

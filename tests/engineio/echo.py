@@ -82,6 +82,9 @@ class Echo:
     def frameReceived(self) -> None:
         """As many as they like."""
 
+    def pongReceived(self) -> None:
+        """Nobody has asked."""
+
 
 class _Admission:
     """Everybody may come in."""

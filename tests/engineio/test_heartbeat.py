@@ -6,10 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
+from rtcsignal.bucket import Rate
 from rtcsignal.engineio.packet import Revision
 from rtcsignal.engineio.session import CloseReason
 from tests.engineio.conftest import WorldFactory
 from tests.engineio.world import Socket, World
+from tests.wire.rawws import PING, PONG
 
 INTERVAL, TIMEOUT = 0.5, 0.25
 NEARLY = 1 / 64
@@ -110,11 +112,33 @@ class TestRevision4:
         world.clock.advance(TIMEOUT)
         assert application.closed == [CloseReason.PING_TIMEOUT]
 
-    @pytest.mark.parametrize("ping", ["2", "2probe", "2x"])
-    def test_aPingFromTheClientEndsTheSession(self, socket: Socket, ping: str) -> None:
+    @pytest.mark.parametrize("data", ["", "probe", "€"])
+    def test_aClientThatPingsByItselfIsAnsweredAndAlive(self, world: World, socket: Socket, data: str) -> None:
+        world.clock.advance(TIMEOUT - NEARLY)
+        for _ in range(5):
+            socket.send("2" + data)
+            assert socket.take() == ["3" + data]
+            world.clock.advance(INTERVAL - NEARLY)
+        world.clock.advance(NEARLY)
+        assert socket.take() == ["2"]
+        world.clock.advance(TIMEOUT)
+        assert not socket.connected
+
+    def test_soIsAPoller(self, world: World) -> None:
+        poller = world.poller(4)
+        assert poller.post("2").status == 200
+        assert poller.poll().packets == ["3"]
+
+    def test_itsPingsAreCounted(self, makeWorld: WorldFactory) -> None:
+        socket = makeWorld(framesRate=Rate(10, 20)).socket(4)
         application = socket.application
-        socket.send(ping)
-        assert application.closed == [CloseReason.PARSE_ERROR]
+        socket.send(*["2"] * 50)
+        assert application.closed == [CloseReason.FLOOD]
+
+    def test_aPongOfTheWebSocketIsNoAnswer(self, world: World, socket: Socket) -> None:
+        socket.sendFrame(PONG)
+        world.clock.advance(TIMEOUT)
+        assert not socket.connected
 
     def test_aPollerMayAnswerByAPost(self, world: World) -> None:
         poller = world.poller(4)
@@ -192,6 +216,59 @@ class TestRevision3:
         world.clock.advance(INTERVAL)
         world.clock.advance(TIMEOUT)
         assert application.closed == [CloseReason.PING_TIMEOUT]
+
+    def test_aClientWhosePingIsLateIsAskedBelow(self, world: World, socket: Socket) -> None:
+        """As the timers of a hidden page are, which its browser lets fire once a minute."""
+        for _ in range(5):
+            world.clock.advance(INTERVAL)
+            assert socket.frames() == []
+            world.clock.advance(TIMEOUT / 8)
+            assert [each.opcode for each in socket.frames()] == [PING]
+            world.clock.advance(TIMEOUT / 8)
+            socket.sendFrame(PONG)
+        socket.send("2")
+        assert socket.take() == ["3"]
+
+    def test_whoIsNotLateIsNotAsked(self, world: World, socket: Socket) -> None:
+        for _ in range(5):
+            world.clock.advance(INTERVAL + TIMEOUT / 8 - NEARLY / 2)
+            socket.send("2")
+            assert socket.take() == ["3"]
+
+    def test_whoDoesNotAnswerThatEitherIsGivenUpInTime(self, world: World, socket: Socket) -> None:
+        application = socket.application
+        world.clock.pump([INTERVAL, TIMEOUT / 2, TIMEOUT / 2 - NEARLY])
+        assert application.closed == []
+        world.clock.advance(NEARLY)
+        assert application.closed == [CloseReason.PING_TIMEOUT]
+
+    def test_itIsAskedHalfAMinuteBefore(self, makeWorld: WorldFactory) -> None:
+        world = makeWorld(pingInterval=32, pingTimeout=64)
+        socket = world.socket(3)
+        world.clock.advance(32 + 64 - 30 - 1)
+        assert socket.frames() == []
+        world.clock.advance(1.25)
+        assert [each.opcode for each in socket.frames()] == [PING]
+
+    def test_anAnswerThatComesLateIsStillOne(self, world: World, socket: Socket) -> None:
+        world.clock.advance(INTERVAL)
+        socket.send("4message")
+        world.clock.pump([TIMEOUT, TIMEOUT / 2])
+        socket.sendFrame(PONG)
+        world.clock.advance(INTERVAL + TIMEOUT / 2)
+        assert socket.connected
+
+    def test_answersBeforeThatMoveNothing(self, world: World, socket: Socket) -> None:
+        world.clock.advance(INTERVAL / 2)
+        socket.sendFrame(PONG)
+        world.clock.pump([INTERVAL / 2, TIMEOUT])
+        assert not socket.connected
+
+    def test_nobodyIsAskedOnPolling(self, world: World) -> None:
+        poller = world.poller(3)
+        waiting = poller.poll()
+        world.clock.pump([INTERVAL, TIMEOUT / 2])
+        assert not waiting.given
 
     def test_aPongFromTheClientEndsTheSession(self, socket: Socket) -> None:
         application = socket.application

@@ -188,11 +188,11 @@ class SessionMachine(RuleBasedStateMachine):
         actor.link.send("2probe")
         actor.probed = True
 
-    @precondition(lambda self: any(a.probed and not a.upgraded for a in self.actors))
+    @precondition(lambda self: any(a.socket is not None and not a.upgraded for a in self.actors))
     @rule(data=st.data())
     def upgrade(self, data: st.DataObject) -> None:
-        """With "5"; clients wait for their poll to end before that."""
-        actor = self._somebody(data, lambda a: a.probed and not a.upgraded)
+        """With "5", whether there was a probe or not; clients wait for their poll to end before that."""
+        actor = self._somebody(data, lambda a: a.socket is not None and not a.upgraded)
         actor.collect()
         if actor.waiting is None:
             actor.link.send("5")

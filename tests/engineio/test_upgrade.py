@@ -57,7 +57,7 @@ class TestProbing:
         poller.world.turn()
         assert socket.take() == ["3probe"]
 
-    @pytest.mark.parametrize("first", ["2", "2probe ", "5", "4a", "3probe", "1", "", "x"])
+    @pytest.mark.parametrize("first", ["2", "2probe ", "5 ", "4a", "3probe", "1", "", "x"])
     def test_anyOtherFirstMessageClosesTheWebSocketOnly(self, poller: Poller, first: str) -> None:
         socket = poller.socket()
         socket.send(first)
@@ -67,6 +67,14 @@ class TestProbing:
         assert poller.session.phase is Phase.POLLING
         poller.send("a")
         assert poller.poll().packets == ["4a"]
+
+    def test_aClientMayUpgradeWithoutAProbe(self, poller: Poller) -> None:
+        waiting, socket = poller.poll(), poller.socket()
+        socket.send("5", "4a" if poller.revision == 4 else "4b")
+        assert waiting.packets == ["6"]
+        assert poller.session.phase is Phase.WEBSOCKET
+        poller.send("c")
+        assert socket.take() == ["4c"]
 
     @pytest.mark.parametrize("second", ["2probe", "4a", "2", "5x", ""])
     def test_soDoesAnyOtherMessageBehindTheProbe(self, poller: Poller, second: str) -> None:

@@ -232,6 +232,9 @@ class Link:
     def pauseReading(self, seconds: float) -> None:
         """Nothing is on its way that could be held back."""
 
+    def ping(self) -> None:
+        """Signs of life are the test's to give."""
+
     def _read(self) -> None:
         """Decode what has come; only when somebody asks, as most of it nobody asks for."""
         received, self._received = self._received, []

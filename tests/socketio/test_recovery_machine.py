@@ -37,6 +37,9 @@ class Silence:
     def received(self, session: Session, kind: str, data: str | bytes) -> None:
         assert kind == PING
 
+    def ponged(self, session: Session) -> None:
+        """Nobody has asked."""
+
 
 class Wire:
     """A connection whose client reads when the machine lets it, and perhaps never all."""
@@ -68,6 +71,9 @@ class Wire:
 
     def pauseReading(self, seconds: float) -> None:
         """Nobody sends too much."""
+
+    def ping(self) -> None:
+        """Nobody is asked."""
 
 
 class Client:

@@ -143,9 +143,9 @@ class WebSocket:
         return Frame(bool(first & 0x80), first >> 4 & 7, first & 0xF, payload)
 
     def read(self) -> str | bytes:
-        """Reads a message, passing over pongs; raises Closed when the server closes."""
+        """Reads a message, passing over pings and pongs; raises Closed when the server closes."""
         message = self.readFrame()
-        while message.opcode == PONG:
+        while message.opcode in {PING, PONG}:
             message = self.readFrame()
         assert message.rsv == 0, "no extension was agreed on"
         if message.opcode == CLOSE:

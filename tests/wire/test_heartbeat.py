@@ -14,7 +14,7 @@ import pytest
 from tests.support.patience import PATIENCE
 from tests.wire.engine import Polling
 from tests.wire.payloads import encode
-from tests.wire.rawws import Closed
+from tests.wire.rawws import PING, PONG, Closed, frame
 from tests.wire.wire import Wire
 
 PULSE = 0.3
@@ -61,15 +61,13 @@ class TestRevision4:
         socket.socket.readUntilClosed()
 
     @pytest.mark.parametrize("packet", ["2", "2probe"])
-    def test_aPingFromTheClientClosesAWebSocket(self, wire: Wire, packet: str) -> None:
-        socket = wire.socket(4)
-        socket.send(packet)
-        assert socket.closes()
-
-    def test_aPingFromTheClientClosesAPollingSession(self, wire: Wire) -> None:
-        session = wire.polling(4)
-        session.post(b"2")
-        assert session.gone()
+    def test_aPingFromTheClientIsAnswered(self, wire: Wire, packet: str) -> None:
+        """No client of this revision should ping, but some do."""
+        session, socket = wire.polling(4), wire.socket(4)
+        session.send(packet)
+        socket.send(packet, "4a")
+        assert session.receive() == ["3" + packet[1:]]
+        assert [socket.next(), socket.next()] == ["3" + packet[1:], "4a"]
 
     def test_pongsThatNobodyAskedForStartNoTimers(self, pulsingWire: Wire) -> None:
         socket = pulsingWire.socket(4)
@@ -104,6 +102,15 @@ class TestRevision4:
 
 class TestRevision3:
     """The client pings and the server answers."""
+
+    def test_whoIsLateIsAskedBelowAndAnAnswerIsLife(self, hastyWire: Wire) -> None:
+        lively, silent = hastyWire.socket(3), hastyWire.socket(3)
+        for _ in range(4):
+            assert lively.socket.readFrame().opcode == PING
+            lively.socket.connection.send(frame(PONG))
+        silent.socket.readUntilClosed()
+        lively.send("4a")
+        assert lively.next() == "4a"
 
     def test_thePongComesAtOnce(self, wire: Wire) -> None:
         session, socket = wire.polling(3), wire.socket(3)

@@ -143,7 +143,7 @@ def test_aSessionThatBeganOnAWebSocketIsNotTakenOver(wire: Wire, revision: int) 
 
 @pytest.mark.parametrize(
     "first",
-    ["2", "2Probe", "2probe ", "3probe", "5", "4hello", "1", "6", "0", "probe", "", "x"],
+    ["2", "2Probe", "2probe ", "3probe", "5 ", "4hello", "1", "6", "0", "probe", "", "x"],
 )
 def test_anyOtherFirstFrameClosesThatWebSocketOnly(wire: Wire, revision: int, first: str) -> None:
     session = wire.polling(revision)
