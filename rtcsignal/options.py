@@ -59,7 +59,10 @@ class Option(Generic[T]):
         most: Largest number, or longest text or list.
         choices: All texts that it may be.
         secret: It is never shown, and may be given as the path of a file that holds it, with ``_file`` behind the
-            key: a text as it is, anything else as JSON.
+            key: a string as it is, anything else as JSON.
+
+    Raises:
+        TypeError: The default is not of this kind.
     """
 
     @overload
@@ -100,12 +103,24 @@ class Option(Generic[T]):
         secret: bool = False,
     ) -> None:
         self.kind = kind
-        self.default = default
+        self.default = Path(default) if kind is Path and isinstance(default, str) else default
         self.what = what
         self.least = least
         self.most = most
         self.choices = choices
         self.secret = secret
+        if default is not None and default is not REQUIRED and not self._isOfKind(self.default):
+            raise TypeError(f"the default of an option must be {inWords(kind)}, not {_shown(default, secret)}")
+
+    def _isOfKind(self, value: Any) -> bool:
+        """Whether a value could be the option's, whatever its bounds: a default may mean that nothing is set."""
+        if isinstance(self.kind, type) and self.kind is not Any and isinstance(value, self.kind):
+            return not isinstance(value, bool) or self.kind is bool
+        try:
+            self._converted(value)
+        except msgspec.ValidationError:
+            return False
+        return True
 
     @overload
     def __get__(self, instance: None, owner: type) -> Option[T]: ...

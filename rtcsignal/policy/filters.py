@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from time import perf_counter
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from rtcsignal.policy.breaker import Breaker
+from rtcsignal.policy.counters import Counters
 from rtcsignal.policy.gate import Gate
 from rtcsignal.policy.guard import BLOCKING_SECONDS
 
@@ -25,12 +28,27 @@ class Filters:
 
     def __init__(self, gates: Sequence[Gate]) -> None:
         self._gates = gates
-        self._steps = tuple((gate, gate.method, gate.breaker, gate.counters) for gate in gates)
+        self._steps = self._stepsNow()
         self._stopwatch = gates[0].guard.stopwatch if gates else perf_counter
 
     def __bool__(self) -> bool:
         """There are some."""
         return bool(self._steps)
+
+    def _stepsNow(self) -> tuple[tuple[Gate, Callable[..., Any], Breaker, Counters], ...]:
+        """The filters with what is asked. Those that have passed a message are not watched any more."""
+        return tuple(
+            (gate, gate.method if gate.guard.passed else partial(self._watched, gate), gate.breaker, gate.counters)
+            for gate in self._gates
+        )
+
+    def _watched(self, gate: Gate, peer: Any, room: Any, message: Any) -> Any:
+        """Ask a filter that has not passed a message yet: it may be one that forgets to return them."""
+        answer = gate.method(peer, room, message)
+        if answer is message or gate.guard.passed:
+            gate.guard.passed = True
+            self._steps = self._stepsNow()
+        return answer
 
     def ask(self, peer: Any, room: Any, message: Any, start: int = 0) -> Any:
         """Hand a message from filter to filter.

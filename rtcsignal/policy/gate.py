@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from rtcsignal.errors import Refused, forgetTraceback
-from rtcsignal.policy.answers import DROP, USED, Answers, checkRefusal
+from rtcsignal.policy.answers import DROP, FILTER_MESSAGE, USED, Answers, checkRefusal
 from rtcsignal.policy.breaker import Breaker
 from rtcsignal.policy.guard import Guard
 from rtcsignal.policy.steps import measured
@@ -133,7 +133,9 @@ class Gate:
                 self.guard.wouldHave(self._answers.method, verdict)
             return instead
         if verdict == DROP:
-            self.counters.dropped += 1
+            self.guard.drops(self.method)
+        elif self._answers is FILTER_MESSAGE:
+            self.guard.passed = True
         return answer
 
     def raised(self, error: BaseException, traceback: TracebackType | None, instead: Any) -> Any:

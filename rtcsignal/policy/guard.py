@@ -16,14 +16,19 @@ from rtcsignal.policy.answers import WrongAnswer
 from rtcsignal.policy.breaker import SECONDS, Breaker
 from rtcsignal.policy.counters import Counters
 from rtcsignal.policy.logs import Damper, describe, placeOf
+from rtcsignal.policy.shape import shownPlace
 
-__all__ = ["BLOCKING_SECONDS", "TIMEOUT_SECONDS", "Guard", "Treatment"]
+__all__ = ["BLOCKING_SECONDS", "SUSPICIOUS_DROPS", "TIMEOUT_SECONDS", "Guard", "Treatment"]
 
 TIMEOUT_SECONDS = 2.0
 """How long an answer may take, unless the configuration says otherwise."""
 
 BLOCKING_SECONDS = 0.05
 """A call that does not return for longer is named in the log: everybody waits meanwhile."""
+
+
+SUSPICIOUS_DROPS = 100
+"""A message filter that has passed none of so many messages is named in the log: it may have forgotten a return."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,8 @@ class Guard:
 
     Attributes:
         breaker: Stops the server from asking it when it fails again and again.
+        passed: As a message filter it has passed a message on.
+        dropped: How many messages it has dropped before that.
         idle: Called whenever its last asynchronous answer has come; may be replaced.
     """
 
@@ -73,6 +80,8 @@ class Guard:
         self.clock: IReactorTime = deadlines.clock
         self.stopwatch = stopwatch
         self.idle: Callable[[], None] = _nothing
+        self.passed = False
+        self.dropped = 0
         self._pending = 0
         self._deadlines = deadlines
         self._damper = Damper(deadlines.clock.seconds)
@@ -146,6 +155,25 @@ class Guard:
             method=method,
             verdict=verdict,
         )
+
+    def drops(self, method: Callable[..., Any]) -> None:
+        """A message filter drops a message.
+
+        Args:
+            method: Its method.
+        """
+        self.counters.dropped += 1
+        if self.passed:
+            return
+        self.dropped += 1
+        if self.dropped == SUSPICIOUS_DROPS:
+            self._log.warn(
+                "plugin {plugin}: filterMessage has dropped each of its first {count} messages; does it forget to "
+                "return them? ({place})",
+                plugin=self.name,
+                count=self.dropped,
+                place=shownPlace(method),
+            )
 
     def opened(self) -> None:
         """It is not asked for a while."""

@@ -73,6 +73,10 @@ class PluginHost:
         """What was counted, by plugin: also of those that are not used any more."""
         return self._counters
 
+    def silentFilters(self) -> list[tuple[str, Callable[..., Any]]]:
+        """The message filters that have dropped messages and passed none, by name, with their methods."""
+        return self._running.silentFilters()
+
     def start(self) -> Deferred[None]:
         """Start the plugins, and let clients in.
 

@@ -108,6 +108,11 @@ class RunningPlugins:
         """The plugins whose code a reload does not read again."""
         return tuple(entry.name for entry in self._plugins.entries if not entry.fresh)
 
+    def silentFilters(self) -> list[tuple[str, Callable[..., Any]]]:
+        """The message filters that have dropped messages and passed none, by name, with their methods."""
+        links = [link for link in self._links if link.guard.dropped and not link.guard.passed]
+        return [(link.guard.name, link.plugin.filterMessage) for link in links]
+
     async def start(self, before: RunningPlugins | None = None) -> None:
         """Start the plugins, one after the other.
 

@@ -27,7 +27,17 @@ from rtcsignal.logtext import safe
 from rtcsignal.policy.logs import describe
 from rtcsignal.socketio.packet import RESERVED_NAMES
 
-__all__ = ["INTERFACES", "RESERVED_EVENTS", "Problem", "interfacesOf", "isName", "lineOf", "problemsOf", "unreadable"]
+__all__ = [
+    "INTERFACES",
+    "RESERVED_EVENTS",
+    "Problem",
+    "interfacesOf",
+    "isName",
+    "lineOf",
+    "problemsOf",
+    "shownPlace",
+    "unreadable",
+]
 
 INTERFACES: tuple[Any, ...] = (
     IAuthenticator,
@@ -143,6 +153,12 @@ def lineOf(thing: Any) -> tuple[str, int] | None:
         return file, max(inspect.getsourcelines(cls)[1], 1)
     except (OSError, TypeError):
         return None
+
+
+def shownPlace(thing: Any) -> str:
+    """File and line of a function, or of the class of an object, for people."""
+    place = lineOf(thing)
+    return f"{safe(place[0], 1000)}:{place[1]}" if place is not None else "an unknown place"
 
 
 def _named(plugin: Any, file: str) -> Iterator[Problem]:

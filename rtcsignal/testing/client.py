@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from rtcsignal.engineio.exchange import Request
@@ -33,7 +33,10 @@ class Answer:
     """The acknowledgement of a request, which may not have come yet.
 
     Attributes:
-        value: What it says; None while it has not come.
+        value: What it says; None while it has not come. ``{"ok": True, ...}``: after a join ``roomName``, ``userId``
+            and ``members``, a list of ``{"userId": ...}``; after a broadcast ``delivered``, a number; after an event of
+            a plugin what its ``handleEvent`` returned. ``{"ok": False, "error": {"code": ..., "message": ...}}`` if it
+            was refused, with what the `Refused` has in ``data`` beside code and message.
     """
 
     def __init__(self) -> None:
@@ -41,17 +44,17 @@ class Answer:
 
     @property
     def given(self) -> bool:
-        """It has come."""
+        """Whether it has come."""
         return self.value is not None
 
     @property
     def ok(self) -> bool:
-        """It has come, and says yes."""
+        """Whether it has come and says yes."""
         return self.given and self.value.get("ok") is True
 
     @property
     def code(self) -> str | None:
-        """The code of the refusal, if it is one."""
+        """The code of the refusal, such as ``not-in-room``; None if it is not one, or has not come."""
         return self.value["error"]["code"] if self.given and not self.ok else None
 
     def __repr__(self) -> str:
@@ -67,11 +70,14 @@ class MemoryClient:
         revision: 4, or 3.
         namespace: The namespace it asks for.
         auth: Its auth object.
+        settle: Called whenever it has said something.
 
     Attributes:
         connected: It is in the namespace.
-        refusal: With what it was refused, if it was.
-        received: The events it got, each a tuple of name and arguments, but for those taken out.
+        refusal: With what it was refused; None if it was not. ``{"message": ..., "data": {"code": ..., ...}}``, and
+            with revision 3 ``{"code": ..., "message": ..., ...}``.
+        received: The events that it has heard, but for those taken out: a list of tuples of name and arguments, such
+            as ``("user-joined", "ann", {"roomName": "kitchen"})`` and ``("broadcast", {"msgType": 4})``.
     """
 
     transportName = "websocket"
@@ -83,8 +89,10 @@ class MemoryClient:
         revision: Revision,
         namespace: str,
         auth: Mapping[str, Any],
+        settle: Callable[[], None],
     ) -> None:
         self.connected = False
+        self._settle = settle
         self.refusal: Any = None
         self.received: list[tuple[Any, ...]] = []
         self._namespace = namespace
@@ -96,48 +104,90 @@ class MemoryClient:
             self._transmit(encode(CONNECT, namespace, json.dumps(dict(auth)) if revision == 4 else ""))
 
     def join(self, roomName: str, userId: str, **more: Any) -> Answer:
-        """Ask to join a room; `more` are further keys of the request."""
+        """Ask to join a room.
+
+        Args:
+            roomName: The room.
+            userId: As whom.
+            more: Further keys of the request, such as ``password="sesame"``; policies find them in ``joinRequest``.
+
+        Returns:
+            The answer, which is there at once unless a plugin takes its time.
+        """
         return self.request("join-room", {"userId": userId, "roomName": roomName, **more})
 
     def leave(self, roomName: str, userId: str) -> Answer:
-        """Ask to leave a room."""
+        """Ask to leave a room.
+
+        Args:
+            roomName: The room.
+            userId: As whom it has joined.
+
+        Returns:
+            The answer.
+        """
         return self.request("leave-room", {"userId": userId, "roomName": roomName})
 
     def broadcast(self, body: Any) -> Answer:
-        """Send a message to the members of its rooms."""
+        """Send a message to the members of its rooms.
+
+        Args:
+            body: Any JSON value, with bytes in it or not. In an object ``roomName`` and ``targetUserId`` choose who
+                gets it. It comes back to the sender too, unless there is a target.
+
+        Returns:
+            The answer; ``answer.value["delivered"]`` is how many connections got it.
+        """
         return self.request("broadcast", body)
 
     def request(self, event: str, *arguments: Any) -> Answer:
-        """Send an event that asks for an acknowledgement."""
+        """Send an event that asks for an acknowledgement.
+
+        Args:
+            event: Its name, ``kick`` for instance.
+            arguments: JSON values and bytes; for events of plugins one object, which may be left out.
+
+        Returns:
+            The answer. Events that nobody handles are never answered.
+        """
         answer = Answer()
         self._answers.append(answer)
         self._emit(str(len(self._answers) - 1), event, arguments)
         return answer
 
     def emit(self, event: str, *arguments: Any) -> None:
-        """Send an event."""
+        """Send an event without asking for an acknowledgement. If it is refused, the client hears ``refused``.
+
+        Args:
+            event: Its name.
+            arguments: JSON values and bytes.
+        """
         self._emit(None, event, arguments)
 
     def take(self, event: str | None = None) -> list[tuple[Any, ...]]:
-        """The events that came since they were last taken out.
+        """Take out the events that it has heard.
 
         Args:
             event: Only those with this name; the others stay.
+
+        Returns:
+            A list of tuples as in `received`.
         """
         taken = [each for each in self.received if event in (None, each[0])]
         self.received = [each for each in self.received if event not in (None, each[0])]
         return taken
 
     def disconnect(self) -> None:
-        """Leave in order."""
+        """Leave in an orderly way. The rooms hear ``user-left`` with the reason ``disconnect``."""
         if self.connected:
             self._transmit(encode(DISCONNECT, self._namespace))
             self.connected = False
 
     def lose(self) -> None:
-        """The connection breaks."""
+        """The connection breaks. The rooms hear the same."""
         self._session.lost(CloseReason.TRANSPORT_CLOSE)
         self.connected = False
+        self._settle()
 
     def send(self, message: Message) -> None:
         """The server sends; as a `Transport`."""
@@ -184,6 +234,7 @@ class MemoryClient:
         packets: tuple[str | bytes, ...] = (text, *attachments)
         for data in packets:
             self._session.packetReceived(Packet(MESSAGE, data))
+        self._settle()
 
 
 class _NoHeartbeat:

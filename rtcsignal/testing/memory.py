@@ -21,14 +21,16 @@ from rtcsignal.policy.folders import Generation
 from rtcsignal.policy.guard import TIMEOUT_SECONDS, Treatment
 from rtcsignal.policy.host import PluginHost
 from rtcsignal.policy.loader import Entry, PluginSet, loadPlugins
-from rtcsignal.policy.shape import Problem, interfacesOf, problemsOf
+from rtcsignal.policy.shape import Problem, interfacesOf, problemsOf, shownPlace
 from rtcsignal.policy.sources import pluginsOf
 from rtcsignal.signaling.gates import OpenGates
 from rtcsignal.signaling.hub import Hub, SignalingOptions
 from rtcsignal.signaling.namespace import SignalingNamespace
 from rtcsignal.socketio.server import SocketOptions, SocketServer
 from rtcsignal.testing.client import Answer, MemoryClient
+from rtcsignal.testing.drops import forgetsReturn
 from rtcsignal.testing.fakes import FakeHttp
+from rtcsignal.testing.threads import Threads
 from rtcsignal.values import EMPTY, Handshake, Identity
 
 __all__ = ["Answer", "InMemoryServer", "MemoryClient", "loadPlugin"]
@@ -62,6 +64,7 @@ class InMemoryServer:
         fail: ``open`` or ``closed``, for those.
         shadow: Whether what those say is not enforced.
         options: Settings of the signalling.
+        dropsAll: It is meant that a message filter drops every message, although it never says ``return None``.
 
     Attributes:
         clock: The time, a `twisted.internet.task.Clock`. It stands still until the test calls `advance`.
@@ -72,6 +75,8 @@ class InMemoryServer:
 
     Raises:
         ConfigError: When entered: a plugin cannot be used, or did not start.
+        AssertionError: When left: a message filter has dropped every message, and looks as if it had forgotten to
+            return them.
     """
 
     def __init__(
@@ -83,6 +88,7 @@ class InMemoryServer:
         fail: str = "closed",
         shadow: bool = False,
         options: SignalingOptions = SignalingOptions(),  # noqa: B008 - frozen
+        dropsAll: bool = False,
     ) -> None:
         self.clock = Clock()
         self.wallOffset = 0.0
@@ -99,8 +105,18 @@ class InMemoryServer:
         self._identities = _Identities()
         self._host: PluginHost | None = None
         self._clients: list[MemoryClient] = []
+        self._threads = Threads()
+        self._dropsAll = dropsAll
 
     def __enter__(self) -> InMemoryServer:
+        self._threads.start()
+        try:
+            return self._started()
+        except BaseException:
+            self._threads.stop()
+            raise
+
+    def _started(self) -> InMemoryServer:
         plugins = self._load(self._given, self._wanted)
         self._host = PluginHost(plugins, self.hub, self.clock, self._now, lambda _: self.http)
         self._waitFor(self._host.start())
@@ -109,9 +125,21 @@ class InMemoryServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        for client in self._clients:
-            client.lose()
-        self._waitFor(self._running.stop())
+        try:
+            for client in self._clients:
+                client.lose()
+            forgetful = self._forgetful()
+            self._waitFor(self._running.stop())
+        finally:
+            self._threads.stop()
+        if forgetful and kind is None:
+            raise AssertionError("; ".join(forgetful))
+
+    def _forgetful(self) -> list[str]:
+        """The message filters that have dropped every message, and look as if that were not meant."""
+        text = "{} ({}) has dropped every message: return them, or None; or say dropsAll=True if that is meant"
+        silent = () if self._dropsAll else self._running.silentFilters()
+        return [text.format(name, shownPlace(method)) for name, method in silent if forgetsReturn(method)]
 
     def connect(
         self,
@@ -144,7 +172,7 @@ class InMemoryServer:
         if identity is not None:
             headers[_IDENTITY] = self._identities.add(identity)
         request = Request("GET", query, headers, b"", address, secure)
-        client = MemoryClient(self._sockets, request, revision, namespace, auth)
+        client = MemoryClient(self._sockets, request, revision, namespace, auth, self._threads.settle)
         self._clients.append(client)
         return client
 
@@ -152,11 +180,14 @@ class InMemoryServer:
         return self.clock.seconds() + self.wallOffset
 
     def advance(self, seconds: float) -> None:
-        """Let time go by, in steps of at most 50 ms."""
+        """Let time go by, in steps of at most 50 ms. What threads have found is there then."""
+        self._threads.settle()
         whole, rest = divmod(seconds, _STEP)
         for _ in range(int(whole)):
             self.clock.advance(_STEP)
+            self._threads.settle()
         self.clock.advance(rest)
+        self._threads.settle()
 
     def reload(self, *plugins: Any, use: Iterable[str | Mapping[str, Any]] | None = None) -> bool:
         """Replace the plugins, as SIGHUP does.
@@ -168,6 +199,9 @@ class InMemoryServer:
         Returns:
             Whether they were replaced.
         """
+        forgetful = self._forgetful()
+        if forgetful:
+            raise AssertionError("; ".join(forgetful))
         wanted = self._wanted if use is None else _Wanted(self._wanted.folders, tuple(map(_useOf, use)))
         return bool(self._waitFor(self._running.reload(lambda: self._load(plugins, wanted))))
 
@@ -201,6 +235,7 @@ class InMemoryServer:
         failures: list[BaseException | None] = []
         pending.addCallbacks(results.append, lambda failure: failures.append(failure.value))
         for _ in range(_MOST_STEPS):
+            self._threads.settle()
             if results or failures:
                 break
             self.clock.advance(_STEP)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Callable
@@ -28,6 +29,12 @@ LIVING = policy("living").replace(
     "    def mayJoin",
 )
 
+FORGETS = """\
+    def filterMessage(self, peer, room, message):
+        peer.data["seen"] = message.kind
+
+forgets = Forgets()
+"""
 
 STAMP = '''
 from twisted.internet.task import deferLater
@@ -106,6 +113,26 @@ class TestStart:
         process.signal(signal.SIGTERM)
         assert process.waitExit() == 0
         assert "it stops" in process.output()
+
+
+class TestDrops:
+    def test_a_filter_that_forgets_to_return_messages_is_named_once(self, server: Server, folder: Folder) -> None:
+        forgets = STAMP.format(version=0).replace("class Stamp", "class Forgets").replace("Stamp()", "Forgets()")
+        path = folder(a=forgets[: forgets.index("    async def filterMessage")] + FORGETS)
+        process = server(using("stamp"))
+        wire = Wire(("127.0.0.1", process.port))
+        try:
+            member = wire.namespacePeer(4)
+            member.send(event("join-room", {"userId": "ann", "roomName": "kitchen"}, ack="0"))
+            for number in range(1, 250):
+                member.send(event("broadcast", {"userId": "ann", "n": number}, ack=f"{number}"))
+            while not str(member.receive()).startswith("43249"):
+                pass
+        finally:
+            wire.closeAll()
+        line = "plugin stamp: filterMessage has dropped each of its first 100 messages; does it forget to return them?"
+        assert process.output().count(line) == 1
+        assert re.search(rf"{re.escape(line)} \({path}/a\.py:\d+\)", process.output())
 
 
 class TestReload:

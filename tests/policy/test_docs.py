@@ -71,7 +71,7 @@ class TestThePage:
             check=False,
         )
         assert ended.returncode == 0, ended.stdout
-        assert "6 passed" in ended.stdout
+        assert "8 passed" in ended.stdout
 
     def test_the_messages_about_mistakes_are_those_that_it_shows(self, folder: Path) -> None:
         shown = next(block.text for block in PAGE.blocks if "SyntaxError" in block.text).splitlines()

@@ -143,6 +143,10 @@ class TestBrokenFiles:
             ("import sys\nsys.exit(3)", "a.py:2: SystemExit: 3"),
             ("def f():\n    return 1 / 0\nf()", "a.py:2: ZeroDivisionError: division by zero"),
             ("raise ValueError", "a.py:1: ValueError"),
+            (
+                "from rtcsignal.api import *\n\nclass A(Configurable):\n    most = Option(int, 'eight', 'Most.')",
+                "a.py:4: TypeError: the default of an option must be a whole number, not 'eight'",
+            ),
             ("x = 1\n\0", "a.py:2: SyntaxError: source code string cannot contain null bytes"),
             ("# coding: nothing", "a.py:1: SyntaxError: unknown encoding: nothing"),
         ],

@@ -42,6 +42,59 @@ def problems(plugin: Any, **options: Any) -> tuple[str, ...]:
     return error.value.problems
 
 
+class TestDefaults:
+    @pytest.mark.parametrize(
+        ("kind", "default", "wanted"),
+        [
+            (int, "eight", "a whole number, not 'eight'"),
+            (int, 1.5, "a whole number, not 1.5"),
+            (int, True, "a whole number, not true"),
+            (bool, 0, "true or false, not 0"),
+            (float, "1", "a number, not '1'"),
+            (str, 1, "text, not 1"),
+            (Path, 1, "the path of a file, not 1"),
+            (list[str], "a", "a list of texts, not 'a'"),
+            (list[str], [1], "a list of texts, not [1]"),
+            (dict[str, int], {"a": "b"}, "a mapping of texts to whole numbers, not {'a': 'b'}"),
+            (Literal["a", "b"], "c", "a or b, not 'c'"),
+        ],
+        ids=repr,
+    )
+    def test_must_be_of_the_kind_of_the_option(self, kind: Any, default: Any, wanted: str) -> None:
+        with pytest.raises(TypeError) as error:
+            Option(kind, default, "What it is.")
+        assert str(error.value) == f"the default of an option must be {wanted}"
+
+    @pytest.mark.parametrize(
+        ("kind", "default"),
+        [
+            (int, 0),
+            (int, None),
+            (int, REQUIRED),
+            (float, 1),
+            (Path, Path("a")),
+            (tuple[str, ...], ("a", "b")),
+            (dict[str, Any], {"a": [1]}),
+            (int | str, "a"),
+            (Any, ("anything",)),
+        ],
+        ids=repr,
+    )
+    def test_may_be_these(self, kind: Any, default: Any) -> None:
+        assert Option(kind, default, "What it is.").default is default
+
+    def test_may_mean_that_nothing_is_set(self) -> None:
+        assert Option(int, 0, "Most; 0 for no limit.", least=1).default == 0
+
+    def test_that_are_secret_are_not_shown(self) -> None:
+        with pytest.raises(TypeError, match=r"must be text, not what it is$"):
+            Option(str, 1234, "The key.", secret=True)
+
+    def test_of_paths_are_paths(self) -> None:
+        path: Any = "a.txt"
+        assert Option(Path, path, "A file.").default == Path("a.txt")
+
+
 class TestValues:
     def test_without_options_the_defaults_hold(self) -> None:
         plugin = Plugin()
