@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from io import BytesIO
 from typing import Any, cast
 
 from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol, ITransport
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel, parse_qs
+from twisted.web.http import HTTPChannel
 from twisted.web.resource import Resource
-from twisted.web.server import Request as WebRequest
 from twisted.web.server import Site
 from zope.interface import implementer
 
@@ -31,8 +29,9 @@ from rtcsignal.engineio.httpanswer import lastAnswer
 from rtcsignal.engineio.httphead import TOO_LARGE_HEAD, Head
 from rtcsignal.engineio.httplimits import STRANGERS_BODY, HttpLimits
 from rtcsignal.engineio.httprequest import Caller, requestOf
-from rtcsignal.engineio.polling import PollingTransport
+from rtcsignal.engineio.httptarget import MOST_EMPTY_LINES, splitTarget
 from rtcsignal.engineio.refusals import Refusals
+from rtcsignal.engineio.saferequest import SafeRequest, headersOf
 from rtcsignal.engineio.server import EngineServer
 from rtcsignal.engineio.stallguard import StallGuard
 
@@ -54,56 +53,6 @@ class _DebugLog:
         _log.debug(text, **fields)
 
 
-class SafeRequest(WebRequest):
-    """A request whose body is counted while it comes, kept in memory, and never taken for a form.
-
-    Attributes:
-        post: What is to hear of the loss of this POST, if anything.
-    """
-
-    channel: SafeChannel
-    content: BytesIO
-    post: PollingTransport | None = None
-    _bodyBytes = 0
-
-    def gotLength(self, length: int | None) -> None:
-        # twisted.web would open a file for what is larger, and there may be no descriptor for it.
-        self.content = BytesIO()
-
-    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
-        # Forms of many parts take a second to read, and nobody here sends any.
-        self.content.seek(0)
-        self.method, self.uri, self.clientproto = command, path, version
-        self.path, _, query = path.partition(b"?")
-        self.args = parse_qs(query, True) if query else {}
-        self.channel.serve(self)
-
-    def serve(self) -> None:
-        """Its time has come."""
-        self.post = None
-        self.process()
-
-    def chunkAnnounced(self, missing: int) -> None:
-        """So many bytes of a chunk are still to come."""
-        most = self.channel.mostOf(self)
-        if most and self._bodyBytes + missing > most:
-            self.channel.refuse(TOO_LARGE)
-
-    def handleContentChunk(self, data: bytes) -> None:
-        self._bodyBytes += len(data)
-        most = self.channel.mostOf(self)
-        if most and self._bodyBytes > most:
-            self.channel.refuse(TOO_LARGE)
-        elif not self.channel.isRefusing:
-            super().handleContentChunk(data)
-
-    def connectionLost(self, reason: Failure) -> None:
-        if self.post is not None:
-            self.post.postLost()
-            self.post = None
-        super().connectionLost(reason)
-
-
 @implementer(IHalfCloseableProtocol)
 class SafeChannel(StallGuard, HTTPChannel):
     """An HTTP connection with absolute deadlines and a limit on bodies.
@@ -121,6 +70,7 @@ class SafeChannel(StallGuard, HTTPChannel):
     place: Place | None = None
     _deadline: Deadline | None = None
     _served = 0
+    _emptyLines = 0
     _held: SafeRequest | None = None
     _hasSaidGoodbye = False
     isRefusing = False
@@ -175,10 +125,20 @@ class SafeChannel(StallGuard, HTTPChannel):
         super().dataReceived(data)
 
     def lineReceived(self, line: bytes) -> None:
-        if line[:1] in (b" ", b"\t"):
+        if not line and not hasattr(self, "_command"):
+            self._emptyLineReceived()
+        elif line[:1] in (b" ", b"\t"):
             self.refuse(_BAD_REQUEST)  # a folded header, which some read as one and others as two
         elif not self.isRefusing:
             super().lineReceived(line)
+
+    def _emptyLineReceived(self) -> None:
+        """There is an empty line where a request may begin."""
+        self._emptyLines += 1
+        if self._emptyLines > MOST_EMPTY_LINES:
+            self.refuse(_BAD_REQUEST)
+        else:
+            self._await(0)  # it is not the beginning of a request
 
     def headerReceived(self, line: bytes) -> Any:
         if _NO_CODING.match(line):
@@ -204,7 +164,9 @@ class SafeChannel(StallGuard, HTTPChannel):
 
     def allHeadersReceived(self) -> None:
         self._await(self.limits.bodySeconds)
-        most = self.limits.bodyBytes
+        self._emptyLines = 0
+        self._takeAbsoluteTarget()
+        most = self._mostBytes()
         if most and self.length is not None and self.length > most:
             self.refuse(TOO_LARGE)
             return
@@ -303,9 +265,22 @@ class SafeChannel(StallGuard, HTTPChannel):
         path, _, query = self._path.decode("latin-1").partition("?")
         return Head(self._command.decode("latin-1"), path, query, headersOf(self.requests[-1]))
 
+    def _takeAbsoluteTarget(self) -> None:
+        """Have the target in origin form, and let the host that it names outrank the header."""
+        host, self._path = splitTarget(self._path)
+        headers = self.requests[-1].requestHeaders
+        if host and (headers.hasHeader(b"host") or self._version == b"HTTP/1.0"):
+            hosts = headers.getRawHeaders(b"host") or [b""]
+            headers.setRawHeaders(b"host", [host] * len(hosts))
+
+    def _mostBytes(self) -> int:
+        """How many bytes the body of a request for this target may have; 0 for no limit."""
+        engine = self.site.engines.get(self._path.partition(b"?")[0].decode("latin-1"))
+        return self.limits.bodyBytes if engine is None else engine.options.maxPayload
+
     def mostOf(self, request: SafeRequest) -> int:
         """How many bytes the body of a request may have; 0 for no limit."""
-        most = self.limits.bodyBytes
+        most = self._mostBytes()
         return most if request.post is not None or not most else min(most, STRANGERS_BODY)
 
     def _hasHost(self) -> bool:
@@ -380,11 +355,3 @@ class SafeSite(Site):
 
     def log(self, request: object) -> None:
         """No access log: a poll is not news."""
-
-
-def headersOf(request: WebRequest) -> Mapping[str, str]:
-    """The headers of a request by their names in lower case; one that is repeated is joined by commas."""
-    return {
-        name.decode("latin-1").lower(): b", ".join(values).decode("latin-1")
-        for name, values in request.requestHeaders.getAllRawHeaders()
-    }

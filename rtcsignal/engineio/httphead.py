@@ -9,6 +9,8 @@ from functools import lru_cache
 from sys import intern
 from types import MappingProxyType
 
+from rtcsignal.engineio.httptarget import splitTarget
+
 __all__ = ["TOO_LARGE_HEAD", "BadHead", "Head", "parseHead"]
 
 TOO_LARGE_HEAD = "too large a head of a request"
@@ -40,9 +42,10 @@ class Head:
 
     Attributes:
         method: As it came.
-        path: The target without its query.
+        path: The target without its query, in origin form.
         query: The query string, without the question mark.
-        headers: Names in lower case; a repeated header's values joined by a comma.
+        headers: Names in lower case; a repeated header's values joined by a comma. The host is that of an absolute
+            target, if it is one.
     """
 
     method: str
@@ -85,7 +88,10 @@ def parseHead(block: bytes, mostHeaders: int) -> Head:
         if name == "host" and name in headers:
             raise BadHead(400, "more than one Host header")
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    path, _, query = match[2].decode("ascii").partition("?")
+    host, target = splitTarget(match[2])
+    if host and ("host" in headers or match[3] == b"0"):
+        headers["host"] = host.decode("ascii")  # it outranks the header; which has to be there all the same
+    path, _, query = target.decode("ascii").partition("?")
     return Head(match[1].decode("ascii"), path, query, MappingProxyType(headers))
 
 

@@ -18,7 +18,7 @@ class HttpLimits:
         headerBytes: Size of a request's line and headers together.
         headerCount: Number of header lines.
         headerSeconds: From the first byte to the end of the headers.
-        bodyBytes: Size of a body.
+        bodyBytes: Size of a body that is not for Engine.IO, which has `EngineOptions.maxPayload`.
         bodySeconds: From the end of the headers to the end of the body.
         idleSeconds: A connection with nothing under way is kept so long.
         sendSeconds: More than 64 KiB of answers may wait so long for a client that does not read.

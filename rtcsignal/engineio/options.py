@@ -26,7 +26,7 @@ class EngineOptions:
         cookie: Name of a cookie that holds the session id, set by the handshake; None for none.
         origins: Which pages may connect.
         jsonp: Serve JSONP (``j=``) to pages that are known to be allowed.
-        maxPayload: Largest message and largest POST body.
+        maxPayload: Largest message on WebSocket and largest body of a POST; clients are told it.
         maxPackets: Most packets in one POST body.
         sendQueue: Most bytes that wait for a client that does not read; beyond, it is disconnected.
         sendPackets: Most packets that wait for a client on polling that does not poll.

@@ -33,6 +33,7 @@ from rtcsignal.engineio.httpanswer import Answers, lastAnswer
 from rtcsignal.engineio.httphead import TOO_LARGE_HEAD, BadHead, Head, parseHead
 from rtcsignal.engineio.httplimits import STRANGERS_BODY, HttpLimits
 from rtcsignal.engineio.httprequest import Caller, requestOf
+from rtcsignal.engineio.httptarget import MOST_EMPTY_LINES, emptyLines
 from rtcsignal.engineio.polling import PollingTransport
 from rtcsignal.engineio.refusals import Refusals
 from rtcsignal.engineio.server import EngineServer
@@ -43,6 +44,7 @@ __all__ = ["PassOn", "PollingLane", "bodyLength"]
 
 _log = Logger()
 _END = b"\r\n\r\n"
+_CR = 13
 _MOST_IN_A_TURN = 8
 _MOST_AHEAD = 16_384
 _LINGER_SECONDS = 1.0
@@ -67,13 +69,13 @@ _HEAD, _BODY, _ANSWERING = _State.HEAD, _State.BODY, _State.ANSWERING
 _LINGERING, _ENDED = _State.LINGERING, _State.ENDED
 
 
-def bodyLength(head: Head, block: bytes, limits: HttpLimits) -> int | None:
+def bodyLength(head: Head, block: bytes, mostBytes: int) -> int | None:
     """The length of a request's body in bytes, or None if it is not one of those that are answered here.
 
     Args:
         head: The request's head.
         block: The same as bytes.
-        limits: What may come.
+        mostBytes: The largest body; 0 for no limit.
     """
     headers = head.headers
     length = headers.get("content-length", "0")
@@ -88,7 +90,7 @@ def bodyLength(head: Head, block: bytes, limits: HttpLimits) -> int | None:
     ):
         return None
     count = int(length)
-    isTooLarge = 0 < limits.bodyBytes < count
+    isTooLarge = 0 < mostBytes < count
     return None if isTooLarge or (count and head.method == "GET") else count
 
 
@@ -131,6 +133,7 @@ class PollingLane(StallGuard, Protocol):
         self._refusals = refusals
         self._state = _HEAD
         self._received = bytearray()
+        self._emptyLines = 0
         self._length = 0
         self._post: PollingTransport | None = None
         self._answer: Deferred[Response] | None = None
@@ -211,6 +214,8 @@ class PollingLane(StallGuard, Protocol):
     def _takeHead(self) -> None:
         """Take the head of a request, if the whole of it has come."""
         received, limits = self._received, self._limits
+        if received and received[0] == _CR and not self._overlookEmptyLines():
+            return
         end = received.find(_END)
         most = limits.headerBytes
         if most and (end if end >= 0 else len(received)) > most:
@@ -221,13 +226,15 @@ class PollingLane(StallGuard, Protocol):
             return
         block = bytes(received[:end])
         del received[: end + len(_END)]
+        self._emptyLines = 0
         self._settle()
         try:
             head = parseHead(block, limits.headerCount)
         except BadHead as error:
             self._refuseConnection(error.status, error.reason)
             return
-        length = bodyLength(head, block, limits) if head.path in self._engines else None
+        engine = self._engines.get(head.path)
+        length = None if engine is None else bodyLength(head, block, engine.options.maxPayload)
         if length is None:
             self._leave(head, block)
             return
@@ -235,6 +242,20 @@ class PollingLane(StallGuard, Protocol):
         self._request = requestOf(head, self._caller, self._proxies)
         if head.method == "POST":
             self._postStarts()
+
+    def _overlookEmptyLines(self) -> bool:
+        """Drop them.
+
+        Returns:
+            Whether they are no more than are overlooked.
+        """
+        count = emptyLines(self._received)
+        self._emptyLines += count
+        del self._received[: 2 * count]
+        if self._emptyLines > MOST_EMPTY_LINES:
+            self._refuseConnection(400, "empty lines before a request")
+            return False
+        return True
 
     def _postStarts(self) -> None:
         engine, request = self._engines[self._head.path], self._request
@@ -244,7 +265,7 @@ class PollingLane(StallGuard, Protocol):
             self._refusals.request(request, error.status, error.message)
             self._refuse(withCors(request, error.response(), engine.options.origins))
             return
-        if self._post is None and self._limits.bodyBytes > 0 and self._length > STRANGERS_BODY:
+        if self._post is None and engine.options.maxPayload > 0 and self._length > STRANGERS_BODY:
             self._refusals.request(request, TOO_LARGE.status, "too large a body for a session that is not known")
             self._refuse(withCors(request, TOO_LARGE, engine.options.origins))
 

@@ -37,6 +37,8 @@ from rtcsignal.engineio.httpanswer import Answers, lastAnswer
 from rtcsignal.engineio.httphead import TOO_LARGE_HEAD, BadHead, Head, parseHead
 from rtcsignal.engineio.httplimits import HttpLimits
 from rtcsignal.engineio.httprequest import Caller, addressOf, requestOf
+from rtcsignal.engineio.httptarget import MOST_EMPTY_LINES, emptyLines, originForm
+from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.outbox import Flusher
 from rtcsignal.engineio.pollinglane import PollingLane, bodyLength
 from rtcsignal.engineio.refusals import Refusals
@@ -68,6 +70,7 @@ class Doorman(Protocol):
     def __init__(self, factory: PortFactory) -> None:
         self.factory = factory
         self._received = bytearray()
+        self._emptyLines = 0
         self._deadline: Deadline | None = None
         self._place: Place | None = None
 
@@ -93,6 +96,14 @@ class Doorman(Protocol):
     def dataReceived(self, data: bytes) -> None:
         start = max(0, len(self._received) - len(_END))
         self._received += data
+        empty = emptyLines(self._received)
+        if empty:
+            self._emptyLines += empty
+            del self._received[: 2 * empty]
+            start = 0
+            if self._emptyLines > MOST_EMPTY_LINES:
+                self._refuse(400, "empty lines before a request")
+                return
         end = self._received.find(_END, start)
         most = self.factory.limits.headerBytes
         if most and (end if end >= 0 else len(self._received)) > most:
@@ -198,7 +209,7 @@ class PortFactory(WebSocketServerFactory):
             rest: What came behind it.
             place: What counts the connection, if anything does.
         """
-        engine = self.engines.get(head.path)
+        engine, block = self.engines.get(head.path), originForm(block, head.headers)
         if engine is not None and head.wantsWebSocket:
             if head.hasBody:
                 request = requestOf(head, Caller.of(transport), self.proxies)
@@ -206,7 +217,7 @@ class PortFactory(WebSocketServerFactory):
                 self.refuse(transport, Response(400), place)
             else:
                 self.switchToWebSocket(transport, head, block, rest, place)
-        elif engine is not None and engine.options.fast and bodyLength(head, block, self.limits) is not None:
+        elif engine is not None and _isForLane(head, block, engine.options):
             lane = PollingLane(
                 self.engines,
                 self.limits,
@@ -281,6 +292,8 @@ class PortFactory(WebSocketServerFactory):
             sendQueue=engine.options.sendQueue,
             stalls=engine.deadlines.after(engine.options.sendSeconds) if engine.options.sendSeconds else None,
             intake=engine.intake,
+            maxFramePayloadSize=engine.options.maxPayload,
+            maxMessagePayloadSize=engine.options.maxPayload,
         )
 
 
@@ -311,6 +324,11 @@ def configure(factory: WebSocketServerFactory, maxPayload: int) -> None:
         allowNullOrigin=True,
         serveFlashSocketPolicy=False,
     )
+
+
+def _isForLane(head: Head, block: bytes, options: EngineOptions) -> bool:
+    """Whether the fast path takes a request."""
+    return options.fast and bodyLength(head, block, options.maxPayload) is not None
 
 
 def socketOf(transport: Any) -> Any:

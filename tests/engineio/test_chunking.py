@@ -209,7 +209,8 @@ def test_anythingIsTreatedTheSameHoweverItIsCut(revision: Revision, stream: byte
 
 def answers(stream: bytes, cut: Cut) -> tuple[bytes, list[list[str | bytes]], bool]:
     """What a connection gets back for HTTP requests, without dates; what the applications got; whether it goes on."""
-    world = World(SelectingClock(), EngineOptions(), HttpLimits(headerBytes=400, headerCount=6, bodyBytes=60))
+    limits = HttpLimits(headerBytes=400, headerCount=6, bodyBytes=60)
+    world = World(SelectingClock(), EngineOptions(maxPayload=60), limits)
     poller = world.poller(4)
     visitor = world.visitor()
     for piece in cut(stream.replace(b"SID", poller.sid.encode())):

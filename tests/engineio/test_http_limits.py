@@ -12,6 +12,7 @@ from rtcsignal.engineio.packet import Revision
 from rtcsignal.engineio.session import CloseReason
 from tests.engineio.conftest import WorldFactory
 from tests.engineio.world import Poller, Visitor, World
+from tests.wire import payloads
 from tests.wire.rawhttp import chunked, requestBytes
 
 BOTH_WAYS = True
@@ -23,7 +24,7 @@ class TestLimits:
     def test_aBodyThatIsAnnouncedTooLargeIsRefusedBeforeItComes(
         self, makeWorld: WorldFactory, revision: Revision
     ) -> None:
-        world = makeWorld(limits=HttpLimits(bodyBytes=100))
+        world = makeWorld(maxPayload=100)
         poller, visitor = world.poller(revision), world.visitor()
         visitor.send(poller.posting(bytes(101))[:-101])
         status, headers, body = visitor.fullResponse()
@@ -32,13 +33,13 @@ class TestLimits:
         assert poller.post("4a").status == 200
 
     def test_aBodyOfExactlyTheLimitIsFine(self, makeWorld: WorldFactory) -> None:
-        world = makeWorld(limits=HttpLimits(bodyBytes=100))
+        world = makeWorld(maxPayload=100)
         poller, visitor = world.poller(4), world.visitor()
         visitor.send(poller.posting(b"4" * 100))
         assert visitor.response() == (200, b"ok")
 
     def test_aBodyThatTurnsOutTooLargeIsCut(self, makeWorld: WorldFactory, revision: Revision) -> None:
-        world = makeWorld(limits=HttpLimits(bodyBytes=100))
+        world = makeWorld(maxPayload=100)
         poller, visitor = world.poller(revision), world.visitor()
         head = requestBytes("POST", poller.target, [("Transfer-Encoding", "chunked")])
         visitor.send(head + b"40\r\n" + b"4" * 64 + b"\r\n")
@@ -49,7 +50,7 @@ class TestLimits:
         assert poller.application.received == ["a"]
 
     def test_itIsAnsweredOnceHoweverMuchComes(self, makeWorld: WorldFactory) -> None:
-        world = makeWorld(limits=HttpLimits(bodyBytes=100))
+        world = makeWorld(maxPayload=100)
         poller, visitor = world.poller(4), world.visitor()
         head = requestBytes("POST", poller.target, [("Transfer-Encoding", "chunked")])
         visitor.send(head + chunked(*[bytes(101)] * 5))
@@ -60,7 +61,7 @@ class TestLimits:
         assert poller.post("4a").status == 200
 
     def test_aRefusalHasTheHeadersThatPagesNeed(self, makeWorld: WorldFactory) -> None:
-        world = makeWorld(limits=HttpLimits(bodyBytes=100), origins=OriginRule(["http://a.test"]))
+        world = makeWorld(maxPayload=100, origins=OriginRule(["http://a.test"]))
         poller, visitor = world.poller(4), world.visitor()
         visitor.send(poller.posting(bytes(101), origin="http://a.test")[:-101])
         assert visitor.fullResponse()[1]["access-control-allow-origin"] == "http://a.test"
@@ -72,8 +73,29 @@ class TestLimits:
         assert status == 413
         assert "access-control-allow-origin" not in headers
 
+    @pytest.mark.parametrize("most", [100, 3_000_000])
+    def test_theEnginesLimitIsItsOwn(self, makeWorld: WorldFactory, revision: Revision, most: int) -> None:
+        world = makeWorld(maxPayload=most, limits=HttpLimits(bodyBytes=5_000))
+        poller = world.poller(revision)
+        assert poller.handshake["maxPayload"] == most
+        size = most - 1 if revision == 4 else most - 2 - len(str(most))
+        body = payloads.encode(revision, "4" + "a" * size)
+        visitor = world.visitor()
+        visitor.send(poller.posting(body[:most]))
+        assert visitor.response()[0] == (200 if len(body) <= most else 400)
+        poller, visitor = world.poller(revision), world.visitor()
+        visitor.send(poller.posting(bytes(most + 1))[: -most - 1])
+        assert visitor.response()[0] == 413
+
+    def test_noLimitIsToldAsNone(self, makeWorld: WorldFactory) -> None:
+        world = makeWorld(maxPayload=0, limits=HttpLimits(bodyBytes=5_000))
+        poller, visitor = world.poller(4), world.visitor()
+        assert poller.handshake["maxPayload"] == 0
+        visitor.send(poller.posting(b"4" * 2_000_000))
+        assert visitor.response() == (200, b"ok")
+
     def test_afterARefusalWhatComesIsReadAndIgnoredForAMoment(self, makeWorld: WorldFactory) -> None:
-        world = makeWorld(limits=HttpLimits(bodyBytes=100))
+        world = makeWorld(maxPayload=100)
         poller, visitor = world.poller(4), world.visitor()
         whole = poller.posting(bytes(1_000))
         visitor.send(whole[:-900])
@@ -137,7 +159,7 @@ class TestLimits:
         assert not visitor.connected
 
     def test_withoutLimitsThereAreNone(self, makeWorld: WorldFactory) -> None:
-        world = makeWorld(limits=UNLIMITED)
+        world = makeWorld(maxPayload=0, limits=UNLIMITED)
         poller, visitor = world.poller(4), world.visitor()
         visitor.send(requestBytes("GET", "/x", [("X", "a" * 10_000)]))
         assert visitor.response()[0] == 404

@@ -101,7 +101,7 @@ class TestBodiesOfStrangers:
         assert visitor.response()[0] in (400, 404)
 
     def test_without_a_limit_on_bodies_there_is_none(self, makeWorld: WorldFactory) -> None:
-        visitor = makeWorld(limits=HttpLimits(bodyBytes=0)).visitor()
+        visitor = makeWorld(maxPayload=0, limits=HttpLimits(bodyBytes=0)).visitor()
         for target, status in (("/x", 404), (POLLING + "&sid=unknown", 400)):
             visitor.send(requestBytes("POST", target, body=bytes(100_000)))
             assert visitor.response()[0] == status

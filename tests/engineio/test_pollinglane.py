@@ -70,7 +70,7 @@ class TestWhichRequests:
         assert statuses(behind.read()) == [400, *statuses(alone.read())]
 
     def test_aBodyThatIsTooLargeIsTwistedWebsToRefuse(self, makeWorld: WorldFactory) -> None:
-        visitor = makeWorld(limits=HttpLimits(bodyBytes=10)).visitor()
+        visitor = makeWorld(maxPayload=10).visitor()
         visitor.send(requestBytes("POST", POLLING, [], b"4" * 11))
         assert (carrier(visitor), statuses(visitor.read())) == (SafeChannel, [413])
 

@@ -112,7 +112,7 @@ class TestRefusals:
         ("data", "status"),
         [
             (b"nonsense\r\n\r\n", 400),
-            (b"\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+            (b"\r\n" * 17 + b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", 400),
             (b"GET / HTTP/1.1\r\nHost: a\r\n folded\r\n\r\n", 400),
             (b"GET / HTTP/1.1\r\nA: \x00\r\n\r\n", 400),
             (b"GET / HTTP/1.1\r\n" + b"A: 1\r\n" * 101 + b"\r\n", 431),
@@ -120,7 +120,7 @@ class TestRefusals:
             (b"GET / HTTP/1.1\r\n" + b"A: " + b"1" * 17_000 + b"\r\n\r\n", 431),
             (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400),
         ],
-        ids=["nonsense", "empty line", "folded", "NUL", "headers", "long line", "long header", "TLS"],
+        ids=["nonsense", "empty lines", "folded", "NUL", "headers", "long line", "long header", "TLS"],
     )
     def test_whatIsNoRequestIsRefusedAndTheConnectionClosed(self, visitor: Visitor, data: bytes, status: int) -> None:
         visitor.send(data)
