@@ -56,15 +56,19 @@ class OpenPort:
 
     @property
     def name(self) -> str:
-        """Where it really listens: ``tcp:127.0.0.1:8080``, ``tcp:[::1]:8080`` or ``unix:/run/server.sock``."""
+        """Where it really listens: ``tcp:127.0.0.1:8080``, ``ssl:[::1]:8443`` or ``unix:/run/server.sock``."""
         address = self.port.getHost()
-        if isinstance(address, IPv4Address):
-            return f"tcp:{address.host}:{address.port}"
-        if isinstance(address, IPv6Address):
-            return f"tcp:[{address.host}]:{address.port}"
+        if isinstance(address, (IPv4Address, IPv6Address)):
+            host = f"[{address.host}]" if isinstance(address, IPv6Address) else address.host
+            return f"{self._kind}:{host}:{address.port}"
         if isinstance(address, UNIXAddress):
             return f"unix:{safe(os.fsdecode(address.name or b''))}"
         return safe(str(address))
+
+    @property
+    def _kind(self) -> str:
+        """What is spoken on a TCP port: ``ssl``, or ``tcp`` where it is plain."""
+        return "ssl" if self.endpoint.startswith("ssl:") else "tcp"
 
     @property
     def url(self) -> str | None:
@@ -72,7 +76,7 @@ class OpenPort:
         address = self.port.getHost()
         if not isinstance(address, (IPv4Address, IPv6Address)) or self.endpoint.startswith("haproxy:"):
             return None
-        scheme = "https" if self.endpoint.startswith("ssl:") else "http"
+        scheme = "https" if self._kind == "ssl" else "http"
         host = f"[{address.host}]" if isinstance(address, IPv6Address) else address.host
         return f"{scheme}://{'localhost' if address.host in _EVERYWHERE else host}:{address.port}/"
 

@@ -57,6 +57,12 @@ def test_aPortIsNamedByItsAddress(address: IAddress, name: str) -> None:
     assert OpenPort("tcp:0", Listening(address)).name == name
 
 
+def test_andByWhatIsSpokenThere() -> None:
+    assert OpenPort("ssl:0:privateKey=key.pem", Listening(LOCAL)).name == "ssl:127.0.0.1:8080"
+    assert OpenPort("ssl:0", Listening(IPv6Address("TCP", "::1", 8080))).name == "ssl:[::1]:8080"
+    assert OpenPort("ssl:0", Listening(UNIXAddress("/run/x"))).name == "unix:/run/x"
+
+
 @pytest.mark.parametrize(
     ("endpoint", "address", "url"),
     [

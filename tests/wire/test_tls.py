@@ -34,6 +34,7 @@ def sealed(folder: Path, **limits: float) -> Iterator[tuple[str, int]]:
     with startProcess(command) as process:
         yield "127.0.0.1", process.port
         assert "Traceback" not in process.output()
+        assert f"listening on ssl:127.0.0.1:{process.port}" in process.output()
 
 
 @pytest.fixture(scope="module")
