@@ -169,7 +169,7 @@ class PollingTransport:
     def sendPacket(self, text: str) -> None:
         self._put(text)
 
-    def close(self, reason: CloseReason) -> None:
+    def close(self, reason: CloseReason, words: str = "") -> None:
         """A waiting poll is told now; the next one is, if it comes in time and the session still has its sid."""
         if self.probe is not None:
             self.probe.sessionClosed()

@@ -90,8 +90,13 @@ class Transport(Protocol):
     def sendPacket(self, text: str) -> None:
         """The same for a packet without a message, in its text form."""
 
-    def close(self, reason: CloseReason) -> None:
-        """Tell the client that the session is over, as far as it can be told, and let go of it."""
+    def close(self, reason: CloseReason, words: str = "") -> None:
+        """Tell the client that the session is over, as far as it can be told, and let go of it.
+
+        Args:
+            reason: Why.
+            words: The same for those who look for a mistake, in at most 123 bytes of UTF-8.
+        """
 
     def clientClosed(self) -> None:
         """The client has sent a close packet: answer as the protocol wants it, and let go."""
@@ -153,7 +158,7 @@ class _Gone:
     def sendPacket(self, text: str) -> None:
         """Dropped."""
 
-    def close(self, reason: CloseReason) -> None:
+    def close(self, reason: CloseReason, words: str = "") -> None:
         """It is closed."""
 
     def clientClosed(self) -> None:
@@ -317,7 +322,7 @@ class Session:
         """
         if isinstance(error, ProtocolError):
             _log.debug("a connection is closed: {reason} (conn {conn})", reason=error.reason, conn=self.conn)
-            self.close(CloseReason.PARSE_ERROR)
+            self.close(CloseReason.PARSE_ERROR, error.reason)
             return
         _log.error(
             "a handler failed, its connection is closed: {error} in {place} (conn {conn})",
@@ -327,19 +332,24 @@ class Session:
         )
         self.close(CloseReason.FAILED)
 
-    def close(self, reason: CloseReason = CloseReason.FORCED) -> None:
-        """End the session in order: a polling client is told by its next poll. Does nothing after the end."""
+    def close(self, reason: CloseReason = CloseReason.FORCED, words: str = "") -> None:
+        """End the session in order: a polling client is told by its next poll. Does nothing after the end.
+
+        Args:
+            reason: Why.
+            words: See `Transport.close`.
+        """
         if self.phase in _OPEN:
             transport = self.transport
             self._end(Phase.CLOSED if self.phase is Phase.WEBSOCKET else Phase.CLOSING, reason)
-            transport.close(reason)
+            transport.close(reason, words)
 
-    def abort(self, reason: CloseReason) -> None:
-        """End the session at once: its sid is unknown from now on. Does nothing after the end."""
+    def abort(self, reason: CloseReason, words: str = "") -> None:
+        """End the session at once: its sid is unknown from now on. Does nothing after the end; see `close`."""
         if self.phase is not Phase.CLOSED:
             transport = self.transport
             self.lost(reason)
-            transport.close(reason)
+            transport.close(reason, words)
 
     def lost(self, reason: CloseReason) -> None:
         """The client ended the session, or what carried it is gone."""

@@ -184,15 +184,16 @@ class WebSocketLink(Backpressure):
             if self.sendQueue and self._waiting > self.sendQueue:
                 self._weigh()
 
-    def closeWith(self, code: int) -> None:
+    def closeWith(self, code: int, words: str = "") -> None:
         """Begin the closing handshake; whatever comes is ignored from now on.
 
         Args:
             code: The close code (RFC 6455 section 7.4.1).
+            words: Why, in at most 123 bytes of UTF-8.
         """
         self.receiver = None
         if self.state == _OPEN:
-            self.sendCloseFrame(code=code, isReply=False)
+            self.sendCloseFrame(code, words.encode() or None)
 
     def fail(self, code: int) -> None:
         """Close with a code as `closeWith`, and listen to nothing any more, not even to the client's farewell."""
@@ -338,13 +339,13 @@ class WebSocketTransport:
         else:
             self.link.writeFrame(binaryFrame(encodeBinary(data, revision)))
 
-    def close(self, reason: CloseReason) -> None:
+    def close(self, reason: CloseReason, words: str = "") -> None:
         if reason in (CloseReason.SLOW_CONSUMER, CloseReason.PING_TIMEOUT):
             self.link.drop()
         elif reason is CloseReason.FLOOD:
             self.link.fail(_CLOSE_CODES[reason])
         else:
-            self.link.closeWith(_CLOSE_CODES.get(reason, 1000))
+            self.link.closeWith(_CLOSE_CODES.get(reason, 1000), words)
 
     def clientClosed(self) -> None:
         self.link.closeWith(1000)
@@ -363,14 +364,14 @@ class WebSocketTransport:
             return
         try:
             session.packetReceived(decodeText(text, session.revision))
-        except ProtocolError:
-            session.abort(CloseReason.PARSE_ERROR)
+        except ProtocolError as error:
+            session.abort(CloseReason.PARSE_ERROR, error.reason)
 
     def binaryReceived(self, data: bytes) -> None:
         try:
             self._session.packetReceived(decodeBinary(data, self._session.revision))
-        except ProtocolError:
-            self._session.abort(CloseReason.PARSE_ERROR)
+        except ProtocolError as error:
+            self._session.abort(CloseReason.PARSE_ERROR, error.reason)
 
     def linkLost(self) -> None:
         left = self.link.remoteCloseCode == _GOING_AWAY

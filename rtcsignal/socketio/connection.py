@@ -29,6 +29,7 @@ from rtcsignal.socketio.packet import (
     DISCONNECT,
     EVENT,
     Decoder,
+    OtherParser,
     Packet,
     encode,
 )
@@ -110,7 +111,11 @@ class Connection:
             self._waiting = queue.start(Connection._incomplete, self)
 
     def binaryReceived(self, data: bytes) -> None:
-        packet = self._decoder.binary(data)
+        try:
+            packet = self._decoder.binary(data)
+        except OtherParser as error:
+            self._server.misunderstood(self._session, error.reason)
+            raise
         if packet is not None:
             if self._waiting is not None:
                 self._waiting.cancel()

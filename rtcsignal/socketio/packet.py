@@ -41,6 +41,7 @@ __all__ = [
     "RESERVED_NAMES",
     "Decoder",
     "DecoderLimits",
+    "OtherParser",
     "Packet",
     "decodeData",
     "detachBinary",
@@ -60,6 +61,12 @@ _COUNT = re.compile("([0-9]{1,4})-")
 _MOST_ID_DIGITS = 1000
 _PLAIN_EVENT = EVENT + "["
 _NESTS = frozenset((list, dict))
+_MAPS = frozenset(bytes((0x80 + size,)) for size in range(16))
+"""How a small map begins in MessagePack, and so every packet of the parser that uses it."""
+
+
+class OtherParser(ProtocolError):
+    """The client encodes its packets in a way of its own (``parser`` in the options of the libraries)."""
 
 
 class Packet(NamedTuple):
@@ -181,6 +188,8 @@ class Decoder:
         """
         header = self._header
         if header is None:
+            if message[:1] in _MAPS:
+                raise OtherParser("MessagePack: this server understands the default parser of Socket.IO alone")
             raise ProtocolError("binary message out of the blue")
         self._received.append(message)
         self._bytes += len(message)

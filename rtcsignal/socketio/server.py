@@ -134,6 +134,21 @@ class SocketServer:
             conn=session.conn,
         )
 
+    def misunderstood(self, session: Session, reason: str) -> None:
+        """Log that a client encodes its packets in a way that is not known here, and so will never get in.
+
+        Args:
+            session: The client's session.
+            reason: What the client is told.
+        """
+        if self.ration.allows("connections with another parser"):
+            _log.info(
+                "closed a connection of {address}: {reason} (conn {conn})",
+                address=whereabouts(session.request.address),
+                reason=reason,
+                conn=session.conn,
+            )
+
     def dismiss(self, peer: Peer, reason: str) -> None:
         """A peer is not in its namespace any more."""
         if self.recovery is not None:

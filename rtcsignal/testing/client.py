@@ -213,7 +213,7 @@ class MemoryClient:
     def sendPacket(self, text: str) -> None:
         """Heartbeats mean nothing here."""
 
-    def close(self, reason: CloseReason) -> None:
+    def close(self, reason: CloseReason, words: str = "") -> None:
         """The server closes the connection; as a `Transport`."""
         self.connected = False
 

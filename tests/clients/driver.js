@@ -74,9 +74,14 @@ const commands = {
   open({ client, library, url, options, events }, answer) {
     const connect = require(library);
     const io = typeof connect === "function" ? connect : connect.io;
-    const socket = io(url, { forceNew: true, ...options });
+    const parser = options.parser && require(options.parser);
+    const socket = io(url, { forceNew: true, ...options, ...(parser && { parser }) });
     clients.set(client, socket);
     watch(client, socket, events);
+    if (parser) {
+      const told = (details) => (details && details.context && details.context.reason) || null;
+      socket.io.on("close", (reason, details) => say({ client, life: ["closed", reason, told(details)] }));
+    }
     answer(null);
   },
 

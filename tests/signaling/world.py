@@ -223,7 +223,7 @@ class Link:
         if text == PING:
             self.pings += 1
 
-    def close(self, reason: CloseReason) -> None:
+    def close(self, reason: CloseReason, words: str = "") -> None:
         self.closedBecause = reason
 
     def clientClosed(self) -> None:

@@ -22,6 +22,7 @@ from rtcsignal.socketio.packet import (
     EVENT,
     Decoder,
     DecoderLimits,
+    OtherParser,
     Packet,
     detachBinary,
     encode,
@@ -245,6 +246,13 @@ class TestAttachments:
         reader.binary(b"1")
         with pytest.raises(ProtocolError):
             reader.binary(b"2")
+
+    @pytest.mark.parametrize("first", range(256))
+    def test_thatOfAnotherParserIsKnown(self, first: int) -> None:
+        with pytest.raises(ProtocolError) as error:
+            decoder().binary(bytes((first, 1)))
+        assert isinstance(error.value, OtherParser) == (0x80 <= first < 0x90)
+        assert len(error.value.reason) <= 123
 
     @pytest.mark.parametrize(
         "number", ["-1", "2", "1.0", "0.5", '"0"', '"__proto__"', "true", "null", "[0]", "1e0", "99999999999999999999"]

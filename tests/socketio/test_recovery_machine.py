@@ -63,7 +63,7 @@ class Wire:
     def sendPacket(self, text: str) -> None:
         """Nothing but messages matters here."""
 
-    def close(self, reason: CloseReason) -> None:
+    def close(self, reason: CloseReason, words: str = "") -> None:
         """The client has given it up already, or finds out when it reads."""
 
     def clientClosed(self) -> None:

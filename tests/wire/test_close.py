@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.wire.engine import BAD_REQUEST
+from tests.wire.engine import BAD_REQUEST, EngineSocket
 from tests.wire.payloads import encode
 from tests.wire.rawws import CLOSE, Closed, frame
 from tests.wire.socketio import PollingPeer
@@ -97,3 +97,30 @@ def test_sessionsOnTheTwoPathsAreStrangersToEachOther(wire: Wire, revision: int)
     session = wire.polling(revision)
     target = session.target.replace("/engine.io/", SOCKETIO_PATH)
     assert wire.request("GET", target).json()["code"] == 1
+
+
+PARSE_ERRORS: dict[str, tuple[str | bytes, str]] = {
+    "no packet": ("", "empty Engine.IO packet"),
+    "no such packet": ("x", "unknown Engine.IO packet type"),
+    "an event that is none": ("42{}", "payload of EVENT is not an array with a name"),
+    "a binary message alone": (b"\x01", "binary message out of the blue"),
+    "MessagePack": (
+        b"\x83\xa4type\x00\xa4data\xc0\xa3nsp\xa1/",
+        "MessagePack: this server understands the default parser of Socket.IO alone",
+    ),
+}
+
+
+@pytest.mark.parametrize(("packet", "words"), PARSE_ERRORS.values(), ids=PARSE_ERRORS)
+def test_theCloseFrameSaysWhatWasWrong(wire: Wire, revision: int, packet: str | bytes, words: str) -> None:
+    peer = wire.rootPeer(revision, "websocket")
+    assert isinstance(peer, EngineSocket)
+    peer.send(packet)
+    last = peer.socket.readFrame()
+    assert (last.opcode, last.payload) == (CLOSE, b"\x03\xea" + words.encode())
+
+
+def test_aPollerWithAnotherParserIsClosedToo(wire: Wire, revision: int) -> None:
+    peer = wire.rootPeer(revision, "polling")
+    peer.send(b"\x83\xa4type\x00")
+    assert peer.untilClosed()[0] == []
