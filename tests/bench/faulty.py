@@ -60,11 +60,13 @@ class FaultyServer:
         spoiled: How many it has spoiled.
         held: What is held back, by client.
         pings: How many heartbeats it has got from clients.
+        pongs: How many of its own were answered.
+        gone: How many connections clients have ended.
         fragmented: It sends texts in two fragments.
     """
 
     def __init__(self, spoil: Spoil = right, every: int = 0) -> None:
-        self.deliveries = self.spoiled = self.pings = 0
+        self.deliveries = self.spoiled = self.pings = self.pongs = self.gone = 0
         self.fragmented = False
         self.held: dict[socket.socket, bytes] = {}
         self._spoil, self._every = spoil, every
@@ -104,6 +106,7 @@ class FaultyServer:
         except OSError:
             data = b""
         if not data:
+            self.gone += 1
             self._selector.unregister(client)
             del self._buffers[client]
             for members in self._rooms.values():
@@ -148,6 +151,8 @@ class FaultyServer:
         elif text.startswith(b"2"):
             self.pings += 1
             self._send(client, b"3")
+        elif text == b"3":
+            self.pongs += 1
         elif text.startswith(b"42"):
             event, argument = json.loads(text[2:])
             if event == "broadcast":

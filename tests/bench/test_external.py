@@ -151,7 +151,7 @@ def test_what_a_server_refuses_is_said(server: Callable[..., Process], capsys: p
 def test_the_exit_status_tells_of_lost_deliveries(capsys: pytest.CaptureFixture[str]) -> None:
     with faultyServer(dropped, every=5) as faulty:
         url = f"ws://127.0.0.1:{faulty.port}"
-        assert bench.main(["--url", url, "--seconds", "0.2", "--rate", "200", "--patience", "0.3"]) == 1
+        assert bench.main(["--url", url, "--seconds", "0.2", "--rate", "200", "--patience", "3"]) == 1
         assert f"!! {faulty.spoiled} deliveries lost" in capsys.readouterr().out
 
 

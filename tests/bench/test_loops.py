@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -20,7 +21,9 @@ from tests.bench.faulty import FaultyServer, Spoil, damage, double, dropped, fau
 from tests.support.tools import needed
 
 FOUR, THREE = Dialect(), Dialect(revision=3)
-MOST = 10.0
+MOST = 60.0
+LATEST = 3.0
+"""Seconds after which a delivery is taken to be lost; where one is, a test waits for so long."""
 
 
 @pytest.fixture(params=["python", "native"])
@@ -49,9 +52,18 @@ def played(
     with crowd(server, rooms, script.members) as clients:
         loop = loops(clients, script, rate)
         loop.run(seconds, counting=True)
-        loop.drain(0.5)
+        loop.drain(LATEST)
         tally: Tally = loop.tally()
         return tally
+
+
+def runUntil(loop: Any, condition: Callable[[], bool]) -> None:
+    """Goes on with a load until this is so, which must be soon."""
+    end = time.monotonic() + MOST
+    while not condition():
+        loop.run(0.1, counting=True)
+        assert time.monotonic() < end
+    loop.drain(0.0)
 
 
 @pytest.mark.parametrize(
@@ -132,8 +144,7 @@ def test_a_lost_connection_is_a_fault(loops: Any) -> None:
     with faultyServer() as server, crowd(server, 2, 2) as clients:
         loop = loops(clients, fanOut(FOUR, 2, 300, 1))
         server.closeOne()
-        loop.run(0.3, counting=True)
-        loop.drain(0.1)
+        runUntil(loop, lambda: server.gone > 0)
         tally = loop.tally()
     assert tally.closed == 1
     assert tally.faulty
@@ -144,8 +155,7 @@ def test_heartbeats_are_answered_and_counted(loops: Any) -> None:
     with faultyServer() as server, crowd(server, 2, 2) as clients:
         loop = loops(clients, quiet(FOUR, 2))
         server.ping()
-        loop.run(0.3, counting=True)
-        loop.drain(0.0)
+        runUntil(loop, lambda: server.pongs == 4)
         tally = loop.tally()
     assert (tally.heartbeats, tally.faulty) == (4, False)
 
@@ -153,10 +163,9 @@ def test_heartbeats_are_answered_and_counted(loops: Any) -> None:
 def test_clients_of_revision_3_send_the_heartbeats(loops: Any) -> None:
     with faultyServer() as server, crowd(server, 2, 2, THREE) as clients:
         loop = loops(clients, quiet(THREE, 2))
-        loop.run(0.9, counting=True)
-        loop.drain(0.0)
+        runUntil(loop, lambda: server.pings >= 8)
         tally = loop.tally()
-        assert 4 <= tally.heartbeats <= server.pings <= 16
+        assert 4 <= tally.heartbeats <= server.pings
 
 
 def test_fragmented_messages_are_put_together(loops: Any) -> None:

@@ -23,7 +23,7 @@ def played(server: FaultyPolling, seconds: float = 0.2, refusing: bool = False) 
         loop.arrive()
         server.refusing = refusing
         loop.run(seconds, counting=True)
-        loop.drain(0.3)
+        loop.drain(3.0)
         return loop.tally()
     finally:
         loop.close()
