@@ -119,6 +119,12 @@ class Target:
         """How much of a processor it has used."""
         return self.process.processorSeconds()
 
+    def load(self, seconds: float) -> float:
+        """How much of a processor it uses for so many seconds, 1.0 being all of one."""
+        began, spent = time.monotonic(), self.processorSeconds()
+        time.sleep(seconds)
+        return (self.processorSeconds() - spent) / (time.monotonic() - began)
+
     def begin(self) -> None:
         """Something is about to happen to it."""
         self._began = time.monotonic()
