@@ -45,6 +45,7 @@ from rtcsignal.engineio.refusals import Refusals
 from rtcsignal.engineio.server import EngineServer
 from rtcsignal.engineio.slim import Timers, frugalClass, quieten
 from rtcsignal.engineio.subprotocol import areSubprotocols
+from rtcsignal.engineio.tlstransport import handshakeFault
 from rtcsignal.engineio.websocket import WebSocketLink
 from rtcsignal.lograte import LogRation
 
@@ -53,6 +54,7 @@ __all__ = ["PortFactory", "configure"]
 _END = b"\r\n\r\n"
 _CLOSE_HANDSHAKE_SECONDS = 2
 _VERSION = "13"
+_TLS_HANDSHAKE = 0x16  # how a ClientHello begins (RFC 8446 section 5.1), and no request does
 _TOO_MANY = "too many connections of this address"
 _OTHER_VERSION = Response(400, b"", (("Sec-WebSocket-Version", _VERSION),))
 
@@ -96,6 +98,9 @@ class Doorman(Protocol):
     def dataReceived(self, data: bytes) -> None:
         start = max(0, len(self._received) - len(_END))
         self._received += data
+        if self._received[0] == _TLS_HANDSHAKE:
+            self._dismiss()
+            return
         empty = emptyLines(self._received)
         if empty:
             self._emptyLines += empty
@@ -114,6 +119,9 @@ class Doorman(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._cancel()
         self._freePlace()
+        fault = handshakeFault(reason)
+        if fault is not None:
+            self.factory.refusals.connection(addressOf(socketOf(self.transport)), 0, fault)
 
     def _pass(self, received: bytes, end: int) -> None:
         self._cancel()
@@ -131,6 +139,14 @@ class Doorman(Protocol):
         self.factory.refusals.connection(addressOf(socketOf(self.transport)), status, reason)
         place, self._place = self._place, None
         self.factory.refuse(self.transport, Response(status), place)
+
+    def _dismiss(self) -> None:
+        """End a connection that speaks TLS, which this port does not: its client would wait for an answer in vain."""
+        self._cancel()
+        peer = addressOf(socketOf(self.transport))
+        self.factory.refusals.connection(peer, 0, "it speaks TLS, and this port does not")
+        place, self._place = self._place, None
+        _handTo(Farewell(self.factory.deadlines, place), self.transport)
 
     def _freePlace(self) -> None:
         if self._place is not None:

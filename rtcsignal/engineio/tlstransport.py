@@ -10,13 +10,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from OpenSSL.SSL import Error
 from twisted.internet.protocol import connectionDone
 from twisted.protocols.tls import BufferingTLSTransport, TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
 from rtcsignal.errors import forgetTraceback
 
-__all__ = ["FrugalTlsTransport", "useFrugalTls"]
+__all__ = ["FrugalTlsTransport", "handshakeFault", "useFrugalTls"]
+
+_HTTP = "http request"  # OpenSSL knows one when it gets it in the place of a handshake
 
 
 class FrugalTlsTransport(BufferingTLSTransport):
@@ -29,6 +32,22 @@ class FrugalTlsTransport(BufferingTLSTransport):
     def _tlsShutdownFinished(self, reason: Failure | None) -> None:
         super()._tlsShutdownFinished(reason)
         forgetTraceback(reason)
+
+
+def handshakeFault(reason: Failure) -> str | None:
+    """Why a connection of TLS was lost before it was one.
+
+    Args:
+        reason: What the protocol above is told.
+
+    Returns:
+        Words for the log; None if the client has just gone.
+    """
+    if not isinstance(reason.value, Error):
+        return None
+    queue = reason.value.args[0] if reason.value.args else None
+    words = str(queue[-1][-1]) if queue else "unknown"
+    return "it speaks HTTP without TLS, and this port TLS" if words == _HTTP else f"no TLS with it: {words}"
 
 
 def useFrugalTls(port: Any) -> None:

@@ -17,7 +17,7 @@ from rtcsignal.engineio.packet import Revision
 from rtcsignal.engineio.port import PortFactory
 from rtcsignal.engineio.server import EngineServer
 from rtcsignal.engineio.websocket import WebSocketLink
-from tests.engineio.conftest import WorldFactory
+from tests.engineio.conftest import Log, WorldFactory
 from tests.engineio.memory import MemoryLink, MemoryTransport, SelectingClock
 from tests.engineio.world import AFTER_HANDSHAKE, Recorder, Visitor, World
 from tests.wire.rawhttp import requestBytes
@@ -108,6 +108,13 @@ def test_tlsClientsMayNegotiateHttp1Only(world: World) -> None:
 
 
 class TestRefusals:
+    @pytest.mark.parametrize("data", [b"\x16", b"\x16\x03\x01\x02\x00\x01", b"\x16\x03\x01\r\n\r\n"])
+    def test_whoBeginsWithTlsIsNotAnswered(self, visitor: Visitor, log: Log, data: bytes) -> None:
+        visitor.send(data)
+        assert (visitor.read(), visitor.connected) == (b"", False)
+        (line,) = log.lines
+        assert line == "refused a connection of 192.0.2.1: it speaks TLS, and this port does not (no answer)"
+
     @pytest.mark.parametrize(
         ("data", "status"),
         [
@@ -118,9 +125,8 @@ class TestRefusals:
             (b"GET / HTTP/1.1\r\n" + b"A: 1\r\n" * 101 + b"\r\n", 431),
             (b"GET /" + b"x" * 17_000, 431),
             (b"GET / HTTP/1.1\r\n" + b"A: " + b"1" * 17_000 + b"\r\n\r\n", 431),
-            (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400),
         ],
-        ids=["nonsense", "empty lines", "folded", "NUL", "headers", "long line", "long header", "TLS"],
+        ids=["nonsense", "empty lines", "folded", "NUL", "headers", "long line", "long header"],
     )
     def test_whatIsNoRequestIsRefusedAndTheConnectionClosed(self, visitor: Visitor, data: bytes, status: int) -> None:
         visitor.send(data)
