@@ -18,6 +18,7 @@ from types import MappingProxyType
 
 __all__ = [
     "TOO_LARGE",
+    "Headers",
     "Request",
     "RequestError",
     "Response",
@@ -34,6 +35,9 @@ __all__ = [
     "unknownTransport",
     "unsupportedRevision",
 ]
+
+Headers = tuple[tuple[str, str], ...]
+"""Names and values."""
 
 _COMPRESS_FROM = 1024
 _MOST_QUERY_FIELDS = 100
@@ -113,7 +117,7 @@ class Response:
 
     status: int
     body: bytes = b""
-    headers: tuple[tuple[str, str], ...] = field(default=(("Content-Type", "text/plain; charset=UTF-8"),))
+    headers: Headers = field(default=(("Content-Type", "text/plain; charset=UTF-8"),))
 
     def plus(self, *headers: tuple[str, str]) -> Response:
         """The same answer with more headers."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from rtcsignal.bucket import Rate
+from rtcsignal.engineio.greeting import HandshakeHeaders
 from rtcsignal.engineio.origin import OriginRule
 from rtcsignal.engineio.packet import Revision
 
@@ -23,6 +24,8 @@ class EngineOptions:
         upgradeTimeout: How long an upgrade from polling to WebSocket may take.
         closeTimeout: How long a closed session waits for the poll that tells its client.
         withoutEio: The revision of clients that name none; None to refuse them.
+        handshakeHeaders: Called with each handshake that is let in; gives further headers for its answer, as names and
+            values, ``Set-Cookie`` for instance. If it fails the client gets status 500.
         cookie: Name of a cookie that holds the session id, set by the handshake; None for none.
         origins: Which pages may connect.
         jsonp: Serve JSONP (``j=``) to pages that are known to be allowed.
@@ -45,6 +48,7 @@ class EngineOptions:
     upgradeTimeout: float = 10.0
     closeTimeout: float = 30.0
     withoutEio: Revision | None = 3
+    handshakeHeaders: HandshakeHeaders | None = None
     cookie: str | None = None
     origins: OriginRule = field(default_factory=OriginRule)
     jsonp: bool = False

@@ -18,6 +18,7 @@ from twisted.logger import Logger
 from rtcsignal.engineio.crossorigin import asksForScript, pageRefusal, preflight, scriptRefusal, withCors
 from rtcsignal.engineio.deadlines import Deadlines
 from rtcsignal.engineio.exchange import (
+    Headers,
     Request,
     RequestError,
     Response,
@@ -30,6 +31,7 @@ from rtcsignal.engineio.exchange import (
     unknownTransport,
     unsupportedRevision,
 )
+from rtcsignal.engineio.greeting import byName, greeting
 from rtcsignal.engineio.heartbeat import ClientHeartbeat, ServerHeartbeat
 from rtcsignal.engineio.intake import Intake
 from rtcsignal.engineio.links import Links
@@ -254,15 +256,16 @@ class EngineServer:
         return session
 
     def _handshake(self, request: Request) -> Response:
-        session = self._newSession(self._newSid(), self._revision(request), request)
+        sid = self._newSid()
+        headers = self._greeting(request, sid)
+        session = self._newSession(sid, self._revision(request), request)
         form = PollingForm.of(request)
         polling = PollingTransport(session, form, self.options, self.deadlines, self.intake)
         self._polling[session.sid] = polling
         session.carriedBy(polling, Phase.POLLING)
         upgrades = ["websocket"] if "websocket" in self.options.transports else []
         self._begin(session, upgrades)
-        response = polling.handshake(request)
-        return response.plus(*self._cookie(session.sid).items())
+        return polling.handshake(request).plus(*headers)
 
     def _begin(self, session: Session, upgrades: list[str]) -> None:
         """Send the open packet, then let the application in: what it sends follows the open packet."""
@@ -293,9 +296,8 @@ class EngineServer:
             conn=session.conn,
         )
 
-    def _cookie(self, sid: str) -> dict[str, str]:
-        name = self.options.cookie
-        return {"Set-Cookie": f"{name}={sid}; Path=/; HttpOnly; SameSite=Lax"} if name else {}
+    def _greeting(self, request: Request, sid: str) -> Headers:
+        return greeting(request, sid, self.options.cookie, self.options.handshakeHeaders)
 
     def _upgraded(self, session: Session, link: WebSocketLink) -> None:
         del self._polling[session.sid]
@@ -332,7 +334,7 @@ class _Handshake:
     def __init__(
         self, server: EngineServer, request: Request, sid: str, revision: Revision, base64: bool
     ) -> None:
-        self.headers = server._cookie(sid)
+        self.headers = byName(server._greeting(request, sid))
         self.request = request
         self._server = server
         self._sid = sid
@@ -354,7 +356,7 @@ class _Takeover:
     """Leave to open a WebSocket for a session that exists."""
 
     def __init__(self, server: EngineServer, request: Request, session: Session, base64: bool) -> None:
-        self.headers: dict[str, str] = {}
+        self.headers: dict[str, list[str]] = {}
         self.request = request
         self._server = server
         self._session = session

@@ -48,7 +48,7 @@ _CLOSE_CODES = {
 class Admission(Protocol):
     """Leave to open a WebSocket, given after all checks of the request."""
 
-    headers: dict[str, str]
+    headers: dict[str, list[str]]
     request: Request
 
     def opened(self, link: WebSocketLink) -> None:
@@ -100,7 +100,7 @@ class WebSocketLink(Backpressure):
         self._phase = _Sending.NOT_OPEN
         self._write: Writer = write
 
-    def onConnect(self, request: Any) -> tuple[str | None, dict[str, str]]:
+    def onConnect(self, request: Any) -> tuple[str | None, dict[str, Any]]:
         return chosenFrom(request.protocols), self.admission.headers
 
     def onOpen(self) -> None:

@@ -90,7 +90,7 @@ class _Admission:
     """Everybody may come in."""
 
     def __init__(self, engine: EchoEngine, request: Request) -> None:
-        self.headers: dict[str, str] = {}
+        self.headers: dict[str, list[str]] = {}
         self.request = request
         self._engine = engine
         self._name = request.query.get("name", "")

@@ -78,6 +78,37 @@ class TestHandshake:
         assert f"Set-Cookie: io={world.sids[-1]}; Path=/; HttpOnly; SameSite=Lax".encode() in socket.response
         assert b"Set-Cookie" not in poller.socket().response
 
+    def test_theApplicationAddsHeadersToTheHandshakeAlone(self, makeWorld: WorldFactory, revision: Revision) -> None:
+        def headers(request: Request) -> list[tuple[str, str]]:
+            return [("X-Token", request.query["token"]), ("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")]
+
+        world = makeWorld(cookie="io", handshakeHeaders=headers)
+        poller = world.poller(revision, token="t")
+        opening = poller.opening.response.headers
+        assert [value for name, value in opening if name == "X-Token"] == ["t"]
+        cookies = [value.partition(";")[0] for name, value in opening if name == "Set-Cookie"]
+        assert cookies == [f"io={poller.sid}", "a=1", "b=2"]
+        poller.send("a")
+        assert "X-Token" not in poller.poll().headers
+        socket = world.openSocket(f"EIO={revision}&transport=websocket&token=t")
+        assert b"\r\nX-Token: t\r\n" in socket.response
+        assert [socket.response.count(f"Set-Cookie: {name}=".encode()) for name in ("io", "a", "b")] == [1, 1, 1]
+        assert b"X-Token" not in poller.socket().response
+
+    @pytest.mark.parametrize("name", ["", "X Y", "X:", "X\n", "\xe4"])
+    def test_aHeaderThatIsNoneRefusesTheHandshake(
+        self, makeWorld: WorldFactory, revision: Revision, name: str, log: Log
+    ) -> None:
+        for pair in ((name, "x"), ("X", "a\r\nSet-Cookie: b"), ("X", "\u2028"), ("X", "a\0")):
+            world = makeWorld(handshakeHeaders=lambda _, pair=pair: [pair])
+            query = {"EIO": str(revision), "transport": "polling"}
+            assert world.handle("GET", query).error == (500, 3)
+            error = refusal(world, {**query, "transport": "websocket"})
+            assert error is not None
+            assert error.status == 500
+            assert world.sids == []
+        assert "handshakeHeaders failed, a connection is refused: ValueError" in log.lines[0]
+
     def test_withoutANameThereIsNone(self, world: World, revision: Revision) -> None:
         assert "Set-Cookie" not in world.poller(revision).opening.headers
         assert b"Set-Cookie" not in world.openSocket(f"EIO={revision}&transport=websocket").response
