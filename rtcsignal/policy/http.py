@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+from http.cookiejar import CookieJar
 from typing import Any, NoReturn
 
 from twisted.internet.defer import Deferred
-from twisted.web.client import Agent, HTTPConnectionPool
+from twisted.web.client import Agent
 
-__all__ = ["HttpClient"]
+from rtcsignal.policy.httpbounds import BoundedAgent, BoundedPool
+from rtcsignal.policy.names import Names, NamingReactor
+
+__all__ = ["MOST_BYTES", "HttpClient"]
+
+MOST_BYTES = 1_000_000
+"""Bytes of an answer, unless the plugin wants another limit."""
 
 _SECONDS = 10.0
 _CONNECT_SECONDS = 5.0
 _CONNECTIONS_PER_HOST = 8
 
 
-class _Pool(HTTPConnectionPool):
-    """A pool of connections that does not write a line for the beginning and the end of each."""
+class _NoJar(CookieJar):
+    """Takes no cookies from answers: the next request may be about somebody else. It has those of one request."""
 
-    class _factory(HTTPConnectionPool._factory):  # type: ignore[misc, valid-type]
-        noisy = False
+    def extract_cookies(self, response: Any, request: Any) -> None:
+        """Nothing is taken."""
 
 
 class HttpClient:
-    """HTTP requests as treq makes them, on a pool of connections of its own.
+    """HTTP requests as treq makes them, on a pool of connections and with lookups of names of its own.
+
+    No cookie is kept, answers are bounded in bytes and time, and a name that resolves slowly holds up nobody else.
 
     Args:
         reactor: The network and the time.
@@ -37,24 +46,33 @@ class HttpClient:
         except ImportError:
             raise ImportError("services.http needs treq: pip install 'rtcsignal[http]'") from None
         self._reactor = reactor
-        self._pool = _Pool(reactor)
+        self._makeClient = HTTPClient
+        self._pool = BoundedPool(reactor)
         self._pool.maxPersistentPerHost = _CONNECTIONS_PER_HOST
-        self._client = HTTPClient(Agent(reactor, connectTimeout=_CONNECT_SECONDS, pool=self._pool))
+        naming: Any = NamingReactor(reactor, Names(reactor))
+        self._agent = Agent(naming, connectTimeout=_CONNECT_SECONDS, pool=self._pool)
 
-    def request(self, method: str, url: str, *, timeout: float = _SECONDS, **more: Any) -> Deferred[Any]:
+    def request(
+        self, method: str, url: str, *, timeout: float = _SECONDS, mostBytes: int = MOST_BYTES, **more: Any
+    ) -> Deferred[Any]:
         """Make a request.
 
         Args:
             method: ``GET``, ``POST``...
             url: Where to.
-            timeout: Seconds until it is given up.
+            timeout: Seconds until it is given up; the body of the answer may take as long again.
+            mostBytes: Most bytes of the body.
             more: As ``treq.request`` takes them: ``params``, ``headers``, ``data``, ``json``, ``auth``...
 
         Returns:
             The response: ``code``, ``headers``, and ``json()``, ``text()``, ``content()``, which give Deferreds.
-            Fails with `TimeoutError` when it was given up.
+            Fails with `TimeoutError` when it was given up. They do so as well, and with `ResponseTooLong` if the body
+            is too long.
         """
-        response: Deferred[Any] = self._client.request(method, url, reactor=self._reactor, **more)
+        agent = BoundedAgent(self._agent, self._reactor, mostBytes, timeout)
+        jar: Any = _NoJar()
+        client = self._makeClient(agent, cookiejar=jar)
+        response: Deferred[Any] = client.request(method, url, reactor=self._reactor, **more)
         return response.addTimeout(timeout, self._reactor, _tooLate)
 
     def get(self, url: str, **more: Any) -> Deferred[Any]:

@@ -23,6 +23,7 @@ from rtcsignal.clocks import measureSteadily
 from rtcsignal.errors import ConfigError
 from rtcsignal.logtext import safe
 from rtcsignal.policy.listing import formatPlugins, listPlugins
+from rtcsignal.policy.names import Names
 from rtcsignal.service import checks
 from rtcsignal.service.app import RTCSignalService
 from rtcsignal.service.config import defaultConfig, loadConfig
@@ -39,6 +40,8 @@ _log = Logger(namespace="rtcsignal.service")
 
 _PIPE_BYTES = 100
 """What twistd reads of the outcome of a start in the background."""
+
+_LOOKUPS_AT_ONCE = 10
 
 _EXAMPLES = """
 A WebRTC signalling server over Socket.IO. Without --config it listens on port 8080, with all defaults.
@@ -166,6 +169,7 @@ def makeService(options: Options) -> IService:
 
     reactor: Any = twistedReactor
     measureSteadily(reactor)
+    reactor.installNameResolver(Names(reactor, _LOOKUPS_AT_ONCE))
     daemon: Any = options.parent
     try:
         service = _Service(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator
+import zlib
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,22 +14,26 @@ from twisted.internet import reactor as twistedReactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
+from twisted.web.client import ResponseFailed
+from twisted.web.error import SchemeNotSupported
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 from zope.interface import provider
 
 from rtcsignal.clocks import wallClock
 from rtcsignal.policy.http import HttpClient
+from rtcsignal.policy.httpbounds import ResponseTooLong
 from rtcsignal.policy.services import Services
 from rtcsignal.signaling.gates import OpenGates
 from rtcsignal.signaling.hub import Hub, SignalingOptions
+from tests.faults.service import Answer, Service, answer
 from tests.policy.bench import Bench
 from tests.policy.test_services import Plugin
 
 reactor: Any = twistedReactor
 
 
-class Service(Resource):
+class Echo(Resource):
     """Says what it was asked; below /never it does not answer."""
 
     isLeaf = True
@@ -43,7 +48,7 @@ class Service(Resource):
 
 @contextmanager
 def serving() -> Generator[tuple[str, HttpClient]]:
-    port = reactor.listenTCP(0, Site(Service()), interface="127.0.0.1")
+    port = reactor.listenTCP(0, Site(Echo()), interface="127.0.0.1")
     client = HttpClient(reactor)
     yield f"http://127.0.0.1:{port.getHost().port}", client
     client.close()
@@ -94,6 +99,159 @@ async def test_a_request_has_a_time_limit() -> None:
             await http.get(f"{url}/never", timeout=0.05)
         await pause(0.05)
     await pause(0.05)
+
+
+def packed(data: bytes) -> bytes:
+    packer = zlib.compressobj(9, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
+    return packer.compress(data) + packer.flush()
+
+
+GZIP = "Content-Encoding: gzip"
+OK = b"HTTP/1.1 200 OK\r\n"
+
+
+def endless(*pieces: bytes) -> Iterator[bytes]:
+    """First these, then the last one again and again, 64 MiB at most."""
+    yield from pieces
+    for _ in range(2**26 // len(pieces[-1])):
+        yield pieces[-1]
+
+
+ANSWERS: dict[str, Answer] = {
+    "/short": lambda head: [answer(b"0123456789")],
+    "/packed": lambda head: [answer(packed(b"0123456789"), GZIP)],
+    "/x-gzip": lambda head: [answer(b"0123456789", "Content-Encoding: identity")],
+    "/bomb": lambda head: [answer(packed(b" " * 10_000_000), GZIP)],
+    "/twice": lambda head: [answer(packed(packed(b"0123456789")), GZIP, GZIP)],
+    "/broken": lambda head: [answer(b"0123456789", GZIP)],
+    "/endless": lambda head: endless(OK + b"\r\n", b"x" * 65536),
+    "/head": lambda head: endless(OK, b"X-More: " + b"x" * 1000 + b"\r\n"),
+    "/around": lambda head: [answer(b"", "Location: /around", "Set-Cookie: a=b", status="302 Found")],
+    "/file": lambda head: [answer(b"", "Location: file:///etc/passwd", status="302 Found")],
+    "/cookie": lambda head: [answer(b"", "Set-Cookie: a=b; Path=/")],
+}
+
+
+@contextmanager
+def asking(answers: Mapping[str, Answer] = ANSWERS) -> Generator[tuple[Service, HttpClient]]:
+    client = HttpClient(reactor)
+    with Service(answers) as service:
+        yield service, client
+        client.close()
+
+
+async def hasEnded(service: Service, path: str) -> None:
+    """Wait until an answer has come to its end."""
+    for _ in range(1000):
+        if service.ended[path].is_set():
+            return
+        await pause(0.02)
+    raise AssertionError(f"{path} goes on")
+
+
+class TestBounds:
+    @pytest.mark.parametrize(("path", "bytes_"), [("/short", 10), ("/packed", 10), ("/x-gzip", 10)])
+    @pytest_twisted.ensureDeferred  # type: ignore[untyped-decorator]
+    async def test_an_answer_may_be_so_long(self, path: str, bytes_: int) -> None:
+        with asking() as (service, http):
+            response = await http.get(service.url(path), mostBytes=bytes_)
+            assert await response.content() == b"0123456789"
+            response = await http.get(service.url(path), mostBytes=bytes_ - 1)
+            with pytest.raises(ResponseTooLong, match="the answer is too long"):
+                await response.content()
+            await pause(0.05)
+
+    @pytest.mark.parametrize("path", ["/bomb", "/endless"])
+    @pytest_twisted.ensureDeferred  # type: ignore[untyped-decorator]
+    async def test_whatever_way_it_is_long(self, path: str) -> None:
+        with asking() as (service, http):
+            response = await http.get(service.url(path))
+            with pytest.raises(ResponseTooLong):
+                await response.content()
+            await hasEnded(service, path)
+            await pause(0.05)
+
+    @pytest_twisted.ensureDeferred  # type: ignore[untyped-decorator]
+    async def test_its_head_too(self) -> None:
+        with asking() as (service, http):
+            with pytest.raises(ResponseTooLong, match="the head of the answer has more than 65536 bytes"):
+                await http.get(service.url("/head"))
+            await pause(0.05)
+
+    @pytest_twisted.ensureDeferred  # type: ignore[untyped-decorator]
+    async def test_what_is_packed_more_than_once_is_not_unpacked(self) -> None:
+        with asking() as (service, http):
+            with pytest.raises(ValueError, match="the answer is packed more than once"):
+                await http.get(service.url("/twice"))
+            await pause(0.05)
+
+    @pytest_twisted.ensureDeferred  # type: ignore[untyped-decorator]
+    async def test_what_cannot_be_unpacked_fails(self) -> None:
+        with asking() as (service, http):
+            response = await http.get(service.url("/broken"))
+            with pytest.raises(zlib.error):
+                await response.content()
+            await pause(0.05)
+
+    @pytest.mark.parametrize("path", ["/around", "/file"])
+    @pytest_twisted.ensureDeferred  # type: ignore[untyped-decorator]
+    async def test_nobody_is_led_around_or_elsewhere(self, path: str) -> None:
+        with asking() as (service, http):
+            with pytest.raises((ResponseFailed, SchemeNotSupported)):
+                await http.get(service.url(path))
+            assert len(service.heads) <= 21
+            await pause(0.05)
+
+    @pytest_twisted.ensureDeferred  # type: ignore[untyped-decorator]
+    async def test_a_body_has_a_time_limit(self) -> None:
+        def slow(head: str) -> Iterator[bytes]:
+            yield OK + b"Content-Length: 100\r\n\r\n"
+            yield from service.drip(b"x")
+
+        with asking({"/": slow}) as (service, http):
+            response = await http.get(service.url("/"), timeout=0.5)
+            with pytest.raises(TimeoutError, match=r"the answer took longer than 0\.5 s"):
+                await response.content()
+            await hasEnded(service, "/")
+            await pause(0.05)
+
+    @pytest_twisted.ensureDeferred  # type: ignore[untyped-decorator]
+    async def test_one_that_nobody_reads_too(self) -> None:
+        with asking() as (service, http):
+            response = await http.get(service.url("/endless"), timeout=0.5)
+            await hasEnded(service, "/endless")
+            with pytest.raises(TimeoutError):
+                await response.content()
+
+    @pytest_twisted.ensureDeferred  # type: ignore[untyped-decorator]
+    async def test_the_limit_of_one_ends_no_other_on_the_same_connection(self) -> None:
+        with serving() as (url, http):
+            await http.get(f"{url}/a", timeout=0.2)
+            response = http.get(f"{url}/never", timeout=0.6)
+            with pytest.raises(TimeoutError, match=r"no response within 0\.6 s"):
+                await response
+        await pause(0.05)
+
+
+class TestCookies:
+    @pytest_twisted.ensureDeferred  # type: ignore[untyped-decorator]
+    async def test_those_of_answers_are_not_kept(self) -> None:
+        with asking() as (service, http):
+            for _ in range(2):
+                response = await http.get(service.url("/cookie"))
+                assert response.headers.getRawHeaders("set-cookie") == ["a=b; Path=/"]
+            with pytest.raises(ResponseFailed):
+                await http.get(service.url("/around"))
+            assert not any("cookie:" in head.lower() for head in service.heads)
+            await pause(0.05)
+
+    @pytest_twisted.ensureDeferred  # type: ignore[untyped-decorator]
+    async def test_those_of_a_request_go_out_with_it_alone(self) -> None:
+        with asking() as (service, http):
+            for more in ({"cookies": {"of": "ann"}}, {}):
+                await (await http.get(service.url("/short"), **more)).content()
+            assert ["of=ann" in head for head in service.heads] == [True, False]
+            await pause(0.05)
 
 
 def test_without_treq_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,6 +29,7 @@ from rtcsignal.api import (
 )
 
 _MOST_CHARACTERS = 16384
+_MOST_BYTES = 100_000
 _QUIET_SECONDS = 60.0
 _FOREVER = 1e12
 _CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -119,7 +120,12 @@ class Http(Configurable):
 
     async def _response(self, body: bytes) -> _Answer:
         response = await self._http.post(
-            self.url, data=body, headers=self._headers, timeout=self.seconds, allow_redirects=False
+            self.url,
+            data=body,
+            headers=self._headers,
+            timeout=self.seconds,
+            mostBytes=_MOST_BYTES,
+            allow_redirects=False,
         )
         return _read(response.code, await response.content())
 

@@ -10,6 +10,7 @@ import json
 import random
 import uuid
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -213,10 +214,11 @@ class _Sender:
                 allow_redirects=False,
                 timeout=owner.requestSeconds,
             )
-            # A connection is used again only once its answer has been read.
-            await response.content().addTimeout(owner.requestSeconds, self._clock)
         except Exception as error:
             return _Failure(f"{type(error).__name__}: {error}")
+        # A connection is used again only once its answer has been read; what the body says does not matter.
+        with suppress(Exception):
+            await response.content().addTimeout(owner.requestSeconds, self._clock)
         code = response.code
         if 200 <= code < 300:
             return None
