@@ -7,6 +7,7 @@ from rtcsignal.bodies import GONE, rewritten
 from rtcsignal.errors import ConfigError, Refused, Waiting
 from rtcsignal.interfaces import (
     IAuthenticator,
+    ICheckable,
     IConfigurable,
     IDoorObserver,
     IEventHandler,
@@ -31,6 +32,7 @@ __all__ = [
     "Configurable",
     "Handshake",
     "IAuthenticator",
+    "ICheckable",
     "IConfigurable",
     "IDoorObserver",
     "IEventHandler",

@@ -22,6 +22,7 @@ from rtcsignal.values import Handshake, Identity, Message
 
 __all__ = [
     "IAuthenticator",
+    "ICheckable",
     "IConfigurable",
     "IDoorObserver",
     "IEventHandler",
@@ -207,6 +208,19 @@ class ILifecycle(Interface):
 
     def stop() -> Awaitable[None] | None:
         """Called when the plugin is not asked any more, once for each `start` that succeeded."""
+
+
+class ICheckable(Interface):
+    """A plugin that can say, before it is started, whether its start would work: ``--check`` asks it."""
+
+    def check() -> None:
+        """Try what `ILifecycle.start` needs, without leaving a trace and without disturbing a server that runs.
+
+        Called with ``--check``, when the plugin has its options; it is not started then.
+
+        Raises:
+            ConfigError: A start would fail; each problem may begin with an option's name and a colon.
+        """
 
 
 class IServices(Interface):

@@ -85,6 +85,10 @@ class PluginHost:
         """
         return Deferred.fromCoroutine(self._start())
 
+    def tryStart(self) -> tuple[list[str], list[str]]:
+        """Try what can be tried of `start`; see `RunningPlugins.tryStart`."""
+        return self._running.tryStart()
+
     def reload(self, load: Callable[[], PluginSet]) -> Deferred[bool]:
         """Replace the plugins by others, while the server works. Nobody is disconnected.
 

@@ -13,13 +13,15 @@ from twisted.logger import Logger
 from rtcsignal.clocks import WallClock
 from rtcsignal.engineio.deadlines import Deadlines
 from rtcsignal.errors import ConfigError
+from rtcsignal.interfaces import ICheckable
 from rtcsignal.policy.chain import Chain, Link
 from rtcsignal.policy.counters import Counters
 from rtcsignal.policy.guard import Guard
-from rtcsignal.policy.loader import PluginSet
+from rtcsignal.policy.loader import Entry, PluginSet
 from rtcsignal.policy.logs import describe, placeOf
 from rtcsignal.policy.services import Rooms, Services
 from rtcsignal.policy.shape import INTERFACES
+from rtcsignal.policy.sources import BUILT_IN
 
 __all__ = ["START_SECONDS", "STOP_SECONDS", "RunningPlugins"]
 
@@ -131,6 +133,21 @@ class RunningPlugins:
         if problems:
             await self.stop()
             raise ConfigError(problems)
+
+    def tryStart(self) -> tuple[list[str], list[str]]:
+        """Try what can be tried of a start without starting anything.
+
+        Returns:
+            For which reasons a start would fail; and which plugins have a start that cannot be tried.
+        """
+        problems: list[str] = []
+        untried: list[str] = []
+        for entry in self._plugins.entries:
+            if ICheckable.providedBy(entry.plugin):
+                problems += _checked(entry)
+            elif entry.where != BUILT_IN and hasattr(entry.plugin, "start"):
+                untried.append(entry.name)
+        return problems, untried
 
     def adopt(self, before: RunningPlugins) -> None:
         """Take over what goes on from the set that was in use until now."""
@@ -244,3 +261,15 @@ def _within(seconds: float, clock: IReactorTime, pending: Deferred[Any]) -> Defe
     call = clock.callLater(seconds, late)
     pending.addBoth(ended)
     return result
+
+
+def _checked(entry: Entry) -> list[str]:
+    """What a plugin says is wrong."""
+    try:
+        entry.plugin.check()
+    except ConfigError as error:
+        return [f"plugin {entry.name}: {problem}" for problem in error.problems]
+    except Exception as error:
+        place = placeOf(error.__traceback__)
+        return [f"plugin {entry.name}: check failed: {describe(error)} at {place}"]
+    return []

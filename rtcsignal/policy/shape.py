@@ -15,6 +15,7 @@ from zope.interface.verify import verifyObject
 
 from rtcsignal.interfaces import (
     IAuthenticator,
+    ICheckable,
     IConfigurable,
     IDoorObserver,
     IEventHandler,
@@ -129,7 +130,7 @@ def problemsOf(plugin: Any, file: str) -> list[Problem]:
         file: Where it was found, for what has no place of its own.
     """
     problems = list(_named(plugin, file))
-    for interface in (*interfacesOf(plugin), IConfigurable, ILifecycle):
+    for interface in (*interfacesOf(plugin), ICheckable, IConfigurable, ILifecycle):
         if interface.providedBy(plugin):
             problems += _methods(plugin, interface, interface.names(), file)
     if not ILifecycle.providedBy(plugin):

@@ -11,11 +11,11 @@ from twisted.internet.interfaces import IStreamServerEndpointStringParser
 from twisted.plugin import getPlugins
 
 from rtcsignal.engineio.addresses import UNIX
+from rtcsignal.service.endpoints import endpointArguments, withAddresses
 
 __all__ = [
     "cookieName",
     "endpoint",
-    "endpointArguments",
     "folder",
     "namespace",
     "network",
@@ -43,7 +43,7 @@ def endpoint(text: str) -> str | None:
             return f'must be an endpoint such as "tcp:{text}"'
         hint = suggestion(kind, _endpointKinds())
         return f'must begin with a known kind of endpoint, such as "tcp:8080"{hint}'
-    plain, named = endpointArguments(rest)
+    plain, named = endpointArguments(withAddresses(f":{rest}"))
     if kind in ("tcp", "tcp6", "ssl"):
         return _portProblem(named.get("port", plain[0] if plain else ""))
     if kind == "unix" and not named.get("address", plain[0] if plain else ""):
@@ -101,26 +101,6 @@ def suggestion(word: str, known: set[str] | frozenset[str]) -> str:
     """The end of a message that proposes the nearest of the known words, empty when none is near."""
     near = get_close_matches(word, sorted(known), n=1)
     return f"; did you mean {near[0]}?" if near else ""
-
-
-def endpointArguments(text: str) -> tuple[list[str], dict[str, str]]:
-    """Split at colons as Twisted does: a backslash keeps the next character, ``=`` makes a named argument.
-
-    Args:
-        text: What follows the kind of an endpoint.
-
-    Returns:
-        The arguments without a name, in their order, and those with one.
-    """
-    plain: list[str] = []
-    named: dict[str, str] = {}
-    for part in re.findall(r"(?:[^:\\]|\\.)+", text, re.DOTALL):
-        name, equals, value = part.partition("=")
-        if equals:
-            named[name] = re.sub(r"\\(.)", r"\1", value)
-        else:
-            plain.append(re.sub(r"\\(.)", r"\1", part))
-    return plain, named
 
 
 @cache

@@ -21,6 +21,7 @@ from rtcsignal.errors import ConfigError
 from rtcsignal.logtext import safe
 from rtcsignal.service.convert import convert
 from rtcsignal.service.document import BROKEN, Document, Path, Place
+from rtcsignal.service.endpoints import withAddresses, withPaths
 from rtcsignal.service.schema import Config
 
 __all__ = ["MOST_BYTES", "defaultConfig", "loadConfig"]
@@ -43,10 +44,10 @@ def loadConfig(path: str) -> Config:
     """Read and check a configuration file.
 
     Args:
-        path: The file. Relative folders in it count from the folder it is in.
+        path: The file. Relative paths in it count from the folder it is in.
 
     Returns:
-        The whole configuration, with absolute folders.
+        The whole configuration, with absolute paths.
 
     Raises:
         ConfigError: It cannot be read or says something wrong, with one line for each mistake.
@@ -62,7 +63,11 @@ def loadConfig(path: str) -> Config:
         raise ConfigError(document.lines())
     base = os.path.dirname(os.path.abspath(path))
     folders = tuple(os.path.normpath(os.path.join(base, folder)) for folder in config.plugins.folders)
-    return msgspec.structs.replace(config, plugins=msgspec.structs.replace(config.plugins, folders=folders))
+    return msgspec.structs.replace(
+        config,
+        listen=tuple(withPaths(withAddresses(endpoint), base) for endpoint in config.listen),
+        plugins=msgspec.structs.replace(config.plugins, folders=folders),
+    )
 
 
 def _readText(document: Document, path: str) -> str:

@@ -18,13 +18,13 @@ from twisted.logger import Logger
 
 from rtcsignal.engineio.tlstransport import useFrugalTls
 from rtcsignal.logtext import safe
-from rtcsignal.service.tlsfiles import faultyFile
+from rtcsignal.service.endpoints import completed
+from rtcsignal.service.tlsfiles import faultyFile, mismatch
 
-__all__ = ["CannotListen", "OpenPort", "closePorts", "openPorts", "whyNot", "withBacklog"]
+__all__ = ["CannotListen", "OpenPort", "closePorts", "openPorts", "whyNot"]
 
 _log = Logger()
-_BACKLOG = 1_024
-_WITH_BACKLOG = ("tcp", "tcp6", "ssl", "unix")
+_MOST_REASON = 1_000
 _EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104 - these are compared with, nothing is bound to them
 
 
@@ -97,25 +97,13 @@ async def openPorts(
     ports: list[OpenPort] = []
     for endpoint in endpoints:
         try:
-            port = await serverFromString(reactor, withBacklog(endpoint)).listen(factory)
+            port = await serverFromString(reactor, completed(endpoint)).listen(factory)
             useFrugalTls(port)
             ports.append(OpenPort(endpoint, port))
         except Exception as error:
             await closePorts(ports)
             raise CannotListen(endpoint, whyNot(error, endpoint)) from error
     return tuple(ports)
-
-
-def withBacklog(endpoint: str) -> str:
-    """The endpoint with a queue for a crowd that comes at once, unless it says how long its queue is.
-
-    Args:
-        endpoint: A Twisted endpoint string.
-    """
-    kind = endpoint.removeprefix("haproxy:").partition(":")[0]
-    if kind not in _WITH_BACKLOG or ":backlog=" in endpoint:
-        return endpoint
-    return f"{endpoint}:backlog={_BACKLOG}"
 
 
 async def closePorts(ports: Sequence[OpenPort]) -> None:
@@ -151,4 +139,4 @@ def whyNot(error: Exception, endpoint: str) -> str:
     if isinstance(error, LookupError):
         # What the parser of "systemd:" raises for a socket that it did not get.
         return "the service manager handed over no such socket"
-    return safe(str(error) or type(error).__name__)
+    return safe(mismatch(endpoint) or str(error) or type(error).__name__, _MOST_REASON)

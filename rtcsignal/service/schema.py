@@ -200,7 +200,8 @@ class Config(Section, frozen=True, kw_only=True):
         Key(
             'Where to listen: Twisted endpoint strings, such as "tcp:8080", "tcp:8080:interface=127.0.0.1", '
             '"tcp6:8080", "unix:/run/rtcsignal.sock", "ssl:8443:privateKey=key.pem:certKey=cert.pem", '
-            '"haproxy:tcp:8080" or "systemd:domain=INET6:index=0".',
+            '"haproxy:tcp:8080" or "systemd:domain=INET6:index=0". A UNIX socket has mode 0660 unless "mode=" says '
+            "otherwise; relative paths count from this file.",
             "Any user may open the port, and RTCSignalServer used it.",
             check=checks.endpoint,
         ),

@@ -8,11 +8,11 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from importlib.util import find_spec
 from typing import Any, NoReturn
 
 import msgspec
 from twisted.application.service import IService, IServiceCollection
-from twisted.internet.endpoints import serverFromString
 from twisted.logger import ILogObserver, Logger
 from twisted.python import usage
 from twisted.python.components import Componentized
@@ -27,11 +27,12 @@ from rtcsignal.policy.names import Names
 from rtcsignal.service import checks
 from rtcsignal.service.app import RTCSignalService
 from rtcsignal.service.config import defaultConfig, loadConfig
+from rtcsignal.service.endpoints import withAddresses, withPaths
 from rtcsignal.service.logfile import LogFile, discardOutput, tolerateAscii
 from rtcsignal.service.logs import LEVELS, logObserver, openLogFile
-from rtcsignal.service.ports import whyNot
 from rtcsignal.service.schema import Config, Socketio
 from rtcsignal.service.signals import handleSignals
+from rtcsignal.service.trial import Trial, tryEndpoints
 from rtcsignal.service.wiring import build
 
 __all__ = ["Options", "makeService"]
@@ -141,13 +142,15 @@ class Options(usage.Options):
             problem = checks.endpoint(endpoint)
             if problem is not None:
                 raise usage.UsageError(f"--listen {endpoint}: {problem}")
-        self.settings = msgspec.structs.replace(config, listen=tuple(self._listen) or config.listen)
+        # On a command line paths count from where it is given; a daemon changes its folder later.
+        listen = tuple(withPaths(withAddresses(endpoint), os.getcwd()) for endpoint in self._listen)
+        self.settings = msgspec.structs.replace(config, listen=listen or config.listen)
 
     def _check(self) -> NoReturn:
-        problems = _problems(self.settings)
-        if problems:
-            _refuse(problems)
-        _print(_summary(self["config"], self.settings))
+        trial = _try(self.settings)
+        if trial.problems:
+            _refuse(trial.problems)
+        _print([*_summary(self["config"], self.settings), *trial.notes])
         raise SystemExit(0)
 
 
@@ -248,24 +251,19 @@ def _refuse(problems: Sequence[str]) -> NoReturn:
     raise SystemExit(1)
 
 
-def _problems(config: Config) -> list[str]:
-    """What only building everything shows, short of opening the ports."""
+def _try(config: Config) -> Trial:
+    """What only building everything shows, short of opening the ports and starting the plugins."""
     from twisted.internet import reactor
 
-    problems = []
-    for endpoint in config.listen:
-        if "systemd" in endpoint.split(":")[:2]:
-            # Its socket exists only when the service manager starts the process.
-            continue
-        try:
-            serverFromString(reactor, endpoint)
-        except Exception as error:
-            problems.append(f"cannot listen on {endpoint}: {whyNot(error, endpoint)}")
+    endpoints = tryEndpoints(reactor, config.listen)
     try:
-        build(config, reactor)
+        problems, untried = build(config, reactor).plugins.tryStart()
     except ConfigError as error:
-        problems.extend(error.problems)
-    return problems
+        return Trial((*endpoints.problems, *error.problems))
+    notes = [f"plugin {name}: not tried: only a start shows whether it starts" for name in untried]
+    if notes and find_spec("treq") is None:
+        notes.append("treq is not installed: a plugin that uses services.http will not start")
+    return Trial((*endpoints.problems, *problems), (*endpoints.notes, *notes))
 
 
 def _summary(source: str | None, config: Config) -> list[str]:

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from OpenSSL.crypto import FILETYPE_PEM, Error, load_certificate, load_privatekey
+from OpenSSL.SSL import TLS_METHOD, Context
+from OpenSSL.SSL import Error as SSLError
 
-from rtcsignal.service.checks import endpointArguments
+from rtcsignal.service.endpoints import endpointArguments, kindOf
 
-__all__ = ["faultyFile"]
+__all__ = ["faultyFile", "mismatch"]
 
 _KEY_UNLESS_SAID = "server.pem"  # as Twisted has it
 
@@ -20,14 +22,39 @@ def faultyFile(endpoint: str) -> str:
     Args:
         endpoint: A Twisted endpoint string of the kind ``ssl``.
     """
-    plain, named = endpointArguments(endpoint.removeprefix("haproxy:").partition(":")[2])
-    key = named.get("privateKey", plain[1] if len(plain) > 1 else _KEY_UNLESS_SAID)
-    certificate = named.get("certKey", plain[2] if len(plain) > 2 else key)
+    key, certificate, chain = _files(endpoint)
     if not _loads(_certificate, certificate):
         return f"{certificate} holds no certificate in PEM form"
     if not _loads(_key, key):
         return f"{key} holds no private key in PEM form, or one with a pass phrase"
-    return f"{named.get('extraCertChain', certificate)} holds something that OpenSSL cannot use"
+    return f"{chain} holds something that OpenSSL cannot use"
+
+
+def mismatch(endpoint: str) -> str:
+    """What is wrong between the files of an endpoint that are fine by themselves; empty if nothing is.
+
+    Args:
+        endpoint: An endpoint string of any kind.
+    """
+    key, certificate, _ = _files(endpoint)
+    if kindOf(endpoint) != "ssl" or not _loads(_certificate, certificate) or not _loads(_key, key):
+        return ""
+    context = Context(TLS_METHOD)
+    try:
+        context.use_certificate_file(certificate)
+        context.use_privatekey_file(key)
+        context.check_privatekey()
+    except SSLError:
+        return f"the private key in {key} is not that of the certificate in {certificate}"
+    return ""
+
+
+def _files(endpoint: str) -> tuple[str, str, str]:
+    """The files of the key, the certificate and the chain; those that are not named are in one with another."""
+    plain, named = endpointArguments(endpoint.removeprefix("haproxy:").partition(":")[2])
+    key = named.get("privateKey", plain[1] if len(plain) > 1 else _KEY_UNLESS_SAID)
+    certificate = named.get("certKey", plain[2] if len(plain) > 2 else key)
+    return key, certificate, named.get("extraCertChain", certificate)
 
 
 def _certificate(pem: bytes) -> None:

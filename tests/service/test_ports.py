@@ -13,7 +13,7 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IAddress, IListeningPort
 from zope.interface import implementer
 
-from rtcsignal.service.ports import OpenPort, closePorts, whyNot, withBacklog
+from rtcsignal.service.ports import OpenPort, closePorts, whyNot
 from tests.conftest import LoggedFailures
 
 
@@ -114,18 +114,3 @@ def test_aPortThatDoesNotCloseIsLoggedAndTheOthersAreClosed(loggedFailures: Logg
 )
 def test_theReasonIsOneLine(error: Exception, reason: str) -> None:
     assert whyNot(error, "tcp:8080") == reason
-
-
-@pytest.mark.parametrize(
-    ("endpoint", "listened"),
-    [
-        ("tcp:8080", "tcp:8080:backlog=1024"),
-        ("tcp6:8080:interface=\\:\\:1", "tcp6:8080:interface=\\:\\:1:backlog=1024"),
-        ("unix:/run/x.sock", "unix:/run/x.sock:backlog=1024"),
-        ("haproxy:tcp:8080", "haproxy:tcp:8080:backlog=1024"),
-        ("tcp:8080:backlog=5", "tcp:8080:backlog=5"),
-        ("systemd:domain=INET6:index=0", "systemd:domain=INET6:index=0"),
-    ],
-)
-def test_a_crowd_that_comes_at_once_finds_a_queue(endpoint: str, listened: str) -> None:
-    assert withBacklog(endpoint) == listened

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -15,6 +16,7 @@ from rtcsignal.api import (
     REQUIRED,
     ConfigError,
     Configurable,
+    ICheckable,
     IMessageFilter,
     IPeer,
     IRoom,
@@ -31,7 +33,7 @@ _LOOK_SECONDS = 1.0
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
 
 
-@implementer(IMessageFilter, IRoomObserver)
+@implementer(IMessageFilter, IRoomObserver, ICheckable)
 class Audit(Configurable):
     """Writes down who joined, left, offered, answered and hung up, when and where.
 
@@ -47,6 +49,19 @@ class Audit(Configurable):
     def prepare(self) -> None:
         self._recorded = frozenset(self.kinds)
         self._record: _Record | None = None
+
+    def check(self) -> None:
+        path = self.file
+        where = path if path.exists() else path.parent
+        if not path.parent.is_dir():
+            reason = os.strerror(errno.ENOENT)
+        elif path.exists() and not path.is_file():
+            reason = "it is not a regular file"
+        elif not os.access(where, os.W_OK):
+            reason = os.strerror(errno.EACCES)
+        else:
+            return
+        raise ConfigError(f"{path} cannot be written: {reason}")
 
     def start(self, services: IServices) -> None:
         try:

@@ -12,6 +12,7 @@ import uuid
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -50,6 +51,8 @@ class Webhook(Configurable):
     flushSeconds = Option(float, 2.0, "Seconds for what is left when the server stops.", least=0, most=2.5)
 
     def prepare(self) -> None:
+        if find_spec("treq") is None:
+            raise ConfigError(["it needs treq: pip install 'rtcsignal[http]'"])
         self.service = _serviceOf(self.url)
         secrets = (("secret", self.secret), ("old_secret", self.oldSecret))
         self._keys = [_keyOf(option, secret) for option, secret in secrets if secret is not None]
