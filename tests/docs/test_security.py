@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from rtcsignal.service.keydocs import keyDocs
@@ -11,10 +12,29 @@ from tests.support.processes import ROOT
 TEXT = (DOCS / "security.md").read_text(encoding="utf-8")
 
 
+def page(name: str) -> str:
+    """The text of another page."""
+    return (DOCS / f"{name}.md").read_text(encoding="utf-8")
+
+
 def test_everyLimitHasItsRowWithItsDefault() -> None:
     rows = re.findall(r"^\| `([a-z_]+)` \| `([^`]+)` \| [^|]+\. \|$", TEXT, re.MULTILINE)
     limits = [doc for doc in keyDocs() if doc.path.startswith("limits.")]
     assert rows == [(doc.path.removeprefix("limits."), doc.default) for doc in limits]
+
+
+def found(pattern: str, text: str) -> str:
+    """What the only group of a pattern stands for in a text."""
+    match = re.search(pattern, text, re.MULTILINE)
+    assert match is not None
+    return match[1]
+
+
+def test_thePagesHaveOneFigureForAQuietClient() -> None:
+    measured = found(r"^\| memory of a quiet client \| KB, less is better \| ([\d.]+) ", page("performance"))
+    planned = found(r"and (\d+) KB for each quiet client in a room", page("deploy"))
+    bounded = found(r"^\| a quiet member of a room on WebSocket \| (\d+) KiB \|$", TEXT)
+    assert planned == bounded == str(math.ceil(float(measured)))
 
 
 def test_everyPromiseIsKeptByATest() -> None:
