@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from rtcsignal.engineio.addresses import countedAs
 from rtcsignal.engineio.deadlines import Deadline
+from rtcsignal.engineio.introduction import Introduction
 from rtcsignal.engineio.server import EngineServer
 from rtcsignal.engineio.session import Phase, Session
 from rtcsignal.engineio.upgrade import Upgrade
@@ -39,6 +40,7 @@ def auditEngine(engine: EngineServer) -> Iterator[str]:
     for polling in engine.pollings.values():
         owned.extend(polling.deadlines())
     owned.extend(link.stall for link in engine.links)
+    owned.extend(link.receiver.deadline for link in engine.links if isinstance(link.receiver, Introduction))
     yield from auditOwners("engine", owned, len(engine.deadlines))
 
 

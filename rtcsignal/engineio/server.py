@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from types import MappingProxyType
 
 from twisted.internet.defer import Deferred
@@ -31,9 +32,11 @@ from rtcsignal.engineio.exchange import (
     unknownTransport,
     unsupportedRevision,
 )
+from rtcsignal.engineio.frames import textFrame
 from rtcsignal.engineio.greeting import byName, greeting
 from rtcsignal.engineio.heartbeat import ClientHeartbeat, ServerHeartbeat
 from rtcsignal.engineio.intake import Intake
+from rtcsignal.engineio.introduction import Introduction, isNeeded
 from rtcsignal.engineio.links import Links
 from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.packet import OPEN, Revision
@@ -164,7 +167,7 @@ class EngineServer:
         base64 = request.query.get("b64") in ("1", "true")
         sid = request.query.get("sid")
         if not sid:
-            return _Handshake(self, request, self._newSid(), self._revision(request), base64)
+            return _Handshake(self, request, self._makeSid(), self._revision(request), base64)
         return _Takeover(self, request, self.registry.sessions[sid], base64)
 
     def linkClosed(self, link: WebSocketLink) -> None:
@@ -188,6 +191,9 @@ class EngineServer:
                 self._stopping()
             for session in list(self.registry.sessions.values()):
                 session.close(CloseReason.SHUTDOWN)
+            for link in self._links.all:
+                if isinstance(link.receiver, Introduction):
+                    link.receiver.end()
             self._checkClosed()
         waiting: Deferred[None] = Deferred()
         self._closed.addCallback(lambda _: waiting.callback(None))
@@ -246,9 +252,6 @@ class EngineServer:
             raise unsupportedRevision()
         return revision
 
-    def _newSid(self) -> str:
-        return self._makeSid()
-
     def _newSession(self, sid: str, revision: Revision, request: Request) -> Session:
         heartbeat = self._heartbeats[revision]
         session = Session(sid, revision, request, heartbeat, self._sessionGone, self._frameReceived)
@@ -256,7 +259,7 @@ class EngineServer:
         return session
 
     def _handshake(self, request: Request) -> Response:
-        sid = self._newSid()
+        sid = self._makeSid()
         headers = self._greeting(request, sid)
         session = self._newSession(sid, self._revision(request), request)
         form = PollingForm.of(request)
@@ -264,20 +267,24 @@ class EngineServer:
         self._polling[session.sid] = polling
         session.carriedBy(polling, Phase.POLLING)
         upgrades = ["websocket"] if "websocket" in self.options.transports else []
-        self._begin(session, upgrades)
+        polling.sendPacket(self._opening(sid, upgrades))
+        self._begin(session)
         return polling.handshake(request).plus(*headers)
 
-    def _begin(self, session: Session, upgrades: list[str]) -> None:
-        """Send the open packet, then let the application in: what it sends follows the open packet."""
+    def _opening(self, sid: str, upgrades: list[str]) -> str:
+        """The open packet."""
         options = self.options
         opening = {
-            "sid": session.sid,
+            "sid": sid,
             "upgrades": upgrades,
             "pingInterval": round(options.pingInterval * 1000),
             "pingTimeout": round(options.pingTimeout * 1000),
             "maxPayload": options.maxPayload,
         }
-        session.transport.sendPacket(OPEN + json.dumps(opening, separators=(",", ":")))
+        return OPEN + json.dumps(opening, separators=(",", ":"))
+
+    def _begin(self, session: Session) -> None:
+        """Let the application in, behind the open packet."""
         session.application = NOBODY
         try:
             application = self._connect(session)
@@ -342,12 +349,30 @@ class _Handshake:
         self._base64 = base64
 
     def opened(self, link: WebSocketLink) -> None:
-        server = self._server
+        server, request = self._server, self.request
         server._links.add(link)
-        session = server._newSession(self._sid, self._revision, self.request)
+        link.writeFrame(textFrame(server._opening(self._sid, []).encode()))
+        if not isNeeded(request, self._revision):
+            self._begin(link, self._revision)
+            return
+        server._links.count(link, request.address)
+        begin = partial(self._beginLate, link)
+        Introduction(link, server.deadlines, server.options.upgradeTimeout, begin)
+
+    def _beginLate(self, link: WebSocketLink, revision: Revision) -> None:
+        server = self._server
+        if server.registry.hasPlaceFor(self.request.address):
+            server._links.carries(link)
+            self._begin(link, revision)
+        else:
+            link.closeWith(1008)  # others have taken the places that there were
+
+    def _begin(self, link: WebSocketLink, revision: Revision) -> None:
+        server = self._server
+        session = server._newSession(self._sid, revision, self.request)
         session.carriedBy(WebSocketTransport(session, link, self._base64), Phase.WEBSOCKET)
         try:
-            server._begin(session, [])
+            server._begin(session)
         except RequestError:
             pass  # the WebSocket has been closed and the log has a line
 
