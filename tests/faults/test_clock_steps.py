@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from tests.faults.target import joined
 from tests.support.faketime import FakeTime
 from tests.support.lanes import writeConfig
 from tests.support.patience import PATIENCE
-from tests.support.processes import Process, checkoutEnvironment, startProcess, twistdCommand
+from tests.support.processes import ROOT, Process, checkoutEnvironment, startProcess, twistdCommand
 from tests.wire.engine import EngineSocket
 from tests.wire.socketio import Peer, PollingPeer, event
 from tests.wire.wire import SOCKETIO_PATH, Wire
@@ -37,10 +38,15 @@ class Stepped:
         clock: Its wall clock.
     """
 
-    def __init__(self, process: Process, clock: FakeTime, manager: socket.socket) -> None:
+    def __init__(self, process: Process, clock: FakeTime, manager: socket.socket | None = None) -> None:
         self.process = process
         self.clock = clock
-        self._manager = manager
+        self._given = manager
+
+    @property
+    def _manager(self) -> socket.socket:
+        assert self._given is not None
+        return self._given
 
     @contextmanager
     def wire(self) -> Iterator[Wire]:
@@ -272,3 +278,25 @@ def test_aServerWhoseClockWasSetEndsInOrder(tmp_path: Path, step: int) -> None:
             assert peer.untilClosed()[0] == []
         assert server.told() in (b"READY=1", b"STOPPING=1")
         assert server.process.waitExit() == 0
+
+
+@pytest.mark.parametrize("step", [3600, -3600])
+def test_whoEmbedsTheServerNeedNotCare(tmp_path: Path, step: int) -> None:
+    clock = FakeTime(tmp_path)
+    command = [sys.executable, str(ROOT / "docs/examples/chat.py"), "tcp:0:interface=127.0.0.1"]
+    environ = checkoutEnvironment(**clock.environment)
+    with startProcess(command, env=environ, until=r"listening on port (?P<port>\d+)") as process:
+        server = Stepped(process, clock)
+        with server.wire() as wire:
+            ann, ben = (wire.socket(4, path=SOCKETIO_PATH, query=f"&name={name}") for name in ("ann", "ben"))
+            for peer in (ann, ben):
+                peer.send("40")
+                while "came" not in str(peer.receive()):
+                    pass
+            clock.set(step)
+            assert str(ann.receive()) == '42["news","ben came"]'
+            ann.send(event("say", "still here?"))
+            assert [peer.receive() for peer in (ann, ben)] == ['42["said","ann","still here?"]'] * 2
+            connection = wire.connection()
+            connection.send(b"GET / HTTP/1.1\r\n")
+            assert connection.readToEnd(30) == b""

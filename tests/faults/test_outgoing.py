@@ -135,6 +135,23 @@ def test_norDoesOneThatAPluginOfOursAsksFor(tmp_path: Path, plugin: str) -> None
             assert target.process.waitExit() == 0
 
 
+def test_norDoesOneThatAPluginAsksTheReactorFor(tmp_path: Path) -> None:
+    imports = (
+        "from treq.client import HTTPClient\n"
+        "from twisted.internet import reactor\n"
+        "from twisted.web.client import Agent\n"
+    )
+    code = imports + ASKING.replace("services.http", "HTTPClient(Agent(reactor))")
+    (tmp_path / "reaching.py").write_text(code.replace("asking", "reaching").replace("Asking", "Reaching"), "utf-8")
+    with serving(tmp_path, {"reaching": {"timeout": 600}}) as target, wireTo(target) as wire:
+        before = _threads(target)
+        for number in range(24):
+            asking(wire, ask=f"http://n{number}.slow.test/")
+        target.waitUntil(lambda: _threads(target) >= before + 10)
+        target.process.signal(signal.SIGTERM)
+        assert target.process.waitExit() == 0
+
+
 def test_manySlowNamesAreFewThreads(tmp_path: Path) -> None:
     with serving(tmp_path, {"asking": {"timeout": 600}}) as target, wireTo(target) as wire:
         joined(wire.namespacePeer(4), "bob", "kitchen")
