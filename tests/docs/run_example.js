@@ -8,7 +8,7 @@
 
 const util = require("node:util");
 
-const PATIENCE_MS = 8000;
+const PATIENCE_MS = 120000;
 const AsyncFunction = (async () => {}).constructor;
 
 async function main({ library, code, prints }) {
