@@ -200,7 +200,9 @@ class PollingTransport:
 
     def handshake(self, request: Request) -> Response:
         """The answer to the handshake: whatever has been sent so far."""
-        return self._response(request, self._take())
+        response = self._response(request, self._take())
+        self._finishIfTold()
+        return response
 
     def poll(self, request: Request) -> Response | Deferred[Response]:
         """A GET.

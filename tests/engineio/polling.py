@@ -106,7 +106,8 @@ class Poller:
         else:
             self.sid = world.sids[-1]
         self.query["sid"] = self.sid
-        self.session = world.session(self.sid)
+        if self.alive:  # it may have been closed by then
+            self.session = world.session(self.sid)
 
     @property
     def application(self) -> Recorder:

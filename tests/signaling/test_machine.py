@@ -73,6 +73,12 @@ class Model:
             member.expected.append(("user-joined", userId, *self._more(roomName)))
         self.seen.append(("joined", userId, roomName, len(room)))
 
+    def joinedAgain(self, roomName: str, userId: str) -> None:
+        """The original tells a room of every join, by whatever name it is this time."""
+        if self._exact:
+            for member in self.rooms[roomName]:
+                member.expected.append(("user-joined", userId, *self._more(roomName)))
+
     def leave(self, person: Person, roomName: str, userId: str) -> dict[str, Any] | str:
         if roomName not in person.seats:
             return "not-in-room"
@@ -174,6 +180,8 @@ class HubMachine(RuleBasedStateMachine):
         self._expectAnswer(person, "join-room", roomName, ask, answer)
         if isNew and not isinstance(answer, str):
             self.model.joined(person, roomName)
+        elif not isinstance(answer, str):
+            self.model.joinedAgain(roomName, userId)
         self._send(person, ask, "join-room", {"userId": userId, "roomName": roomName}, asText)
         person.view = self.plugins.byPerson.get(_key(person)) if person.seats else None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -58,15 +59,19 @@ def hello() -> bytes:
 
 def said(process: Process, data: bytes, size: int) -> bytes:
     """What a server says to a client until it has ended the connection."""
-    received = b""
     with socket.create_connection(("127.0.0.1", process.port), PATIENCE) as client:
-        try:
+        with suppress(ConnectionResetError, BrokenPipeError):
             for at in range(0, len(data), size):
                 client.sendall(data[at : at + size])
-            while piece := client.recv(65_536):
-                received += piece
-        except (ConnectionResetError, BrokenPipeError):
-            pass
+        return untilEnd(client)
+
+
+def untilEnd(client: socket.socket) -> bytes:
+    """What comes until the connection ends."""
+    received = b""
+    with suppress(ConnectionResetError):
+        while piece := client.recv(65_536):
+            received += piece
     return received
 
 
@@ -117,7 +122,12 @@ def test_theLogIsLimited(request: pytest.FixtureRequest, which: str, line: str) 
     process: Process = request.getfixturevalue(which)
     data = hello() if which == "plain" else requestBytes("GET", "/")
     start = len(process.output())
-    for _ in range(MANY):
-        said(process, data, len(data))
+    clients = [socket.create_connection(("127.0.0.1", process.port), PATIENCE) for _ in range(MANY)]
+    for client in clients:  # all at once, as some lines may be written in each second
+        with suppress(ConnectionResetError, BrokenPipeError):
+            client.sendall(data)
+    for client in clients:
+        untilEnd(client)
+        client.close()
     process.waitOutput(line, start=start)
     assert process.output()[start:].count("refused a connection") < MANY
