@@ -19,7 +19,7 @@ import rtcsignal
 from tests.support.patience import PATIENCE
 from tests.support.processes import ROOT, startProcess
 
-_NOT_SOURCES = shutil.ignore_patterns(
+NOT_SOURCES = shutil.ignore_patterns(
     ".git",
     ".venv",
     "build",
@@ -68,7 +68,7 @@ def cleanEnvironment() -> dict[str, str]:
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the sources, so that nothing is left in the checkout by building."""
     folder = tmp_path_factory.mktemp("source") / "rtcsignal"
-    shutil.copytree(ROOT, folder, ignore=_NOT_SOURCES)
+    shutil.copytree(ROOT, folder, ignore=NOT_SOURCES)
     return folder
 
 

@@ -26,9 +26,19 @@ class Daemon:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.pidFile = folder / "twistd.pid"
-        self.pid = int(self.pidFile.read_text())
-        self._logFile = folder / "twistd.log"
+        self._setFiles(folder / "twistd.pid", folder / "twistd.log")
+
+    @classmethod
+    def of(cls, pidFile: Path, logFile: Path) -> Daemon:
+        """A server that was started with files of other names."""
+        daemon = cls.__new__(cls)
+        daemon._setFiles(pidFile, logFile)
+        return daemon
+
+    def _setFiles(self, pidFile: Path, logFile: Path) -> None:
+        self.pidFile = pidFile
+        self.pid = int(pidFile.read_text())
+        self._logFile = logFile
 
     def waitLog(self, pattern: str, timeout: float = START_PATIENCE) -> re.Match[str]:
         """Wait for a line in its log."""
