@@ -13,8 +13,8 @@ import pytest
 from bench.certificate import writeCertificate
 from tests.support.lanes import writeConfig
 from tests.support.processes import startProcess, twistdCommand
-from tests.wire.rawhttp import Connection, ConnectionEnded
-from tests.wire.rawws import CLOSE, PING, PONG, TEXT, frame, textFrame
+from tests.wire.rawhttp import Connection, ConnectionEnded, requestBytes
+from tests.wire.rawws import CLOSE, PING, PONG, TEXT, frame, textFrame, upgradeBytes
 from tests.wire.socketio import Peer, event
 from tests.wire.wire import SOCKETIO_PATH, Wire
 
@@ -119,6 +119,19 @@ def test_anUpgradeLosesNothing(wire: Wire) -> None:
     assert session.finishPoll() == ["6"]
     socket.send("5", *sent[5:])
     assert socket.receiveAll(5) == sent[5:]
+
+
+def test_anUpgradeBehindManyRequestsIsServed(wire: Wire) -> None:
+    """It may be read already when the server takes a break for others: records that have come together are."""
+    asked = requestBytes("GET", f"{SOCKETIO_PATH}?EIO=4&transport=polling&sid=unknown")
+    for _ in range(10):
+        connection = wire.connection()
+        connection.send(asked * 8)
+        connection.send(upgradeBytes(f"{SOCKETIO_PATH}?EIO=4&transport=websocket"))
+        assert [connection.readResponse().status for _ in range(9)] == [400] * 8 + [101]
+        connection.send(textFrame("40"))
+        assert b"40{" in connection.readUntil(b'40{"sid":')
+        connection.close()
 
 
 def test_aClosingClientIsAnswered(wire: Wire) -> None:
