@@ -114,7 +114,7 @@ class ClientHeartbeat:
         session.transport.sendPacket(PONG + data)
 
     def ponged(self, session: Session) -> None:
-        if session.deadline is not None and session.deadline.queue is not self._intervals:
+        if session.deadline is not None:  # it has begun to be watched
             self.start(session)
 
     def _due(self, session: Session) -> None:

@@ -207,13 +207,13 @@ class SlimProtocol(WebSocketServerProtocol):
         """Forget what an open connection does not need, now or as soon as nothing is coming.
 
         Half a message has a state that only Autobahn knows: how much of a character has been seen, for instance. A
-        connection that is closing stays as it is.
+        connection that is closing, or that Autobahn has something to send on, stays as it is.
 
         To be called on the instances of a class of their own.
         """
         if self.state != self.STATE_OPEN:
             return
-        if self.data or self.current_frame or self.inside_message:
+        if self.data or self.current_frame or self.inside_message or vars(self).get("send_queue"):
             self._slimsLater = True
         else:
             self._forget()

@@ -258,11 +258,20 @@ class TestRevision3:
         world.clock.advance(INTERVAL + TIMEOUT / 2)
         assert socket.connected
 
-    def test_answersBeforeThatMoveNothing(self, world: World, socket: Socket) -> None:
-        world.clock.advance(INTERVAL / 2)
-        socket.sendFrame(PONG)
-        world.clock.pump([INTERVAL / 2, TIMEOUT])
-        assert not socket.connected
+    @pytest.mark.parametrize(("interval", "timeout"), [(30, 60), (25, 25), (4, 32), (1, 40), (28, 32), (10, 5)])
+    def test_itLivesWhateverTheTimesAre(self, makeWorld: WorldFactory, interval: int, timeout: int) -> None:
+        """Deadlines that last equally long share a queue, and must not be taken for each other."""
+        world = makeWorld(pingInterval=interval, pingTimeout=timeout)
+        socket = world.socket(3)
+        asked = 0
+        for _ in range(4 * (interval + timeout)):
+            world.clock.advance(1)
+            for each in socket.frames():
+                asked += 1
+                assert each.opcode == PING
+                socket.sendFrame(PONG)
+        assert socket.connected
+        assert asked >= 3
 
     def test_nobodyIsAskedOnPolling(self, world: World) -> None:
         poller = world.poller(3)
