@@ -121,6 +121,23 @@ class Limits(Section, frozen=True, kw_only=True):
         Amount,
         Key("Most requests to join of one client at once.", "Three times the rooms that it may be in.", unit="joins"),
     ] = 100
+    joinBytes: Annotated[
+        Amount,
+        Key(
+            "Longest request to join a room or a namespace, with everything in it. 0 = no limit but message_bytes.",
+            "Some of it is kept as long as the client is there; as much as a request's headers: any token fits.",
+            unit="bytes",
+        ),
+    ] = 16_384
+    waitingBytes: Annotated[
+        Amount,
+        Key(
+            "Most bytes of one client's events that wait while a plugin takes its time for the one before them; "
+            "beyond, it is disconnected. 0 = no limit.",
+            "What a client says to a room of fifty when it joins.",
+            unit="bytes",
+        ),
+    ] = 1_048_576
     logLinesPerSecond: Annotated[
         Amount,
         Key(

@@ -155,6 +155,8 @@ def _signalingOptions(config: Config) -> SignalingOptions:
         exact=config.signaling.compat == "exact",
         roomsPerPeer=config.limits.roomsPerPeer,
         nameCharacters=config.limits.nameCharacters,
+        joinBytes=config.limits.joinBytes,
+        waitingBytes=config.limits.waitingBytes,
         joinsRate=Rate(config.limits.joinsPerSecond if config.limits.eventsPerSecond else 0, config.limits.joinsBurst),
     )
 
@@ -171,6 +173,7 @@ def _socketOptions(config: Config) -> SocketOptions:
             attachments=limits.attachments,
             depth=limits.jsonDepth,
             attachmentBytes=limits.messageBytes,
+            connectBytes=limits.joinBytes,
         ),
         recovery=_recoveryOptions(config),
     )

@@ -41,6 +41,7 @@ __all__ = [
     "kindOf",
     "membersOf",
     "readEnvelope",
+    "readNames",
     "readRoomRequest",
     "refusal",
 ]
@@ -120,6 +121,13 @@ def readRoomRequest(arguments: Sequence[Any], mostCharacters: int, known: str | 
     Raises:
         Refused: ``bad-arguments``.
     """
+    return RoomRequest.of(*readNames(arguments, mostCharacters, known))
+
+
+def readNames(
+    arguments: Sequence[Any], mostCharacters: int, known: str | None = None
+) -> tuple[str, str, Mapping[str, Any]]:
+    """The user id and the room's name of a request, and everything that was sent; as `readRoomRequest`."""
     body = arguments[0] if arguments else None
     if isinstance(body, str):
         try:
@@ -135,7 +143,7 @@ def readRoomRequest(arguments: Sequence[Any], mostCharacters: int, known: str | 
         raise _bad(_nameRule("userId", mostCharacters))
     if not isinstance(roomName, str) or not isName(roomName, mostCharacters):
         raise _bad(_nameRule("roomName", mostCharacters))
-    return RoomRequest.of(userId, roomName, body)
+    return userId, roomName, body
 
 
 def readEnvelope(body: Any, routed: bool = True) -> Envelope:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -20,10 +21,12 @@ from rtcsignal.signaling.events import (
     REFUSED,
     RoomRequest,
     membersOf,
+    readNames,
     readRoomRequest,
     refusal,
 )
 from rtcsignal.signaling.hub import Hub
+from rtcsignal.signaling.inbox import Inbox
 from rtcsignal.signaling.messages import argumentsOf
 from rtcsignal.signaling.participant import Participant
 from rtcsignal.signaling.room import Seat
@@ -62,6 +65,7 @@ class SignalingNamespace:
             BROADCAST: self._broadcast,
         }
         self._handler = self._handle  # one for all participants
+        self._newInbox = partial(Inbox, hub.options.waitingBytes)
 
     def connecting(self, handshake: Handshake) -> Identity | Deferred[Identity]:
         try:
@@ -74,7 +78,7 @@ class SignalingNamespace:
         return identity.addErrback(_notIdentified)
 
     def connected(self, peer: Peer) -> None:
-        peer.application = Participant(peer, peer.identity, self._hub.clock.seconds(), self._handler)
+        peer.application = Participant(peer, peer.identity, self._hub.clock.seconds(), self._handler, self._newInbox)
         self._hub.expiries.watch(peer.application)
 
     def received(self, peer: Peer, event: Packet) -> None:
@@ -97,6 +101,7 @@ class SignalingNamespace:
         participant: Participant = peer.application
         self._hub.expiries.forget(participant)
         self._hub.gone(participant, participant.farewell or _REASONS.get(reason, "disconnect"))
+        participant.gone()
         peer.application = None  # each knew the other, which only the garbage collector would have ended
 
     def _handle(self, participant: Participant, event: Packet) -> Deferred[None] | None:
@@ -107,22 +112,25 @@ class SignalingNamespace:
             return None
         if pending is None:
             return None
+        if event.data[0] == JOIN:
+            event = _outlineOf(event)
         pending.addErrback(self._refuseLate, participant, event)
         return None if pending.called and not pending.paused else pending
 
     def _join(self, participant: Participant, event: Packet) -> Deferred[None] | None:
         self._checkPace(participant.peer)
-        request = self._roomRequest(participant, event)
+        self._checkSize(event)
+        request, ackId = self._roomRequest(participant, event), event.ackId
 
         def welcome(seat: Seat) -> None:
-            if event.ackId is None:
+            if ackId is None:
                 return
             room = seat.room
             members = [{"userId": userId} for userId in room.users]
             answer: dict[str, Any] = {"roomName": room.name, "userId": seat.userId, "members": members}
             if len(room.seats) > len(members):  # whoever counts connections needs to know where to begin
                 answer["connections"] = {user: len(peers) for user, peers in room.users.items() if len(peers) > 1}
-            self._acknowledge(participant, event, answer)
+            participant.peer.acknowledge(ackId, {**_OK, **answer})
 
         return self._hub.join(participant, request, welcome)
 
@@ -135,6 +143,11 @@ class SignalingNamespace:
             session.ration = rate.bucket(now)
         if not session.ration.tryTake(now):
             raise Refused("too-many-joins", "You join rooms too fast.")
+
+    def _checkSize(self, event: Packet) -> None:
+        most, size = self._hub.options.joinBytes, len(event.text.encode()) + sum(map(len, event.attachments))
+        if 0 < most < size:
+            raise Refused("too-large", "The request to join is too long.", {"most": most, "size": size})
 
     def _leave(self, participant: Participant, event: Packet) -> None:
         request = self._roomRequest(participant, event)
@@ -212,9 +225,15 @@ def _roomNameOf(event: Packet) -> str | None:
     if isinstance(event.data[-1], Unread):
         return _textIn(event, "roomName")
     try:
-        return readRoomRequest(event.arguments, 0).roomName
+        return readNames(event.arguments, 0)[1]
     except Refused:
         return _textIn(event, "roomName")
+
+
+def _outlineOf(event: Packet) -> Packet:
+    """What a refusal says of an event, without the rest, so that it can be kept while something takes time."""
+    names = {"userId": _textIn(event, "userId"), "roomName": _roomNameOf(event)}
+    return event._replace(data=[event.name, names], text="", attachments=())
 
 
 def _userOf(participant: Participant, event: Packet) -> str:

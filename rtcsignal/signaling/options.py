@@ -20,6 +20,8 @@ class SignalingOptions:
         roomsPerPeer: Most rooms of one peer.
         nameCharacters: Longest name of a user or a room.
         joinsRate: Requests to join of one connection.
+        joinBytes: Longest request to join, with its attachments.
+        waitingBytes: Most bytes of one peer's requests that wait for the one before them.
     """
 
     echo: bool = True
@@ -27,3 +29,5 @@ class SignalingOptions:
     roomsPerPeer: int = 32
     nameCharacters: int = 256
     joinsRate: Rate = field(default_factory=lambda: Rate(10, 100))
+    joinBytes: int = 16_384
+    waitingBytes: int = 1_048_576

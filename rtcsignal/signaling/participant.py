@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -10,14 +9,13 @@ from twisted.internet.defer import Deferred
 
 from rtcsignal.engineio.session import CloseReason
 from rtcsignal.signaling.events import REFUSED, farewell
+from rtcsignal.signaling.inbox import Inbox
 from rtcsignal.signaling.room import Seat
 from rtcsignal.socketio.packet import Packet
 from rtcsignal.socketio.peer import Peer
 from rtcsignal.values import Identity
 
 __all__ = ["Participant"]
-
-_MOST_WAITING = 1_000
 
 
 class Participant:
@@ -28,6 +26,7 @@ class Participant:
         identity: Who it is.
         connectedAt: When, in seconds on the clock of the hub.
         handle: Handles one of its events; returns a Deferred, which never fails, if it needs time.
+        newInbox: Makes what keeps those that come meanwhile.
 
     Attributes:
         seats: By the room's name. Changed by the hub alone.
@@ -35,7 +34,17 @@ class Participant:
         farewell: Why it is being put out; the reason that its rooms are told.
     """
 
-    __slots__ = ("_handle", "_inbox", "connectedAt", "data", "farewell", "identity", "peer", "seats")
+    __slots__ = (
+        "_handle",
+        "_inbox",
+        "_newInbox",
+        "connectedAt",
+        "data",
+        "farewell",
+        "identity",
+        "peer",
+        "seats",
+    )
 
     def __init__(
         self,
@@ -43,6 +52,7 @@ class Participant:
         identity: Identity,
         connectedAt: float,
         handle: Callable[[Participant, Packet], Deferred[None] | None],
+        newInbox: Callable[[], Inbox],
     ) -> None:
         self.peer = peer
         self.identity = identity
@@ -51,7 +61,8 @@ class Participant:
         self.farewell: str | None = None
         self.data: dict[str, Any] | None = None
         self._handle = handle
-        self._inbox: deque[Packet] | None = None
+        self._newInbox = newInbox
+        self._inbox: Inbox | None = None
 
     @property
     def publicId(self) -> str:
@@ -63,18 +74,21 @@ class Participant:
         if self._inbox is None:
             pending = self._handle(self, event)
             if pending is not None:
-                self._inbox = deque()
+                self._inbox = self._newInbox()
                 pending.addCallback(self._next)
-            return
-        self._inbox.append(event)
-        if len(self._inbox) > _MOST_WAITING:
+        elif not self._inbox.put(event):
             self.peer.session.close(CloseReason.FLOOD)
+
+    def gone(self) -> None:
+        """Its peer has gone: nothing of what waits is handled any more."""
+        if self._inbox is not None:
+            self._inbox = self._newInbox()
 
     def _next(self, done: None) -> None:
         inbox, self._inbox = self._inbox, None
         while inbox and self.peer.connected:
             try:
-                pending = self._handle(self, inbox.popleft())
+                pending = self._handle(self, inbox.take())
             except Exception as error:
                 self.peer.session.failed(error)
                 return

@@ -44,6 +44,7 @@ __all__ = ["Connection"]
 
 _log = Logger()
 _SID_BYTES = 15
+_TOO_LARGE = ConnectRefused("Too large", {"code": "too-large"})
 _UNKNOWN = ConnectRefused("Invalid namespace", legacy={"message": "Invalid namespace"})
 _TOO_MANY = ConnectRefused("Too many namespaces", legacy={"message": "Too many namespaces"})
 _INTERNAL = ConnectRefused("Internal error", legacy={"message": "Internal error"})
@@ -166,6 +167,10 @@ class Connection:
         name, _, query = packet.namespace.partition("?")
         if name in self._peers or name in self._asked:
             raise ProtocolError("second CONNECT for a namespace")
+        most = self._server.options.decoder.connectBytes
+        if 0 < most < len(packet.text) or 0 < most < len(packet.text.encode()):
+            self._refuse(name, _TOO_LARGE)
+            return
         auth: Mapping[str, Any] = packet.data or EMPTY
         claim: Claim | None = None
         if self._session.revision == 3:

@@ -42,6 +42,7 @@ __all__ = [
     "Decoder",
     "DecoderLimits",
     "OtherParser",
+    "PackedPacket",
     "Packet",
     "decodeData",
     "detachBinary",
@@ -107,6 +108,56 @@ class Packet(NamedTuple):
 _packet: Callable[[tuple[str, str, str | None, Any, str, tuple[bytes, ...]]], Packet] = partial(tuple.__new__, Packet)
 
 
+_PACKED_BYTES = 250  # of memory, besides text and attachments
+
+
+@dataclass(frozen=True, slots=True)
+class PackedPacket:
+    """An EVENT or ACK that waits for something: its text, as the values made of it may take forty times as much.
+
+    Attributes:
+        kind: As `Packet` has it; `namespace`, `ackId` and `attachments` likewise.
+        text: The payload's JSON text as UTF-8.
+    """
+
+    kind: str
+    namespace: str
+    ackId: str | None
+    text: bytes
+    attachments: tuple[bytes, ...] = ()
+
+    @classmethod
+    def of(cls, packet: Packet) -> PackedPacket:
+        """A packet without its values."""
+        kind, namespace, ackId, _, text, attachments = packet
+        return cls(kind, namespace, ackId, text.encode(), attachments)
+
+    @property
+    def size(self) -> int:
+        """Bytes of memory that it takes."""
+        return _PACKED_BYTES + len(self.text) + sum(map(len, self.attachments))
+
+    def unpacked(self, attachments: tuple[bytes, ...] = ()) -> Packet:
+        """The packet again.
+
+        Args:
+            attachments: Those that have come meanwhile.
+
+        Raises:
+            ProtocolError: The text asks for an attachment that there is not.
+        """
+        attachments = attachments or self.attachments
+        text = self.text.decode()
+        if not attachments:
+            data = _PAYLOAD_RULES[self.kind](jsontext.read(text, 0)[0], True)
+            return _packet((self.kind, self.namespace, self.ackId, data, text, ()))
+        try:
+            data = decodeData(text, attachments)
+        except RecursionError as error:  # only where the limit on depth is switched off
+            raise ProtocolError("payload is nested too deeply") from error
+        return _packet((self.kind, self.namespace, self.ackId, data, text, attachments))
+
+
 @dataclass(frozen=True)
 class DecoderLimits:
     """What one packet may cost. 0 switches a limit off.
@@ -116,12 +167,14 @@ class DecoderLimits:
         depth: Nesting of the JSON payload.
         attachmentBytes: Sum of the attachments' sizes in bytes.
         namespaceCharacters: Length of a namespace with its query.
+        connectBytes: Length of what a CONNECT presents; refused by the connection, as it costs nothing yet.
     """
 
     attachments: int = 10
     depth: int = jsontext.MOST_DEPTH
     attachmentBytes: int = 1_000_000
     namespaceCharacters: int = 2_048
+    connectBytes: int = 16_384
 
 
 class Decoder:
@@ -137,7 +190,7 @@ class Decoder:
 
     def __init__(self, limits: DecoderLimits) -> None:
         self._limits = limits
-        self._header: Packet | None = None
+        self._header: PackedPacket | None = None
         self._count = 0
         self._bytes = 0
 
@@ -170,11 +223,9 @@ class Decoder:
         if not count:
             return packet
         unread = _unreadIn(packet.data)
-        if unread is not None:
-            if unread.isDense:
-                raise ProtocolError("payload of a binary packet is too complex")
-            packet = packet._replace(data=jsontext.decode(packet.text, 0)[0])
-        self._header, self._count, self._bytes, self._received = packet, count, 0, []
+        if unread is not None and unread.isDense:
+            raise ProtocolError("payload of a binary packet is too complex")
+        self._header, self._count, self._bytes, self._received = PackedPacket.of(packet), count, 0, []
         return None
 
     def binary(self, message: bytes) -> Packet | None:
@@ -200,11 +251,7 @@ class Decoder:
         self._header = None
         attachments = tuple(self._received)
         del self._received
-        try:
-            data = _attach(header.data, attachments)
-        except RecursionError as error:  # only where the limit on depth is switched off
-            raise ProtocolError("payload is nested too deeply") from error
-        return header._replace(data=data, attachments=attachments)
+        return header.unpacked(attachments)
 
     def _attachmentCount(self, message: str) -> tuple[int, int]:
         match = _COUNT.match(message, 1)

@@ -175,7 +175,7 @@ def test_theLengthOfNamesIsASetting(makeWorld: WorldFactory, event: str, key: st
 
 
 def test_namesMayBeOfAnyLengthIfTheSettingSaysSo(makeWorld: WorldFactory) -> None:
-    world = makeWorld(SignalingOptions(nameCharacters=0))
+    world = makeWorld(SignalingOptions(nameCharacters=0, joinBytes=0))
     name = "x" * 100_000
     world.member(name, name)
     assert world.rosters() == {name: [name]}

@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred, succeed
 from rtcsignal.engineio.session import CloseReason
 from rtcsignal.errors import Refused
 from rtcsignal.interfaces import IPeer, IRoom
+from rtcsignal.signaling.hub import SignalingOptions
 from rtcsignal.values import Message
 from tests.signaling.conftest import Log, WorldFactory
 from tests.signaling.plugins import Desk, Plugins
@@ -297,6 +298,34 @@ class TestBound:
         assert ben.take() == [left("ann", "kitchen", "flood")]
         desk.yes()
         assert desk.asked == ben.take() == []
+
+    def test_whoSendsMoreBytesIsPutOut(self, makeWorld: WorldFactory, plugins: Plugins, desk: Desk) -> None:
+        world = makeWorld(SignalingOptions(waitingBytes=10_000), gates=plugins)
+        ann, ben = world.members("kitchen", "ann", "ben")
+        for number in range(4):
+            ann.emit("broadcast", {"n": number, "x": "x" * 3_000})
+        assert world.rosters() == {"kitchen": ["ann", "ben"]}
+        ann.transmit('["broadcast",{"_placeholder":true,"num":0}]', bytes(3_000))
+        assert ann.link.closedBecause is CloseReason.FLOOD
+        assert ben.take() == [left("ann", "kitchen", "flood")]
+
+    def test_whatHasBeenHandledDoesNotCountAnyMore(
+        self, makeWorld: WorldFactory, plugins: Plugins, desk: Desk
+    ) -> None:
+        ann, ben = makeWorld(SignalingOptions(waitingBytes=10_000), gates=plugins).members("kitchen", "ann", "ben")
+        for number in range(20):
+            ann.transmit(f'["broadcast",[{number},{{"_placeholder":true,"num":0}}]]', bytes(3_000))
+            if number >= 2:
+                desk.yes()
+        while desk.asked:
+            desk.yes()
+        assert [each[1][0] for each in ben.take()] == list(range(20))
+
+    def test_theNumberOfBytesCanBeUnlimited(self, makeWorld: WorldFactory, plugins: Plugins, desk: Desk) -> None:
+        ann, _ = makeWorld(SignalingOptions(waitingBytes=0), gates=plugins).members("kitchen", "ann", "ben")
+        for number in range(20):
+            ann.emit("broadcast", {"n": number, "x": "x" * 100_000})
+        assert ann.link.closedBecause is None
 
     def test_theCountBeginsAnewWhenNothingWaits(self, world: World, desk: Desk) -> None:
         ann, ben = world.members("kitchen", "ann", "ben")

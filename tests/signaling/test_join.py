@@ -10,6 +10,7 @@ from rtcsignal.bucket import Rate
 from rtcsignal.engineio.packet import Revision
 from rtcsignal.signaling.hub import SignalingOptions
 from tests.signaling.conftest import WorldFactory
+from tests.signaling.plugins import Plugins
 from tests.signaling.words import acked, joined, room, userIds
 from tests.signaling.world import World
 
@@ -216,3 +217,49 @@ def test_who_comes_back_to_a_namespace_joins_no_faster_for_it(world: World, revi
 def test_without_a_limit_everybody_joins_as_fast_as_they_like(makeWorld: WorldFactory) -> None:
     ann = makeWorld(options=SignalingOptions(joinsRate=Rate(0, 0))).client()
     assert all(ann.ask("join-room", room("ann", "kitchen")).ok for _ in range(200))
+
+
+class TestTheSizeOfARequest:
+    @pytest.mark.parametrize("asText", [False, True])
+    def test_oneThatIsTooLongIsRefused(self, world: World, asText: bool) -> None:
+        request = room("ann", "kitchen") | {"x": "é" * 8_192}
+        answer = world.client().ask("join-room", json.dumps(request, ensure_ascii=False) if asText else request)
+        error = answer.value["error"]
+        assert (error["code"], error["most"]) == ("too-large", 16_384)
+        assert error["size"] > 16_384
+        assert world.rosters() == {}
+
+    def test_oneThatIsJustShortEnoughIsNot(self, world: World) -> None:
+        client, request = world.client(), room("ann", "kitchen")
+        error = client.ask("join-room", request | {"x": "x" * 20_000}).value["error"]
+        fits = 20_000 - (error["size"] - error["most"])
+        assert client.ask("join-room", request | {"x": "x" * (fits + 1)}).code == "too-large"
+        assert client.ask("join-room", request | {"x": "x" * fits}).ok
+
+    def test_binaryPartsCount(self, world: World) -> None:
+        request = json.dumps(room("ann", "kitchen") | {"x": {"_placeholder": True, "num": 0}})
+        assert world.client().askText(f'["join-room",{request}]', bytes(16_384)).code == "too-large"
+
+    def test_itCanBeUnlimited(self, makeWorld: WorldFactory) -> None:
+        client = makeWorld(SignalingOptions(joinBytes=0)).client()
+        assert client.ask("join-room", room("ann", "kitchen") | {"x": "x" * 100_000}).ok
+
+
+class TestWhatIsKeptOfARequest:
+    def test_pluginsSeeAllOfItAndAnewEachTime(self, makeWorld: WorldFactory) -> None:
+        plugins = Plugins(mayJoin=lambda peer, room: None)
+        client = makeWorld(gates=plugins).client()
+        sent = room("ann", "kitchen") | {"big": 2**70, "list": [{"deep": [1.5, None]}]}
+        text = json.dumps(sent | {"raw": {"_placeholder": True, "num": 0}})
+        assert client.askText(f'["join-room",{text}]', b"\x00\xff").ok
+        peer, sent["raw"] = plugins.peers["ann"], b"\x00\xff"
+        assert peer.joinRequest == sent
+        peer.joinRequest["list"].append("more")
+        assert peer.joinRequest == sent
+
+    def test_whatLooksLikeAPlaceholderStaysWhatItIs(self, makeWorld: WorldFactory) -> None:
+        plugins = Plugins(mayJoin=lambda peer, room: None)
+        client = makeWorld(gates=plugins).client()
+        sent = room("ann", "kitchen") | {"x": {"_placeholder": True, "num": 7}}
+        assert client.ask("join-room", json.dumps(sent)).ok
+        assert plugins.peers["ann"].joinRequest == sent

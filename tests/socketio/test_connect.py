@@ -56,6 +56,15 @@ class TestComingInProtocol5:
         (answer,) = client.take()
         assert sidOf(answer) == world.root.peer.sid
 
+    def test_itPresentsNoMoreThanIsAllowed(self, world: World) -> None:
+        client = world.client(4)
+        for auth in ("x" * 16_384, "€" * 6_000):
+            client.send('0{"token":"' + auth + '"}')
+        assert client.take() == ['4{"message":"Too large","data":{"code":"too-large"}}'] * 2
+        assert world.root.handshakes == []
+        client.send('0{"token":"' + "x" * 16_000 + '"}')
+        assert sidOf(client.take()[0]) == world.root.peer.sid
+
     def test_theIdIsNotTheSessions(self, world: World) -> None:
         client = world.client(4)
         client.send("0", "0/a,")
