@@ -32,6 +32,7 @@ CODECS = {
     "rtcsignal.engineio.payload",
     "rtcsignal.engineio.frames",
     "rtcsignal.socketio.packet",
+    "rtcsignal.socketio.binary",
     "rtcsignal.socketio.jsonscan",
     "rtcsignal.socketio.jsontext",
     "rtcsignal.signaling.events",

@@ -10,7 +10,7 @@ from typing import Any
 
 from rtcsignal.errors import Refused
 from rtcsignal.logtext import safe
-from rtcsignal.socketio.packet import encodeData
+from rtcsignal.socketio.binary import encodeData
 from rtcsignal.values import Identity, Message, isName
 
 __all__ = [

@@ -22,8 +22,8 @@ import msgspec
 
 from rtcsignal.errors import Refused
 from rtcsignal.socketio import jsontext
+from rtcsignal.socketio.binary import decodeData, encodeData
 from rtcsignal.socketio.jsontext import Unread
-from rtcsignal.socketio.packet import decodeData, encodeData
 from rtcsignal.values import isName, wholeNumber
 
 __all__ = [

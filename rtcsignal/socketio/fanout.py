@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from rtcsignal.engineio.frames import Message
-from rtcsignal.socketio.packet import EVENT, RESERVED_NAMES, encode, encodeData
+from rtcsignal.socketio.binary import encodeData
+from rtcsignal.socketio.packet import EVENT, RESERVED_NAMES, encode
 
 if TYPE_CHECKING:
     from rtcsignal.socketio.peer import Peer

@@ -21,13 +21,14 @@ Source: Socket.IO protocol, revisions 4 and 5.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
 from rtcsignal.errors import ProtocolError
 from rtcsignal.socketio import jsontext
+from rtcsignal.socketio.binary import decodeData
 from rtcsignal.socketio.jsontext import Unread
 
 __all__ = [
@@ -44,10 +45,7 @@ __all__ = [
     "OtherParser",
     "PackedPacket",
     "Packet",
-    "decodeData",
-    "detachBinary",
     "encode",
-    "encodeData",
     "prefix",
 ]
 
@@ -61,7 +59,6 @@ _DIGITS = re.compile("[0-9]+")
 _COUNT = re.compile("([0-9]{1,4})-")
 _MOST_ID_DIGITS = 1000
 _PLAIN_EVENT = EVENT + "["
-_NESTS = frozenset((list, dict))
 _MAPS = frozenset(bytes((0x80 + size,)) for size in range(16))
 """How a small map begins in MessagePack, and so every packet of the parser that uses it."""
 
@@ -333,18 +330,6 @@ _PAYLOAD_RULES: dict[str, Callable[[Any, bool], Any]] = {
 }
 
 
-def _attach(value: list[Any] | dict[str, Any], attachments: tuple[bytes, ...]) -> Any:
-    """An array or object with the attachments in the places of their placeholders; its depth has been checked."""
-    if isinstance(value, list):
-        return [_attach(item, attachments) if item.__class__ in _NESTS else item for item in value]
-    if value.get("_placeholder") is True:
-        number = value.get("num")
-        if type(number) is not int or not 0 <= number < len(attachments):
-            raise ProtocolError("bad placeholder")
-        return attachments[number]
-    return {key: _attach(item, attachments) if item.__class__ in _NESTS else item for key, item in value.items()}
-
-
 def _unreadIn(data: Any) -> Unread | None:
     last = data[-1] if data.__class__ is list and data else data
     return last if isinstance(last, Unread) else None
@@ -371,39 +356,3 @@ def encode(
         kind = f"{BINARY_EVENT if kind == EVENT else BINARY_ACK}{attachments}-"
     head = kind + prefix(namespace)
     return head + text if ackId is None else f"{head}{ackId}{text}"
-
-
-def encodeData(data: Sequence[Any]) -> tuple[str, tuple[bytes, ...]]:
-    """Write the array of an event or an acknowledgement.
-
-    Returns:
-        Its JSON text, and the attachments taken out of it.
-
-    Raises:
-        TypeError: A value of a type that neither JSON nor Socket.IO has.
-    """
-    attachments: list[bytes] = []
-    return jsontext.encode(detachBinary(data, attachments)), tuple(attachments)
-
-
-def decodeData(text: str, attachments: tuple[bytes, ...] = ()) -> list[Any]:
-    """Read the array of an event or an acknowledgement again.
-
-    Args:
-        text: What `encodeData` wrote, or the text of a `Packet`.
-        attachments: Its attachments.
-    """
-    data = jsontext.decode(text, 0)[0]
-    return _attach(data, attachments) if attachments else data  # type: ignore[no-any-return]
-
-
-def detachBinary(value: Any, attachments: list[bytes]) -> Any:
-    """`value` with placeholders for the bytes in it, which are appended to `attachments`."""
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        attachments.append(bytes(value))
-        return {"_placeholder": True, "num": len(attachments) - 1}
-    if isinstance(value, (list, tuple)):
-        return [detachBinary(item, attachments) for item in value]
-    if isinstance(value, dict):
-        return {key: detachBinary(item, attachments) for key, item in value.items()}
-    return value

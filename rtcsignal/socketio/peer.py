@@ -11,9 +11,10 @@ from twisted.internet.defer import Deferred
 
 from rtcsignal.engineio.frames import Message
 from rtcsignal.engineio.session import CloseReason, Session
+from rtcsignal.socketio.binary import encodeData
 from rtcsignal.socketio.fanout import Channel, OutgoingEvent
 from rtcsignal.socketio.jsontext import Unread
-from rtcsignal.socketio.packet import ACK, DISCONNECT, EVENT, encode, encodeData
+from rtcsignal.socketio.packet import ACK, DISCONNECT, EVENT, encode
 
 __all__ = ["Gone", "Keeper", "Peer"]
 

@@ -12,6 +12,7 @@ from rtcsignal.engineio.exchange import Request
 from rtcsignal.engineio.frames import Message
 from rtcsignal.engineio.packet import MESSAGE, Packet, Revision
 from rtcsignal.engineio.session import CloseReason, Phase, Session
+from rtcsignal.socketio.binary import encodeData
 from rtcsignal.socketio.packet import (
     ACK,
     CONNECT,
@@ -19,7 +20,6 @@ from rtcsignal.socketio.packet import (
     DISCONNECT,
     EVENT,
     encode,
-    encodeData,
 )
 from rtcsignal.socketio.server import SocketServer
 

@@ -16,8 +16,8 @@ from zope.interface import implementer
 from rtcsignal.interfaces import IPeer, IRoom, IServices
 from rtcsignal.policy.logs import PluginLogger
 from rtcsignal.signaling.events import REFUSED, checkedReason, farewell, kindOf
+from rtcsignal.socketio.binary import encodeData
 from rtcsignal.socketio.fanout import OutgoingEvent
-from rtcsignal.socketio.packet import encodeData
 from rtcsignal.values import EMPTY, Message
 
 __all__ = ["FakeHttp", "FakePeer", "FakeResponse", "FakeRoom", "FakeServices", "makeMessage"]

@@ -21,7 +21,8 @@ from rtcsignal.engineio.payload import decodePayload, encodePayload
 from rtcsignal.errors import ProtocolError
 from rtcsignal.signaling.events import readEnvelope, readRoomRequest
 from rtcsignal.socketio import jsontext
-from rtcsignal.socketio.packet import EVENT, Decoder, DecoderLimits, encode, encodeData
+from rtcsignal.socketio.binary import encodeData
+from rtcsignal.socketio.packet import EVENT, Decoder, DecoderLimits, encode
 from tests.socketio.hostile import TEXTS
 
 Benchmark: TypeAlias = BenchmarkFixture

@@ -16,7 +16,8 @@ from rtcsignal.engineio.payload import decodePayload, encodePayload
 from rtcsignal.errors import ProtocolError, Refused
 from rtcsignal.signaling.events import readEnvelope, readRoomRequest
 from rtcsignal.socketio import jsontext
-from rtcsignal.socketio.packet import ACK, EVENT, Decoder, DecoderLimits, encode, encodeData
+from rtcsignal.socketio.binary import encodeData
+from rtcsignal.socketio.packet import ACK, EVENT, Decoder, DecoderLimits, encode
 from tests.engineio.fuzz_fastlane import MOST, Step, Stream, difference
 from tests.socketio.oldjson import plainly
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from rtcsignal.errors import ProtocolError
 from rtcsignal.socketio import jsontext
+from rtcsignal.socketio.binary import detachBinary, encodeData
 from rtcsignal.socketio.jsontext import Unread
 from rtcsignal.socketio.packet import (
     ACK,
@@ -24,9 +25,7 @@ from rtcsignal.socketio.packet import (
     DecoderLimits,
     OtherParser,
     Packet,
-    detachBinary,
     encode,
-    encodeData,
     prefix,
 )
 from tests.engineio.growth import growsLinearly
