@@ -85,7 +85,7 @@ class PluginHost:
         """
         return Deferred.fromCoroutine(self._start())
 
-    def tryStart(self) -> tuple[list[str], list[str]]:
+    def tryStart(self) -> tuple[list[tuple[str, str]], list[str]]:
         """Try what can be tried of `start`; see `RunningPlugins.tryStart`."""
         return self._running.tryStart()
 

@@ -134,17 +134,18 @@ class RunningPlugins:
             await self.stop()
             raise ConfigError(problems)
 
-    def tryStart(self) -> tuple[list[str], list[str]]:
+    def tryStart(self) -> tuple[list[tuple[str, str]], list[str]]:
         """Try what can be tried of a start without starting anything.
 
         Returns:
-            For which reasons a start would fail; and which plugins have a start that cannot be tried.
+            For which reasons a start would fail, each with the plugin's name; and which plugins have a start that
+            cannot be tried.
         """
-        problems: list[str] = []
+        problems: list[tuple[str, str]] = []
         untried: list[str] = []
         for entry in self._plugins.entries:
             if ICheckable.providedBy(entry.plugin):
-                problems += _checked(entry)
+                problems += [(entry.name, problem) for problem in _checked(entry)]
             elif entry.where != BUILT_IN and hasattr(entry.plugin, "start"):
                 untried.append(entry.name)
         return problems, untried
@@ -268,8 +269,7 @@ def _checked(entry: Entry) -> list[str]:
     try:
         entry.plugin.check()
     except ConfigError as error:
-        return [f"plugin {entry.name}: {problem}" for problem in error.problems]
+        return list(error.problems)
     except Exception as error:
-        place = placeOf(error.__traceback__)
-        return [f"plugin {entry.name}: check failed: {describe(error)} at {place}"]
+        return [f"check failed: {describe(error)} at {placeOf(error.__traceback__)}"]
     return []

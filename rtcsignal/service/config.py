@@ -24,7 +24,7 @@ from rtcsignal.service.document import BROKEN, Document, Path, Place
 from rtcsignal.service.endpoints import withAddresses, withPaths
 from rtcsignal.service.schema import Config
 
-__all__ = ["MOST_BYTES", "defaultConfig", "loadConfig"]
+__all__ = ["MOST_BYTES", "defaultConfig", "loadConfig", "placesOfEndpoints"]
 
 MOST_BYTES = 1_048_576
 """A larger file is not a configuration."""
@@ -67,6 +67,22 @@ def loadConfig(path: str) -> Config:
         config,
         listen=tuple(withPaths(withAddresses(endpoint), base) for endpoint in config.listen),
         plugins=msgspec.structs.replace(config.plugins, folders=folders),
+    )
+
+
+def placesOfEndpoints(path: str, count: int) -> tuple[str, ...]:
+    """Where the endpoints of a configuration stand: ``file:line:column: key`` of each.
+
+    Args:
+        path: A file that `loadConfig` has read.
+        count: How many there are.
+    """
+    document = Document(path)
+    _parse(document, _readText(document, path))
+    known = {index: ("listen", index) for index in range(count) if ("listen", index) in document.values}
+    return tuple(
+        f"{document.where(known[index])}: listen.{index}" if index in known else f"{document.where(('port',))}: port"
+        for index in range(count)
     )
 
 

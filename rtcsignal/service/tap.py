@@ -26,7 +26,7 @@ from rtcsignal.policy.listing import formatPlugins, listPlugins
 from rtcsignal.policy.names import Names
 from rtcsignal.service import checks
 from rtcsignal.service.app import RTCSignalService
-from rtcsignal.service.config import defaultConfig, loadConfig
+from rtcsignal.service.config import defaultConfig, loadConfig, placesOfEndpoints
 from rtcsignal.service.endpoints import withAddresses, withPaths
 from rtcsignal.service.logfile import LogFile, discardOutput, tolerateAscii
 from rtcsignal.service.logs import LEVELS, logObserver, openLogFile
@@ -147,7 +147,9 @@ class Options(usage.Options):
         self.settings = msgspec.structs.replace(config, listen=listen or config.listen)
 
     def _check(self) -> NoReturn:
-        trial = _try(self.settings)
+        isFromFile = self["config"] is not None and not self._listen
+        places = placesOfEndpoints(self["config"], len(self.settings.listen)) if isFromFile else ()
+        trial = _try(self.settings, places)
         if trial.problems:
             _refuse(trial.problems)
         _print([*_summary(self["config"], self.settings), *trial.notes])
@@ -251,15 +253,22 @@ def _refuse(problems: Sequence[str]) -> NoReturn:
     raise SystemExit(1)
 
 
-def _try(config: Config) -> Trial:
-    """What only building everything shows, short of opening the ports and starting the plugins."""
+def _try(config: Config, places: Sequence[str]) -> Trial:
+    """What only building everything shows, short of opening the ports and starting the plugins.
+
+    Args:
+        config: The configuration.
+        places: Where its endpoints stand; empty if they are not from a file.
+    """
     from twisted.internet import reactor
 
-    endpoints = tryEndpoints(reactor, config.listen)
+    endpoints = tryEndpoints(reactor, config.listen, places)
     try:
-        problems, untried = build(config, reactor).plugins.tryStart()
+        found, untried = build(config, reactor).plugins.tryStart()
     except ConfigError as error:
         return Trial((*endpoints.problems, *error.problems))
+    uses = {use.name: f"{use.where}: " if use.where else "" for use in config.plugins.use}
+    problems = [f"{uses.get(name, '')}plugin {name}: {problem}" for name, problem in found]
     notes = [f"plugin {name}: not tried: only a start shows whether it starts" for name in untried]
     if notes and find_spec("treq") is None:
         notes.append("treq is not installed: a plugin that uses services.http will not start")

@@ -38,20 +38,22 @@ class Trial:
     notes: tuple[str, ...] = ()
 
 
-def tryEndpoints(reactor: Any, endpoints: Sequence[str]) -> Trial:
+def tryEndpoints(reactor: Any, endpoints: Sequence[str], places: Sequence[str] = ()) -> Trial:
     """Try what can be tried of endpoints.
 
     Args:
         reactor: Twisted wants one to read an endpoint.
         endpoints: Endpoint strings.
+        places: Where each of them stands, for messages; empty if they come from a command line.
     """
     problems: list[str] = []
     notes: list[str] = []
-    for endpoint in endpoints:
+    for index, endpoint in enumerate(endpoints):
+        place = f"{places[index]}: " if places else ""
         try:
             note = _try(reactor, endpoint)
         except Exception as error:
-            problems.append(f"cannot listen on {endpoint}: {whyNot(error, endpoint)}")
+            problems.append(f"{place}cannot listen on {endpoint}: {whyNot(error, endpoint)}")
         else:
             if note:
                 notes.append(f"{endpoint}: {note}")

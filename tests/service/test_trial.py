@@ -61,20 +61,22 @@ def problems(folder: Path, config: str) -> list[str]:
 class TestProblems:
     def test_anAddressThatThisMachineDoesNotHave(self, tmp_path: Path) -> None:
         config = "listen: ['tcp:0:interface=192.0.2.1', 'tcp:0:interface=2001:db8::1', 'tcp:0:interface=nowhere']"
+        absent = "Cannot assign requested address"
         assert problems(tmp_path, config) == [
-            "cannot listen on tcp:0:interface=192.0.2.1: Cannot assign requested address",
-            "cannot listen on tcp:0:interface=2001\\:db8\\:\\:1: Cannot assign requested address",
-            "cannot listen on tcp:0:interface=nowhere: nowhere is not an IP address",
+            f"./server.conf:1:10: listen.0: cannot listen on tcp:0:interface=192.0.2.1: {absent}",
+            f"./server.conf:1:39: listen.1: cannot listen on tcp:0:interface=2001\\:db8\\:\\:1: {absent}",
+            "./server.conf:1:70: listen.2: cannot listen on tcp:0:interface=nowhere: nowhere is not an IP address",
         ]
 
     def test_aFolderThatIsNotThere(self, tmp_path: Path) -> None:
         lines = problems(tmp_path, "listen: ['unix:run/server.sock']")
-        assert lines == ["cannot listen on unix:./run/server.sock: No such file or directory: ./run"]
+        where = "./server.conf:1:10: listen.0"
+        assert lines == [f"{where}: cannot listen on unix:./run/server.sock: No such file or directory: ./run"]
 
     def test_somethingElseWhereTheSocketShouldBe(self, tmp_path: Path) -> None:
         (tmp_path / "server.sock").write_text("")
         (line,) = problems(tmp_path, "listen: ['unix:server.sock']")
-        assert line.startswith("cannot listen on unix:./server.sock: ")
+        assert line.startswith("./server.conf:1:10: listen.0: cannot listen on unix:./server.sock: ")
 
     def test_aPathThatIsTooLongForASocket(self, tmp_path: Path) -> None:
         (line,) = problems(tmp_path, f"listen: ['unix:{'x' * 120}']")
@@ -109,7 +111,7 @@ class TestProblems:
         assert ended.returncode == 1
         assert startFails(tmp_path)
         line = ended.stderr.strip().replace(str(tmp_path), ".")
-        assert line == f"plugin audit: ./logs/audit.jsonl cannot be written: {reason}"
+        assert line == f"./server.conf:2:17: plugin audit: ./logs/audit.jsonl cannot be written: {reason}"
 
     def test_treqThatIsMissing(self, tmp_path: Path) -> None:
         (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['treq'] = None\n")
