@@ -54,7 +54,7 @@ __all__ = ["PortFactory", "configure"]
 _END = b"\r\n\r\n"
 _CLOSE_HANDSHAKE_SECONDS = 2
 _VERSION = "13"
-_TLS_HANDSHAKE = 0x16  # how a ClientHello begins (RFC 8446 section 5.1), and no request does
+_TLS_HANDSHAKE = b"\x16"  # how a ClientHello begins (RFC 8446 section 5.1), and no request does
 _TOO_MANY = "too many connections of this address"
 _OTHER_VERSION = Response(400, b"", (("Sec-WebSocket-Version", _VERSION),))
 
@@ -98,7 +98,7 @@ class Doorman(Protocol):
     def dataReceived(self, data: bytes) -> None:
         start = max(0, len(self._received) - len(_END))
         self._received += data
-        if self._received[0] == _TLS_HANDSHAKE:
+        if self._received.startswith(_TLS_HANDSHAKE):
             self._dismiss()
             return
         empty = emptyLines(self._received)

@@ -37,7 +37,7 @@ class EngineResource(Resource):
 
     def render(self, request: SafeRequest) -> Any:
         if request.path.decode("latin-1") != self._engine.options.path:
-            _write(request, Response(404, b"Not found"))
+            _write(request, Response(404, b"Not found").plus(("X-Content-Type-Options", "nosniff")))
             return NOT_DONE_YET
         result = self._engine.handle(self._values(request))
         if isinstance(result, Deferred):

@@ -230,6 +230,9 @@ requests = st.one_of(
     st.just(requestBytes("PUT", HERE, body=b"x")),
     st.just(requestBytes("GET", "/socket.io/?EIO=4&transport=x")),
     st.just(upgradeBytes("/x")),
+    st.just(b"\r\n"),
+    st.just(b"\r\n" * 3 + requestBytes("GET", "http://a.test/x")),
+    st.just(requestBytes("POST", "http://a.test" + HERE, body=b"4a") + b"\r\n"),
     texts.map(lambda text: requestBytes("POST", HERE, body=payloads.encode(4, "4" + text)[:60])),
     texts.map(
         lambda text: (
@@ -245,6 +248,7 @@ badRequests = st.one_of(
     st.just(requestBytes("GET", HERE, [("X", "1")] * 7)),
     st.just(requestBytes("GET", HERE, [("Connection", "close")])),
     st.just(b"nonsense\r\n\r\n"),
+    st.just(b"\r\n" * 17 + requestBytes("GET", "/x")),
 )
 
 

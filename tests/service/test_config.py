@@ -215,6 +215,19 @@ _MISTAKES: list[tuple[str | bytes, str]] = [
     ("web:\n  dmo: true", "2:3: web.dmo: unknown key; did you mean demo?"),
     ("ping_interval: 3", "1:1: ping_interval: unknown key; it belongs under socketio"),
     ("web: {origins: []}", "1:7: web.origins: unknown key; it belongs to the top"),
+    (
+        "origins: [https://a.test,\n  'https://a-*.test']",
+        (
+            '2:3: origins.1: must have "*" in place of a whole label of the host, as in "https://*.example.org" '
+            '("https://a-*.test")'
+        ),
+    ),
+    ("origins: [null]", "1:11: origins.0: must be text, not null; put it into quotes"),
+    ("socketio: {without_eio: 4}", "1:25: socketio.without_eio: must be 3 or refuse, not 4"),
+    (
+        "socketio: {without_eio: refused}",
+        '1:25: socketio.without_eio: must be 3 or refuse, not "refused"; did you mean refuse?',
+    ),
     ("xyzzy: 1", "1:1: xyzzy: unknown key"),
     ("socketio: {pingInterval: 3}", "1:12: socketio.pingInterval: unknown key; did you mean ping_interval?"),
     ("web: {}\nlimits: {}\nweb: {}", "3:1: web: duplicate key (first at line 1)"),
