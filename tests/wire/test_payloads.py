@@ -106,7 +106,12 @@ def ids(payloads: list[str]) -> list[str]:
 def test_messagesComeBackAsTheyWere(wire: Wire, revision: int, query: str, packets: list[Packet]) -> None:
     session = wire.polling(revision, query=query)
     session.send(*packets)
-    assert session.receive() == packets
+    received: list[Packet] = []
+    while len(received) < len(packets):
+        answer = session.receive()
+        assert len(answer) <= 16
+        received += answer
+    assert received == packets
 
 
 def test_revision3CountsUtf16Units(wire: Wire) -> None:
