@@ -11,7 +11,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from OpenSSL.SSL import TLS_METHOD, Context
+from OpenSSL.SSL import TLS_METHOD, Context, Error
+from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IOpenSSLContextFactory
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.task import Clock
@@ -22,7 +23,7 @@ from zope.interface import implementer
 from bench.certificate import writeCertificate
 from rtcsignal.engineio.outbox import forgetUnsent, waitingIn
 from rtcsignal.engineio.sealing import canSealNow, sealNow, waitingBehind
-from rtcsignal.engineio.tlstransport import FrugalTlsTransport, useFrugalTls
+from rtcsignal.engineio.tlstransport import FrugalTlsTransport, handshakeFault, useFrugalTls
 from rtcsignal.engineio.writers import write, writerFor
 from tests.engineio.memory import MemoryLink, SelectingClock, SocketLink
 
@@ -31,12 +32,14 @@ RECORD = 16_384
 
 
 class Quiet(Protocol):
-    """Counts how often its connection was lost."""
+    """Counts how often its connection was lost, and keeps why it was."""
 
     losses = 0
+    reasons: tuple[Failure, ...] = ()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.losses += 1
+        self.reasons += (reason,)
 
 
 @implementer(IOpenSSLContextFactory)
@@ -266,3 +269,26 @@ def test_aPortWithoutTlsIsLeftAsItIs() -> None:
     useFrugalTls(SimpleNamespace(factory=factory))
     assert factory.protocol is Quiet
     useFrugalTls(object())
+
+
+def test_whoSpeaksWithoutTlsIsKnown(fresh: Sealed, protocol: Quiet) -> None:
+    fresh.link.send(b"GET / HTTP/1.1\r\n")
+    for _ in range(3):
+        fresh.link.turn()
+    assert [handshakeFault(reason) for reason in protocol.reasons] == ["it speaks HTTP without TLS, and this port TLS"]
+
+
+def test_soIsWhoSpeaksNonsense(fresh: Sealed, protocol: Quiet) -> None:
+    fresh.link.send(b"nonsense" * 10)
+    for _ in range(3):
+        fresh.link.turn()
+    (fault,) = map(handshakeFault, protocol.reasons)
+    assert str(fault).startswith("no TLS with it: ")
+
+
+@pytest.mark.parametrize(
+    ("error", "fault"),
+    [(Error(), "no TLS with it: unknown"), (Error([]), "no TLS with it: unknown"), (ConnectionDone(), None)],
+)
+def test_noFaultIsWithoutWords(error: Exception, fault: str | None) -> None:
+    assert handshakeFault(Failure(error)) == fault
