@@ -1,4 +1,4 @@
-"""Everybody who comes is greeted, and the log gets a line about each call that ends."""
+"""Everyone who comes is greeted, and the log gets a line about each call that ends."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rtcsignal.api import Configurable, IPeer, IRoom, IRoomObserver, IServices, 
 
 @implementer(IRoomObserver)
 class Greeter(Configurable):
-    """Greets who joins, with the event greeting."""
+    """Greets anyone who joins, with the event greeting."""
 
     name = "greeter"
     text = Option(str, "Welcome!", "What is said.")

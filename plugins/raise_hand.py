@@ -1,6 +1,6 @@
-"""Members raise a hand, and everybody in the room sees it: an event of a plugin's own, with one rule.
+"""Members raise a hand, and everyone in the room sees it: an event of a plugin's own, with one rule.
 
-A client sends raise-hand, in several rooms at once with {roomName}, and everybody hears hand-raised.
+A client sends raise-hand, in several rooms at once with {roomName}, and everyone hears hand-raised.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Open hours, by the server's local time: who comes at another hour is refused, and who is in may stay."""
+"""Open hours, by the server's local time: at other hours nobody is let in, and those who are in may stay."""
 
 from __future__ import annotations
 

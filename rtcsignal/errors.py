@@ -57,7 +57,7 @@ class Refused(Exception):
 
 
 class Waiting(Refused):
-    """A room policy does not let somebody in yet.
+    """A room policy does not let someone in yet.
 
     The client is refused with the code ``waiting``, and remembered as one who waits for the room: until it joins,
     sends ``leave-room``, goes, or is dismissed. When it may come in it has to be told, and to join again.

@@ -49,10 +49,10 @@ class IAuthenticator(Interface):
 
         Returns:
             An `Identity`, or None: this kind of credential is not mine, ask the next authenticator. A client that
-            none of them knows is refused (``unauthorized``). Without any authenticator everybody comes in.
+            none of them knows is refused (``unauthorized``). Without any authenticator everyone comes in.
 
         Raises:
-            Refused: The credential is mine, and it is no good.
+            Refused: The credential is mine, and it is not valid.
         """
 
 
@@ -77,7 +77,7 @@ class IRoomPolicy(Interface):
 
 
 class IMessageFilter(Interface):
-    """Sees every message before anybody gets it."""
+    """Sees every message before anyone gets it."""
 
     name: str = Attribute("The name by which the configuration calls the plugin.")
 
@@ -94,7 +94,7 @@ class IMessageFilter(Interface):
             `message` itself, ``message.replace(...)``, or None to drop it without a word.
 
         Raises:
-            Refused: It is not delivered to anybody, and the sender is told.
+            Refused: It is not delivered to anyone, and the sender is told.
         """
 
 
@@ -138,7 +138,7 @@ class IDoorObserver(Interface):
         """
 
     def withdrew(peer: IPeer, room: IRoom, reason: str) -> Awaitable[None] | None:
-        """Somebody who was told to wait (`Waiting`) does not any more, and has not been let in or dismissed.
+        """Someone who was told to wait (`Waiting`) does not any more, and has not been let in or dismissed.
 
         Args:
             peer: An `IPeer`: who waited.
@@ -282,7 +282,7 @@ class IServices(Interface):
         """
 
     def dismiss(peer: IPeer) -> None:
-        """Do not remember any more that somebody waits. It is not told. Does nothing if it does not wait.
+        """Do not remember any more that someone waits. It is not told. Does nothing if it does not wait.
 
         Args:
             peer: An `IPeer`, as `waiting` has it.
@@ -298,7 +298,7 @@ class IServices(Interface):
             reason: A kebab-case word; all members, the one put out too, are told in ``user-left``.
 
         Raises:
-            TypeError: The reason is no text.
+            TypeError: The reason is not a string.
         """
 
     def emit(roomName: str, event: str, *arguments: Any) -> None:
@@ -316,9 +316,9 @@ class IServices(Interface):
 
 
 class IPeer(Interface):
-    """A member of a room, or somebody who wants to be one: a read-only view, never our own object."""
+    """A member of a room, or someone who wants to be one: a read-only view, never our own object."""
 
-    sid: str = Attribute("Its id: unique, public, of no use to anybody else.")
+    sid: str = Attribute("Its id: unique, public, of no use to anyone else.")
     userId: str = Attribute("The user id with which it joined this room.")
     roles: frozenset[str] = Attribute("A frozenset of words, from its authenticator.")
     claims: Mapping[str, Any] = Attribute("A read-only mapping, from its authenticator.")
@@ -326,7 +326,7 @@ class IPeer(Interface):
         "Its authenticator has found its user id. Guests, who may take any name, and all clients of a server without "
         "authenticators have not signed in."
     )
-    address: str = Attribute("Its IP address, or an empty text.")
+    address: str = Attribute("Its IP address, or an empty string.")
     namespace: str = Attribute("The namespace it uses: a slash, or a slash and a name.")
     transport: str = Attribute("What carries it, or did at its end: polling or websocket.")
     rooms: frozenset[str] = Attribute("A frozenset of the names of the rooms it is in.")
@@ -340,7 +340,7 @@ class IPeer(Interface):
         """Send it an event. Does nothing if it has gone.
 
         Args:
-            event: A text.
+            event: A string.
             arguments: JSON values and bytes.
 
         Raises:
@@ -356,7 +356,7 @@ class IPeer(Interface):
                 ``refused``, whose event is ``connect``, before its connection ends.
 
         Raises:
-            TypeError: The reason is no text.
+            TypeError: The reason is not a string.
         """
 
 
@@ -386,7 +386,7 @@ class IRoom(Interface):
         """Send an event to all members.
 
         Args:
-            event: A text.
+            event: A string.
             arguments: JSON values and bytes.
 
         Raises:

@@ -31,7 +31,7 @@ REQUIRED: Final = _Required()
 """In the place of a default: the configuration must give the option."""
 
 _WORDS = {
-    str: "text",
+    str: "a string",
     bool: "true or false",
     int: "a whole number",
     float: "a number",
@@ -51,13 +51,13 @@ class Option(Generic[T]):
 
     Args:
         kind: ``bool``, ``int``, ``float``, ``str``, ``Path``, a list or a mapping of these such as ``list[str]`` or
-            ``dict[str, int]``, or any other type that msgspec converts. The text for a ``Path`` counts from the
+            ``dict[str, int]``, or any other type that msgspec converts. A relative ``Path`` counts from the
             folder of the configuration file.
         default: Its value if the configuration does not give it, or `REQUIRED`.
         what: One line that says what it sets, with its unit.
-        least: Smallest number, or shortest text or list.
-        most: Largest number, or longest text or list.
-        choices: All texts that it may be.
+        least: Smallest number, or shortest string or list.
+        most: Largest number, or longest string or list.
+        choices: All strings that it may be.
         secret: It is never shown, and may be given as the path of a file that holds it, with ``_file`` behind the
             key: a string as it is, anything else as JSON.
 
@@ -293,7 +293,7 @@ def didYouMean(word: str, known: typing.Iterable[str]) -> str:
 
 
 def _plural(kind: Any) -> str:
-    plurals = {str: "texts", int: "whole numbers", float: "numbers", Any: "values"}
+    plurals = {str: "strings", int: "whole numbers", float: "numbers", Any: "values"}
     return plurals.get(kind, inWords(kind))
 
 

@@ -39,7 +39,7 @@ class Candidate(NamedTuple):
     Attributes:
         protocol: ``udp`` or ``tcp``, in lower case.
         address: An IP address, or a name that ends in ``.local``; in lower case.
-        port: As a text.
+        port: As a string.
         kind: ``host``, ``srflx``, ``prflx`` or ``relay``, in lower case.
     """
 

@@ -126,7 +126,7 @@ class Message(NamedTuple):
     Attributes:
         kind: ``offer``, ``answer``, ``candidate``, ``hangup`` or ``other``: what clients take its ``msgType`` for.
         userId: The sender, as bound at its join.
-        targetUserId: The only user it is for; None for everybody in the room.
+        targetUserId: The only user it is for; None for everyone in the room.
         body: What was sent: a read-only mapping, or any other value, bytes included.
         size: Length of what was sent, in bytes.
     """

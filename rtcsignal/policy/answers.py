@@ -91,9 +91,9 @@ def _wrongIn(refused: Refused) -> WrongAnswer | None:
     code: Any = refused.code
     message: Any = refused.message
     if not isinstance(code, str) or len(code) > _MOST_CODE or not _CODE.fullmatch(code):
-        return WrongAnswer(f"Refused with the code {_shown(code)}, which is no kebab-case word")
+        return WrongAnswer(f"Refused with the code {_shown(code)}, which is not a kebab-case word")
     if not isinstance(message, str):
-        return WrongAnswer(f"Refused with the message {_shown(message)}, which is no text")
+        return WrongAnswer(f"Refused with the message {_shown(message)}, which is not a string")
     if refused.data:
         try:
             encodeData((refused.data,))
@@ -112,7 +112,7 @@ def _identity(answer: Any, instead: Any) -> Any:
         raise WrongAnswer(f"an Identity with the userId {_shown(userId)}")
     roles: Any = answer.roles
     if not isinstance(roles, (set, frozenset, list, tuple)) or not all(isinstance(role, str) for role in roles):
-        raise WrongAnswer("an Identity whose roles are not a set of words")
+        raise WrongAnswer("an Identity whose roles are not a set of strings")
     if not isinstance(answer.claims, Mapping):
         raise WrongAnswer("an Identity whose claims are not a mapping")
     if answer.expiresAt is not None and not _isTime(answer.expiresAt):
@@ -140,7 +140,7 @@ def _message(answer: Any, before: Any) -> Any:
     if not isinstance(answer, Message):
         raise WrongAnswer(f"{_shown(answer)} instead of a Message or None")
     if answer.targetUserId is not None and not isinstance(answer.targetUserId, str):
-        raise WrongAnswer("a Message whose targetUserId is not a text")
+        raise WrongAnswer("a Message whose targetUserId is not a string")
     if answer.body is not before.body:
         body = dict(answer.body) if isinstance(answer.body, MappingProxyType) else answer.body
         try:

@@ -24,7 +24,7 @@ TIMEOUT_SECONDS = 2.0
 """How long an answer may take, unless the configuration says otherwise."""
 
 BLOCKING_SECONDS = 0.05
-"""A call that does not return for longer is named in the log: everybody waits meanwhile."""
+"""A call that does not return for longer is named in the log: everyone waits meanwhile."""
 
 
 SUSPICIOUS_DROPS = 100

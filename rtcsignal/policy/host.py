@@ -33,7 +33,7 @@ class _State(enum.Enum):
 class PluginHost:
     """Keeps the plugins of one server.
 
-    Until the plugins have started nobody is let in; who asks meanwhile waits.
+    Until the plugins have started nobody is let in; anyone who asks meanwhile waits.
 
     Args:
         plugins: The plugins to begin with.
@@ -190,7 +190,7 @@ class PluginHost:
 
 
 class _Door(OpenGates):
-    """The gates while the plugins start: who asks to be let in waits until they can be asked."""
+    """The gates while the plugins start: anyone who asks to be let in waits until they can be asked."""
 
     judgesJoins = True
     judgesMessages = True

@@ -232,7 +232,7 @@ class _Reader:
     def _checked(self, plugin: Any, made: Any) -> Any:
         """What `configured` made, if it is what it may be."""
         if not interfacesOf(made) or getattr(made, "name", None) != plugin.name:
-            self._wrong([f"configured returned {safe(repr(made), 80)}, which is no plugin called {plugin.name}"])
+            self._wrong([f"configured returned {safe(repr(made), 80)}, which is not a plugin called {plugin.name}"])
         elif made is plugin:
             self._wrong(["configured returned the plugin itself; it must make a new one"])
         else:

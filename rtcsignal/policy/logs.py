@@ -68,7 +68,7 @@ class PluginLogger(Logger):
     """The logger of one plugin: 100 lines at once, then 10 a second. Beyond, lines are left out, and their number is
     written before the next line, or when a while has passed without one.
 
-    Text from clients cannot break out of its line: control characters in it are escaped.
+    What clients send cannot break out of its line: control characters in it are escaped.
 
     Args:
         name: The plugin's name.

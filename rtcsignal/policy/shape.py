@@ -91,7 +91,7 @@ def isName(name: object) -> bool:
 
 
 def interfacesOf(candidate: Any) -> tuple[Any, ...]:
-    """Those of `INTERFACES` that an object provides; none if it is no plugin."""
+    """Those of `INTERFACES` that an object provides; none if it is not a plugin."""
     if isinstance(candidate, type):
         return ()
     try:
@@ -179,10 +179,10 @@ def _methods(plugin: Any, interface: Any, names: Any, file: str) -> Iterator[Pro
         method = getattr(plugin, name, _MISSING)
         shape = name + wanted.getSignatureString()
         if method is _MISSING:
-            text = f"{kind} has no method {shape}, which {interface.__name__} asks for"
+            text = f"{kind} has no method {shape}, which {interface.__name__} requires"
             yield _problem(plugin, file, text)
         elif not callable(method):
-            yield _problem(plugin, file, f"{name} of {kind} is no method, but must be {shape}")
+            yield _problem(plugin, file, f"{name} of {kind} is not a method, but must be {shape}")
         else:
             wrong = _signature(method, wanted)
             if wrong:

@@ -20,7 +20,7 @@ _SectionKind = TypeVar("_SectionKind", bound=Section)
 
 _EXPECTED = re.compile(r"Expected `(?P<kinds>[^`]*)`(?P<range>[^,]*)(?:, got `(?P<got>[^`]*)`)?.*", re.DOTALL)
 _KINDS = {
-    "str": "text",
+    "str": "a string",
     "int": "a whole number",
     "float": "a number",
     "bool": "true or false",

@@ -154,7 +154,7 @@ def readEnvelope(body: Any, routed: bool = True) -> Envelope:
         routed: The routing keys route. If not, kind and target are read for the filters, and nothing is refused.
 
     Raises:
-        Refused: ``bad-arguments``: a routing key that is not a text could send it to the wrong people.
+        Refused: ``bad-arguments``: a routing key that is not a string could send it to the wrong people.
     """
     if not isinstance(body, dict):
         if not isinstance(body, Unread):
@@ -229,14 +229,14 @@ def refusal(event: str, roomName: str | None, refused: Refused) -> dict[str, Any
 
 
 def farewell(reason: str, message: str = "") -> dict[str, Any]:
-    """The argument of ``refused``, for who is put out of the server.
+    """The argument of ``refused``, for those who are kicked of the server.
 
     Args:
         reason: Why, as the rooms are told.
         message: The same for people; there is one for all reasons.
 
     Raises:
-        TypeError: The reason is no text.
+        TypeError: The reason is not a string.
     """
     return refusal("connect", None, Refused(checkedReason(reason), message or "You have been put out."))
 
@@ -245,7 +245,7 @@ def checkedReason(reason: str) -> str:
     """The same reason, if it can be told. One that cannot would end a membership by halves.
 
     Raises:
-        TypeError: It is no text.
+        TypeError: It is not a string.
     """
     if not isinstance(reason, str):
         raise TypeError(f"a reason is a text, not {type(reason).__name__}")
@@ -258,6 +258,6 @@ def _bad(message: str) -> Refused:
 
 def _nameRule(name: str, most: int) -> str:
     length = f"1 to {most} characters" if most else "at least one character"
-    return f"{name} must be a text of {length} without control characters."
+    return f"{name} must be a string of {length} without control characters."
 
 

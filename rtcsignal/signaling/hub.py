@@ -146,7 +146,7 @@ class Hub:
             reason: What is told.
 
         Raises:
-            TypeError: The reason is no text.
+            TypeError: The reason is not a string.
         """
         told = checkedReason(reason)
         seat = seatAmong(participantOf(peer).seats, peer)

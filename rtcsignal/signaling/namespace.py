@@ -128,7 +128,8 @@ class SignalingNamespace:
             room = seat.room
             members = [{"userId": userId} for userId in room.users]
             answer: dict[str, Any] = {"roomName": room.name, "userId": seat.userId, "members": members}
-            if len(room.seats) > len(members):  # whoever counts connections needs to know where to begin
+            # Clients that count connections need to know where to begin.
+            if len(room.seats) > len(members) and request.body.get("connections") is True:
                 answer["connections"] = {user: len(peers) for user, peers in room.users.items() if len(peers) > 1}
             participant.peer.acknowledge(ackId, {**_OK, **answer})
 

@@ -105,7 +105,7 @@ class Participant:
             message: The same for people; there is one for all reasons.
 
         Raises:
-            TypeError: The reason is no text.
+            TypeError: The reason is not a string.
         """
         words = farewell(reason, message)
         if self.peer.connected:

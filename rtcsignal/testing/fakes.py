@@ -131,12 +131,12 @@ class FakeRoom:
         return len({peer.userId for peer in self._peers})
 
     def add(self, peer: FakePeer) -> None:
-        """Somebody has joined."""
+        """Someone has joined."""
         self._peers.append(peer)
         peer.rooms |= {self.name}
 
     def remove(self, peer: FakePeer) -> None:
-        """Somebody has left."""
+        """Someone has left."""
         self._peers.remove(peer)
         peer.rooms -= {self.name}
 
@@ -292,7 +292,7 @@ class FakeServices:
         return room if room is not None and room.size else None
 
     def wait(self, roomName: str, peer: FakePeer) -> None:
-        """Somebody waits for a room: a policy has answered with `Waiting`."""
+        """Someone waits for a room: a policy has answered with `Waiting`."""
         self._waiting.append((roomName, peer))
 
     def waiting(self, roomName: str) -> tuple[FakePeer, ...]:

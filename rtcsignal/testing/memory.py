@@ -222,7 +222,7 @@ class InMemoryServer:
 
     def _load(self, plugins: Sequence[Any], wanted: _Wanted) -> PluginSet:
         problems = [str(problem) for plugin in plugins for problem in problemsOf(plugin, type(plugin).__name__)]
-        problems += [f"{plugin!r} is no plugin" for plugin in plugins if not interfacesOf(plugin)]
+        problems += [f"{plugin!r} is not a plugin" for plugin in plugins if not interfacesOf(plugin)]
         if problems:
             raise ConfigError(problems)
         loaded = loadPlugins(wanted).following(Entry(plugin, self._treatment) for plugin in plugins)

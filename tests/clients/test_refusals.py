@@ -79,7 +79,7 @@ def ticket(until: float = FOREVER, userId: str = "ann", **more: Any) -> str:
     ("token", "code", "message"),
     [
         (None, "unauthorized", "Sign in first."),
-        ("t1.no.ticket", "bad-token", "The ticket is no good."),
+        ("t1.no.ticket", "bad-token", "The ticket is not valid."),
         (ticket(1), "expired", "The ticket has expired."),
     ],
     ids=["nothing", "bad", "old"],

@@ -147,7 +147,7 @@ class TestTheServer:
         class Broken:
             name = "broken"
 
-        with pytest.raises(ConfigError, match="is no plugin"), InMemoryServer(Broken()):
+        with pytest.raises(ConfigError, match="is not a plugin"), InMemoryServer(Broken()):
             pass
         with (
             pytest.raises(ConfigError, match="there is no plugin nobody"),

@@ -84,10 +84,10 @@ room-limit (used, number 1)
   Limits how many members a room has.
   IRoomPolicy, IMessageFilter, ILifecycle; from {path}/a.py
   most: 8  # a whole number of at least 1. Most members of a room.
-  per_room: {{}}  # a mapping of texts to whole numbers. Most members by room.
-  url: required  # text. Where to.
+  per_room: {{}}  # a mapping of strings to whole numbers. Most members by room.
+  url: required  # a string. Where to.
   file: "/a"  # the path of a file. A file.
-  secret: (not shown)  # text. The secret.
+  secret: (not shown)  # a string. The secret.
 greeter (not used)
   Greets people.
   IRoomObserver; from {path}/b.py

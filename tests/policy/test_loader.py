@@ -222,11 +222,11 @@ class TestShape:
 
     def test_a_method_that_is_missing_is_reported(self, folder: Folder) -> None:
         (found,) = problems(folder(a=policy("first").replace("mayJoin", "mayEnter")))
-        assert found == "a.py:4: Policy has no method mayJoin(peer, room), which IRoomPolicy asks for"
+        assert found == "a.py:4: Policy has no method mayJoin(peer, room), which IRoomPolicy requires"
 
     def test_and_one_that_is_none(self, folder: Folder) -> None:
         (found,) = problems(folder(a=policy("first") + "Policy.mayJoin = 7\n"))
-        assert found == "a.py:4: mayJoin of Policy is no method, but must be mayJoin(peer, room)"
+        assert found == "a.py:4: mayJoin of Policy is not a method, but must be mayJoin(peer, room)"
 
     @pytest.mark.parametrize("keyword", ["", "async "])
     def test_generators_are_reported_because_nothing_of_them_would_run(self, folder: Folder, keyword: str) -> None:
@@ -264,7 +264,7 @@ class TestShape:
         (found,) = problems(folder(a=policy("first").replace("(IRoomPolicy)", "(IRoomPolicy, ILifecycle)")).joinpath())[
             :1
         ]
-        assert "has no method start(services), which ILifecycle asks for" in found
+        assert "has no method start(services), which ILifecycle requires" in found
 
     def test_what_zope_finds_besides_is_reported_too(self, folder: Folder) -> None:
         """Here a wrapper that says that it takes what it wraps takes, and does not."""
@@ -441,13 +441,13 @@ class TestOwnConfiguration:
                 "import sys; sys.exit(1)",
                 "plugins.use.0.first: configured failed: SystemExit: 1 at a.py:9 in configured",
             ),
-            ("return None", "plugins.use.0.first: configured returned None, which is no plugin called first"),
+            ("return None", "plugins.use.0.first: configured returned None, which is not a plugin called first"),
             ("return self", "plugins.use.0.first: configured returned the plugin itself; it must make a new one"),
             (
                 "new = Policy(); new.name = 'other'; return new",
-                "which is no plugin called first",
+                "which is not a plugin called first",
             ),
-            ("new = Policy(); new.mayJoin = 7; return new", "mayJoin of Policy is no method"),
+            ("new = Policy(); new.mayJoin = 7; return new", "mayJoin of Policy is not a method"),
         ],
     )
     def test_their_mistakes_are_reported(self, folder: Folder, body: str, problem: str) -> None:

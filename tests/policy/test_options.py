@@ -51,11 +51,11 @@ class TestDefaults:
             (int, True, "a whole number, not true"),
             (bool, 0, "true or false, not 0"),
             (float, "1", "a number, not '1'"),
-            (str, 1, "text, not 1"),
+            (str, 1, "a string, not 1"),
             (Path, 1, "the path of a file, not 1"),
-            (list[str], "a", "a list of texts, not 'a'"),
-            (list[str], [1], "a list of texts, not [1]"),
-            (dict[str, int], {"a": "b"}, "a mapping of texts to whole numbers, not {'a': 'b'}"),
+            (list[str], "a", "a list of strings, not 'a'"),
+            (list[str], [1], "a list of strings, not [1]"),
+            (dict[str, int], {"a": "b"}, "a mapping of strings to whole numbers, not {'a': 'b'}"),
             (Literal["a", "b"], "c", "a or b, not 'c'"),
         ],
         ids=repr,
@@ -87,7 +87,7 @@ class TestDefaults:
         assert Option(int, 0, "Most; 0 for no limit.", least=1).default == 0
 
     def test_that_are_secret_are_not_shown(self) -> None:
-        with pytest.raises(TypeError, match=r"must be text, not what it is$"):
+        with pytest.raises(TypeError, match=r"must be a string, not what it is$"):
             Option(str, 1234, "The key.", secret=True)
 
     def test_of_paths_are_paths(self) -> None:
@@ -186,8 +186,8 @@ class TestMistakes:
             ({"most": 101}, "most: must be a whole number from 1 to 100, not 101"),
             ({"most": True}, "most: must be a whole number from 1 to 100, not true"),
             ({"most": 1.5}, "most: must be a whole number from 1 to 100, not 1.5"),
-            ({"rooms": "all"}, "rooms: must be a list of texts, not 'all'"),
-            ({"rooms": [1]}, "rooms: must be a list of texts, not [1]"),
+            ({"rooms": "all"}, "rooms: must be a list of strings, not 'all'"),
+            ({"rooms": [1]}, "rooms: must be a list of strings, not [1]"),
             ({"per_second": "x" * 100}, f"per_second: must be a number, not '{'x' * 79}..."),
             ({"key_file": 7}, "key_file: must be the path of a file, not 7"),
         ],
@@ -196,7 +196,7 @@ class TestMistakes:
         assert problems(Plugin(), **options) == (problem,)
 
     def test_lengths_of_texts_are_checked_as_well(self) -> None:
-        assert problems(Needy(), url="") == ("url: must be text of at least 1 character, not ''",)
+        assert problems(Needy(), url="") == ("url: must be a string of at least 1 character, not ''",)
 
 
 class Secretive(Configurable):
@@ -211,7 +211,7 @@ class TestSecrets:
         assert configure(Secretive(), secret_file=str(file)).secret == "abc"
 
     def test_are_not_shown_when_they_are_wrong(self) -> None:
-        assert problems(Secretive(), secret=["s3cret"]) == ("secret: must be text, not what it is",)
+        assert problems(Secretive(), secret=["s3cret"]) == ("secret: must be a string, not what it is",)
 
     def test_cannot_be_given_twice(self, tmp_path: Path) -> None:
         file = tmp_path / "secret"
@@ -241,9 +241,9 @@ class TestSecrets:
     [
         (Option(int, 1, "", least=1), "a whole number of at least 1"),
         (Option(float, 1, "", most=0.5), "a number of at most 0.5"),
-        (Option(str, "", "", most=1), "text of at most 1 character"),
-        (Option(str, "", "", least=2, most=8), "text of 2 to 8 characters"),
-        (Option(list[str], [], "", least=1), "a list of texts with at least 1 item"),
+        (Option(str, "", "", most=1), "a string of at most 1 character"),
+        (Option(str, "", "", least=2, most=8), "a string of 2 to 8 characters"),
+        (Option(list[str], [], "", least=1), "a list of strings with at least 1 item"),
         (Option(list[int], [], "", least=0, most=3), "a list of whole numbers with 0 to 3 items"),
     ],
 )
@@ -256,9 +256,9 @@ def test_what_an_option_must_be_is_said_in_words(option: Option[Any], words: str
     [
         (bool, "true or false"),
         (list[int], "a list of whole numbers"),
-        (dict[str, float], "a mapping of texts to numbers"),
+        (dict[str, float], "a mapping of strings to numbers"),
         (Literal["a", "b"], "a or b"),
-        (str | None, "text or null"),
+        (str | None, "a string or null"),
         (list[bool], "a list of true or false"),
         (set, "set"),
     ],

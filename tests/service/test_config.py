@@ -177,7 +177,7 @@ class TestJson:
 
     def test_placesAreRightEvenAfterTabs(self, problems: Callable[[str], list[str]]) -> None:
         assert problems('{\n\t"limits": {\n\t\t"attachments": "x"\n\t}\n}') == [
-            "3:18: limits.attachments: must be a whole number, not text"
+            "3:18: limits.attachments: must be a whole number, not a string"
         ]
 
     def test_duplicateKeysAreRefused(self, problems: Callable[[str], list[str]]) -> None:
@@ -237,15 +237,18 @@ _MISTAKES: list[tuple[str | bytes, str]] = [
     ("web: true", "1:6: web: must be a mapping of keys to values, not true or false"),
     ("limits: [1]", "1:9: limits: must be a mapping of keys to values, not a list"),
     ("web: {demo: 1}", "1:13: web.demo: must be true or false, not a whole number"),
-    ("listen: tcp:8080", "1:9: listen: must be a list, not text"),
-    ("listen: [8080]", "1:10: listen.0: must be text, not a whole number; put it into quotes"),
-    ("listen: [[]]", "1:10: listen.0: must be text, not a list"),
+    ("listen: tcp:8080", "1:9: listen: must be a list, not a string"),
+    ("listen: [8080]", "1:10: listen.0: must be a string, not a whole number; put it into quotes"),
+    ("listen: [[]]", "1:10: listen.0: must be a string, not a list"),
     ("listen: []", "1:9: listen: must be a list of at least one item"),
     ("limits: {attachments: 1.5}", "1:23: limits.attachments: must be a whole number, not 1.5"),
-    ("limits: {attachments: many}", "1:23: limits.attachments: must be a whole number, not text"),
-    ("socketio: {cookie: no}", "1:20: socketio.cookie: must be text or null, not true or false; put it into quotes"),
+    ("limits: {attachments: many}", "1:23: limits.attachments: must be a whole number, not a string"),
+    (
+        "socketio: {cookie: no}",
+        "1:20: socketio.cookie: must be a string or null, not true or false; put it into quotes",
+    ),
     ("socketio: {ping_timeout: null}", "1:26: socketio.ping_timeout: must be a number, not null"),
-    ("socketio: {ping_timeout: 1e3}", "1:26: socketio.ping_timeout: must be a number, not text"),
+    ("socketio: {ping_timeout: 1e3}", "1:26: socketio.ping_timeout: must be a number, not a string"),
     # Wrong values
     ("limits: {attachments: -1}", "1:23: limits.attachments: must be a whole number >= 0, not -1"),
     ("limits: {header_bytes: 10}", "1:24: limits.header_bytes: must be a whole number >= 1024, not 10"),

@@ -17,15 +17,15 @@ from tests.signaling.world import Heard, World
 
 
 def _refuse(handshake: Handshake) -> Identity:
-    raise Refused("bad-token", "The token is no good.", {"hint": "renew"})
+    raise Refused("bad-token", "The token is not valid.", {"hint": "renew"})
 
 
 def refusal(revision: Revision) -> Heard:
     """What a client hears whom `_refuse` refused, in the form that its generation expects."""
     data = {"code": "bad-token", "hint": "renew"}
     if revision == 3:
-        return "<error>", {**data, "message": "The token is no good."}
-    return "<error>", {"message": "The token is no good.", "data": data}
+        return "<error>", {**data, "message": "The token is not valid."}
+    return "<error>", {"message": "The token is not valid.", "data": data}
 
 
 def test_whoIsKnownComesIn(makeWorld: WorldFactory, revision: Revision) -> None:
@@ -49,7 +49,7 @@ def test_soIsWhoIsRefusedLater(makeWorld: WorldFactory, namespace: str, revision
     )
     client = makeWorld(gates=plugins).link(revision).client(namespace)
     assert client.take() == []
-    desk.fail(Refused("bad-token", "The token is no good.", {"hint": "renew"}))
+    desk.fail(Refused("bad-token", "The token is not valid.", {"hint": "renew"}))
     assert client.take() == [refusal(revision)]
 
 

@@ -38,7 +38,7 @@ class Tokens:
     async def authenticate(self, handshake: Handshake) -> Identity | None:
         token = handshake.auth.get("token")
         if token == "forged":
-            raise Refused("bad-token", "The token is no good.")
+            raise Refused("bad-token", "The token is not valid.")
         return Identity(str(token), frozenset({"member"})) if token else None
 
 

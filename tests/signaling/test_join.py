@@ -40,7 +40,15 @@ def test_aUserWithTwoConnectionsIsOneMember(world: World) -> None:
     world.member("kitchen", "ann")
     answer = world.client().join("kitchen", "ben")
     assert userIds(answer.value["members"]) == ["ann", "ben"]
-    assert answer.value["connections"] == {"ann": 2}
+    assert "connections" not in answer.value
+
+
+def test_theAnswerSaysHowManyConnectionsAUserHasIfThatIsAsked(world: World) -> None:
+    world.member("kitchen", "ann")
+    assert "connections" not in world.client().join("kitchen", "ben", connections=True).value
+    world.member("kitchen", "ann")
+    assert world.client().join("kitchen", "cat", connections=True).value["connections"] == {"ann": 2}
+    assert "connections" not in world.client().join("kitchen", "dan", connections=1).value
 
 
 def test_aUserIsAMemberUntilItsLastConnectionIsGone(world: World) -> None:

@@ -6,7 +6,6 @@ The model says who hears what, in which order. It knows rooms as dicts of people
 from __future__ import annotations
 
 import json
-from collections import Counter
 from typing import Any
 
 from hypothesis import HealthCheck, settings
@@ -124,9 +123,7 @@ class Model:
 
     def _welcome(self, person: Person, roomName: str) -> dict[str, Any]:
         members = [{"userId": userId} for userId in self.users[roomName]]
-        answer = {"roomName": roomName, "userId": person.seats[roomName], "members": members}
-        several = {userId: count for userId, count in Counter(self.rooms[roomName].values()).items() if count > 1}
-        return {**answer, "connections": several} if several else answer
+        return {"roomName": roomName, "userId": person.seats[roomName], "members": members}
 
     def _more(self, roomName: str, **more: str) -> tuple[dict[str, str], ...]:
         return () if self._exact else ({"roomName": roomName, **more},)

@@ -15,7 +15,7 @@ class AllowRooms(Configurable):
     rooms = Option(
         dict[str, list[str]],
         REQUIRED,
-        "Roles that may join, by pattern of room names: one of them is enough, [] is for everybody. The first pattern "
+        "Roles that may join, by pattern of room names: one of them is enough, [] is for everyone. The first pattern "
         "that fits counts; what fits none is refused.",
     )
     exceptFor = Option(list[str], [], "Roles that may join any room.")
@@ -27,7 +27,7 @@ class AllowRooms(Configurable):
         if roles is None:
             raise Refused("room-not-allowed", "There is no such room.")
         if roles and peer.roles.isdisjoint(roles):
-            raise Refused("role-needed", "You have not the role that this room asks for.", {"roles": roles})
+            raise Refused("role-needed", "You do not have the role that this room requires.", {"roles": roles})
 
 
 allowRooms = AllowRooms()

@@ -1,4 +1,4 @@
-"""Lets in everybody who is left: the last of the authenticators."""
+"""Lets in everyone who is left: the last of the authenticators."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _RANDOM_BYTES = 8
 
 @implementer(IAuthenticator)
 class Anonymous(Configurable):
-    """Lets in everybody whom no authenticator before it knows."""
+    """Lets in everyone whom no authenticator before it knows."""
 
     name = "anonymous"
-    roles = Option(list[str], [], "Roles that they get.")
+    roles = Option(list[str], [], "Roles that guests get.")
     userIdPrefix = Option(
-        str, None, "Their user ids are made by the server, and begin so; null lets them choose.", most=64
+        str, None, "The server makes their user ids, and begins them with this; null lets them choose.", most=64
     )
 
     def prepare(self) -> None:

@@ -77,7 +77,7 @@ class Audit(Configurable):
         if message.kind in self._recorded:
             written = self._write(message.kind, peer, room, {"target": message.targetUserId})
             if self.required and not written:
-                raise Refused("not-recorded", "Calls must be recorded here, and cannot be at the moment.")
+                raise Refused("not-recorded", "Calls must be recorded here, but cannot be recorded at the moment.")
         return message
 
     def joined(self, peer: IPeer, room: IRoom) -> None:
@@ -101,7 +101,7 @@ class _Record:
         services: The time and the log.
 
     Raises:
-        OSError: It cannot be opened, or is no regular file.
+        OSError: It cannot be opened, or is not a regular file.
     """
 
     def __init__(self, path: Path, services: IServices) -> None:
@@ -172,7 +172,7 @@ class _Record:
         descriptor = os.open(self._path, _FLAGS, 0o600)
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
-            raise OSError(0, "it is no regular file")
+            raise OSError(0, "it is not a regular file")
         self._descriptor = descriptor
         self._torn = False
 

@@ -97,7 +97,7 @@ class Codecs(Configurable):
         left = [payload for payload in codecs.payloads if payload not in gone]
         if not any(codecs.names[payload] not in _AUXILIARY for payload in left):
             if self.refuse and gone:
-                raise Refused("no-common-codec", f"No {kind} codec that is allowed here is left.", {"media": kind})
+                raise Refused("no-common-codec", f"No {kind} codec is left that is allowed here.", {"media": kind})
             return
         if gone:
             section[1:] = [edited for line in section[1:] if (edited := _without(gone, line)) is not None]

@@ -1,4 +1,4 @@
-"""Refuses messages to everybody, of kinds that are meant for one user."""
+"""Refuses messages to everyone, of kinds that are meant for one user."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ class DirectedOnly(Configurable):
     """Refuses messages without ``targetUserId``: with them a room of n costs n times the traffic."""
 
     name = "directed-only"
-    kinds = Option(list[_Kind], _USUAL, "The kinds that must say for whom they are.", least=1)
+    kinds = Option(list[_Kind], _USUAL, "The kinds that must say who they are for.", least=1)
 
     def prepare(self) -> None:
         self._kinds = frozenset(self.kinds)
 
     def filterMessage(self, peer: IPeer, room: IRoom, message: Message) -> Message:
         if message.targetUserId is None and message.kind in self._kinds:
-            raise Refused("no-target", "Say in targetUserId who this is for.", {"kind": message.kind})
+            raise Refused("no-target", "targetUserId must say who this is for.", {"kind": message.kind})
         return message
 
 

@@ -1,4 +1,4 @@
-"""Gives rooms a host, who may put members out, lock the room, and close it.
+"""Gives rooms a host, who can kick members, lock the room, and close it.
 
 ``room.data["host"]`` has it all, so that it outlives a reload: ``owner`` is the sid of the room's host, for other
 plugins to read.
@@ -32,14 +32,14 @@ _MOST_SENDS = 5_000
 
 @implementer(IRoomPolicy, IRoomObserver, IEventHandler)
 class Host(Configurable):
-    """Gives rooms a host, who may put members out, lock the room, and close it."""
+    """Gives rooms a host, who can kick members, lock the room, and close it."""
 
     name = _NAME
     events = ("kick", "lock", "unlock", "close")
     rooms = Option(list[str], ["*"], "Patterns of the names of rooms that have a host.")
     first = Option(bool, True, "The first member is the host, and when it leaves the one who is there longest.")
     roles = Option(list[str], ["host"], "Roles that may do all that a host may, in every room, and become it first.")
-    keepOut = Option(float, 300, "Seconds for which who was put out cannot come back.", least=0)
+    keepOut = Option(float, 300, "Seconds for which those who were kicked cannot come back.", least=0)
 
     def start(self, services: IServices) -> None:
         self._services = services
@@ -55,7 +55,7 @@ class Host(Configurable):
             raise Refused("room-closing", "This room is being closed.")
         left = self._keptOut(state, peer)
         if left > 0:
-            raise Refused("kicked", "You were put out of this room.", {"retry_after": math.ceil(left)})
+            raise Refused("kicked", "You were kicked out of this room.", {"retry_after": math.ceil(left)})
         if state["locked"] and not self._hasRole(peer):
             raise Refused("room-locked", "This room is locked.")
 
@@ -86,7 +86,7 @@ class Host(Configurable):
 
     def handleEvent(self, peer: IPeer, room: IRoom, event: str, body: Mapping[str, Any]) -> Mapping[str, Any] | None:
         if not self._concerns(room) or not self._isHost(peer, room):
-            raise Refused("not-the-host", "Only the host of this room may do this.")
+            raise Refused("not-the-host", "Only the host of this room can do this.")
         state = _stateOf(room)
         if event == "kick":
             return self._kick(peer, room, state, body.get("targetUserId"))
@@ -140,7 +140,7 @@ class Host(Configurable):
         return able[0] if able else None
 
     def _appoint(self, peer: IPeer | None, room: IRoom, state: dict[str, Any]) -> None:
-        """Make somebody the host, and tell all members."""
+        """Make someone the host, and tell all members."""
         state["owner"] = peer.sid if peer is not None else None
         state["ownerUserId"] = peer.userId if peer is not None else None
         room.emit("host", _described(room, state))
@@ -152,9 +152,9 @@ class Host(Configurable):
         if not others:
             raise Refused("no-such-member", "There is no such user in this room.")
         if any(other.sid == peer.sid for other in others):
-            raise Refused("bad-arguments", "To go yourself, leave the room.")
+            raise Refused("bad-arguments", "To leave yourself, use leave-room.")
         if any(self._hasRole(other) for other in others) and not self._hasRole(peer):
-            raise Refused("not-allowed", "This member cannot be put out by you.")
+            raise Refused("not-allowed", "You cannot kick this member.")
         for other in others:
             self._remember(state, other)
             self._services.kick(other, "kicked")
@@ -178,7 +178,7 @@ class Host(Configurable):
         return until - self._services.clock.seconds()
 
     def _close(self, name: str, createdAt: float) -> None:
-        """Put everybody out, who came last first. Each is told of all others, so large rooms take several turns."""
+        """Put everyone out, who came last first. Each is told of all others, so large rooms take several turns."""
         room = self._services.room(name)
         if room is None or room.createdAt != createdAt:
             return

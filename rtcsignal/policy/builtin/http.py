@@ -53,8 +53,8 @@ class Http(Configurable):
     secret = Option(str, None, "Sent as Authorization: Bearer, so that the service knows who asks.", secret=True)
     send = Option(list[str], [], "What is sent besides the token: address, namespace, origin.")
     seconds = Option(float, 1.5, "Seconds within which the service must answer.", least=0.1, most=60)
-    cacheSeconds = Option(float, 60.0, "Seconds for which it is kept who somebody is.", least=0)
-    refusalSeconds = Option(float, 5.0, "Seconds for which it is kept that somebody is refused.", least=0)
+    cacheSeconds = Option(float, 60.0, "Seconds for which it is remembered who someone is.", least=0)
+    refusalSeconds = Option(float, 5.0, "Seconds for which it is remembered that someone is refused.", least=0)
     cacheSize = Option(int, 10_000, "Most answers of each kind that are kept.", least=0)
     mostAtOnce = Option(int, 100, "Most questions under way; further clients are refused meanwhile.", least=1)
     whenDown = Option(
@@ -151,12 +151,12 @@ class Http(Configurable):
         now = self._clock.seconds()
         if now >= self._quietUntil:
             self._quietUntil = now + _QUIET_SECONDS
-            self._log.error("it cannot be found out who clients are: {why}", why=why)
+            self._log.error("clients cannot be identified: {why}", why=why)
         return _DOWN if self.whenDown == "refuse" else None
 
 
 class _Question:
-    """A question under way, and everybody who waits for the answer.
+    """A question under way, and everyone who waits for the answer.
 
     Attributes:
         call: The question.
@@ -167,7 +167,7 @@ class _Question:
         self._waiting: list[Deferred[Identity | None]] = []
 
     def wait(self) -> Deferred[Identity | None]:
-        """The answer; who does not want it any more may cancel that."""
+        """The answer; anyone who does not want it any more may cancel that."""
         waiter: Deferred[Identity | None] = Deferred(self._waiting.remove)
         self._waiting.append(waiter)
         return waiter
@@ -240,12 +240,12 @@ def _refusalIn(body: Mapping[str, Any]) -> Refused:
     if not isinstance(code, str) or len(code) > _MOST_CODE or not _CODE.fullmatch(code):
         code = "bad-token"
     more = {key: value for key, value in body.items() if key not in ("code", "message")}
-    return Refused(code, message if isinstance(message, str) else "The token is no good.", more)
+    return Refused(code, message if isinstance(message, str) else "The token is not valid.", more)
 
 
 def _identityIn(body: Any) -> Identity:
     if not isinstance(body, dict):
-        raise _Down("the service's answer is no JSON object")
+        raise _Down("the service's answer is not a JSON object")
     userId, roles = body.get("userId"), body.get("roles") or []
     claims, expiresAt = body.get("claims") or {}, body.get("expiresAt")
     good = {
@@ -260,7 +260,7 @@ def _identityIn(body: Any) -> Identity:
     return Identity(userId, frozenset(roles), claims, expiresAt)
 
 
-_DOWN = Refused("unavailable", "Nobody can be signed in at the moment.")
+_DOWN = Refused("unavailable", "Signing in is not possible at the moment.")
 
 _SENT: dict[str, Callable[[Handshake], str | None]] = {
     "address": lambda handshake: handshake.address,

@@ -1,4 +1,4 @@
-"""Lets in who has a JSON Web Token (RFC 7519) that was signed with one of the server's keys."""
+"""Lets in anyone who has a JSON Web Token (RFC 7519) that was signed with one of the server's keys."""
 
 from __future__ import annotations
 
@@ -46,15 +46,15 @@ _NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f]+")
 
 @implementer(IAuthenticator)
 class Jwt(Configurable):
-    """Lets in who has a JSON Web Token. The kind of a key, never the token, says which algorithms are good."""
+    """Lets in anyone who has a JSON Web Token. The kind of a key, never the token, says which algorithms are good."""
 
     name = "jwt"
     keys = Option(Path, None, "A file of public keys: PEM, one or several, or a JSON Web Key Set.")
     secret = Option(str, None, "A secret for HS256 and, if it is long enough, HS384 and HS512.", secret=True)
     oldSecret = Option(str, None, "The secret before it: still good.", secret=True)
     algorithms = Option(list[str], [], "Only these algorithms; empty for all that are fit for the keys.")
-    issuers = Option(list[str], [], "Who may have issued a token, as it says in iss; empty for anybody.")
-    audiences = Option(list[str], [], "For whom a token may be, as it says in aud.")
+    issuers = Option(list[str], [], "Who may have issued a token, as it says in iss; empty for anyone.")
+    audiences = Option(list[str], [], "The audiences that a token may be for, as it says in aud.")
     required = Option(list[str], ["exp"], "Claims that a token must have.")
     leeway = Option(float, 10.0, "Seconds by which the clock of the issuer may be wrong.", least=0, most=600)
     userIdClaim = Option(str, "sub", "The claim that is the user id; empty lets the client choose.")
@@ -118,8 +118,8 @@ class Jwt(Configurable):
                 if isinstance(claims, dict):
                     return claims
         except Exception:  # whatever happens here, the token is to blame
-            raise _bad("The token is no good.") from None
-        raise _bad("The token is no good.")
+            raise _bad("The token is not valid.") from None
+        raise _bad("The token is not valid.")
 
     def _candidates(self, header: Mapping[str, Any]) -> list[_Key]:
         """The keys that may have signed a token: those of its algorithm, and of its id if they have one."""
@@ -137,7 +137,7 @@ class Jwt(Configurable):
             raise _bad("The token is from another issuer.")
         audience = claims.get("aud")
         audiences = audience if isinstance(audience, list) else [audience]
-        # Who is not among those that a token is for must not take it (RFC 7519 section 4.1.3).
+        # Anyone who is not among those that a token is for must not take it (RFC 7519 section 4.1.3).
         if (self.audiences or audience is not None) and not any(each in self.audiences for each in audiences):
             raise _bad("The token is for another audience.")
 
@@ -187,7 +187,7 @@ _JWS = pyjwt.PyJWS()
 
 def _secretKey(secret: bytes, kid: str | None = None) -> _Key:
     if secret.lstrip().startswith((b"-----BEGIN ", b"ssh-", b"ecdsa-")):
-        raise ValueError("must not be a public key, which everybody may know; keys is the option for those")
+        raise ValueError("must not be a public key, which everyone may know; keys is the option for those")
     least = min(_HMAC.values())
     if len(secret) < least:
         raise ValueError(f"must have at least {least} bytes")
@@ -248,7 +248,7 @@ def _keysInSet(text: str) -> Iterator[_Key]:
     except (ValueError, RecursionError):
         entries = None
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise ValueError("is no JSON Web Key Set: an object with a list of keys is needed")
+        raise ValueError("is not a JSON Web Key Set: an object with a list of keys is needed")
     for index, entry in enumerate(entries):
         algorithm, kid = entry.get("alg"), entry.get("kid")
         if entry.get("use", "sig") != "sig" or entry.get("kty") not in ("RSA", "EC", "OKP", "oct"):
@@ -275,12 +275,12 @@ def _timeIn(claims: Mapping[str, Any], name: str) -> float | None:
     if value is None:
         return None
     if not isinstance(value, (int, float)) or isinstance(value, bool) or not abs(value) < _FOREVER:
-        raise _bad(f"The token has an {name} that is no time.")
+        raise _bad(f"The token's {name} is not a time.")
     return float(value)
 
 
 def _rolesIn(claims: Mapping[str, Any], path: str) -> list[str]:
-    """The roles: a list of texts, or one text with blanks between them, as ``scope`` has it (RFC 8693 section 4.2)."""
+    """The roles: a list of strings, or words in one string, with blanks between, as in ``scope`` (RFC 8693, 4.2)."""
     value: Any = claims
     for name in [path] if path in claims else path.split("."):
         value = value.get(name) if isinstance(value, Mapping) else None

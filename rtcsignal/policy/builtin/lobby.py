@@ -1,8 +1,8 @@
-"""Lets people wait outside of a room until somebody inside admits them.
+"""Lets people wait outside a room until someone in the room admits them.
 
-A join is refused with ``waiting``, and those who may admit hear ``knock``. Who is admitted hears ``admitted`` and joins
-again; the pass that it was given lets it in, and back in after a lost connection. What is to outlive a reload is in
-``room.data["lobby"]``; who waits, the server knows.
+A join is refused with ``waiting``, and those who may admit hear ``knock``. Those who are admitted hear ``admitted`` and
+join again; the pass that they were given lets them in, and back in after a lost connection. What outlives a reload is
+in ``room.data["lobby"]``; the server knows who waits.
 """
 
 from __future__ import annotations
@@ -42,17 +42,17 @@ _KEEP_THE_PASS = frozenset(
 
 @implementer(IRoomPolicy, IDoorObserver, IRoomObserver, IEventHandler)
 class Lobby(Configurable):
-    """Lets people wait outside of a room until somebody inside admits them."""
+    """Lets people wait outside a room until someone in the room admits them."""
 
     name = _NAME
     events = ("admit", "deny", "who-waits")
     rooms = Option(list[str], ["*"], "Patterns of the names of rooms that have a lobby.")
     roles = Option(list[str], ["host"], "Roles that come in without waiting, and may admit.")
-    first = Option(bool, False, "Who comes into an empty room comes in without waiting.")
+    first = Option(bool, False, "Those who come into an empty room need not wait.")
     members = Option(bool, False, "Every member may admit; else those with a role, and the host of the plugin `host`.")
     most = Option(int, 50, "Most who wait for one room.", least=1)
     mostPerAddress = Option(int, 5, "Most of them from one address.", least=1)
-    again = Option(float, 30, "Seconds after which who was denied may knock again.", least=0)
+    again = Option(float, 30, "Seconds after which those who were denied may knock again.", least=0)
 
     def prepare(self) -> None:
         self._knocks = Throttle(_KNOCKS, _PAUSE)
@@ -75,10 +75,10 @@ class Lobby(Configurable):
             hosts = self._hostsOf(room)
             _tell(hosts, "knock", room.name, peer)
             _stateOf(room)["told"] = {host.sid for host in hosts}
-        raise Waiting("Somebody inside has to let you in.", {"hosts": len(_stateOf(room)["told"])})
+        raise Waiting("Someone in the room has to let you in.", {"hosts": len(_stateOf(room)["told"])})
 
     def entering(self, peer: IPeer, room: IRoom) -> None:
-        """Who comes in has been admitted, or need not be."""
+        """Those who come in have been admitted, or need not be."""
 
     def withdrew(self, peer: IPeer, room: IRoom, reason: str) -> None:
         if fitsAny(self.rooms, room.name):
@@ -112,7 +112,7 @@ class Lobby(Configurable):
             return {"waiting": [{"userId": each.userId, "sid": each.sid} for each in waiting]}
         chosen = _chosen(waiting, body)
         if not chosen:
-            raise Refused("not-waiting", "No such user waits.")
+            raise Refused("not-waiting", "No such user is waiting.")
         for each in chosen:
             if event == "admit":
                 self._admit(each, room)
@@ -132,7 +132,7 @@ class Lobby(Configurable):
         return [peer for peer in room.peers() if self._mayAdmit(peer, room)]
 
     def _checkKnock(self, peer: IPeer, room: IRoom, waiting: tuple[IPeer, ...]) -> None:
-        """Somebody wants to wait, who does not yet under this name."""
+        """Someone wants to wait, who does not yet under this name."""
         now = self._services.clock.seconds()
         left = peer.data.get(_NAME, {}).get(room.name, 0.0) - now
         if left > 0:
@@ -161,7 +161,7 @@ class Lobby(Configurable):
         _tell(self._hostsOf(room), "knock-ended", room.name, peer, reason=reason)
 
     def _look(self, room: IRoom) -> None:
-        """Somebody may have become a host. It is seen in the next turn, when all plugins have done their part."""
+        """Someone may have become a host. It is seen in the next turn, when all plugins have done their part."""
         if room.size and self._services.waiting(room.name):
             self._services.callLater(0, self._tellNewHosts, room.name)
 

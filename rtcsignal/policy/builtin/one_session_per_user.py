@@ -40,7 +40,7 @@ class OneSessionPerUser(Configurable):
     ends = Option(
         str,
         "connection",
-        "What ends for who is replaced: its connection, with its other rooms, or this membership only.",
+        "What ends for the one who is replaced: its connection, with its other rooms, or this membership only.",
         choices=("connection", "membership"),
     )
     most = Option(int, 3, "Times that a user may be replaced within `seconds`, if the clients tell no `tab`.", least=1)
@@ -85,7 +85,7 @@ class OneSessionPerUser(Configurable):
             self._end(other, room)
 
     def withdrew(self, peer: IPeer, room: IRoom, reason: str) -> None:
-        """Who waits has no session yet."""
+        """Those who wait have no session yet."""
 
     def joined(self, peer: IPeer, room: IRoom) -> None:
         """It has been seen to before."""

@@ -21,7 +21,7 @@ _BURST_SECONDS = 5
 class RateLimit(Configurable):
     """Limits how many messages a connection, and all connections of an address together, may send.
 
-    Each limit is a token bucket. Who exceeds one is refused, and told after how many seconds to try again.
+    Each limit is a token bucket. Anyone who exceeds one is refused, and told after how many seconds to try again.
     """
 
     name = "rate-limit"

@@ -1,4 +1,4 @@
-"""Asks for a password before it lets anybody into a room."""
+"""Requires a password before it lets anyone into a room."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _Lock: TypeAlias = tuple[bytes, bytes]
 
 @implementer(IRoomPolicy, IRoomObserver)
 class RoomPassword(Configurable):
-    """Asks for a password: one of the configuration, or the one that the first member has set."""
+    """Requires a password: one of the configuration, or the one that the first member has set."""
 
     name = "room-password"
     passwords = Option(
@@ -43,7 +43,7 @@ class RoomPassword(Configurable):
         secret=True,
     )
     firstSets = Option(bool, True, "The first member of any other room may set one: the `password` of its join.")
-    exceptFor = Option(list[str], [], "Roles that need none.")
+    exceptFor = Option(list[str], [], "Roles that need no password.")
     attempts = Option(int, 5, "Wrong passwords of one address for one room before it has to wait.", least=1)
     pause = Option(float, 30, "Seconds after which it may try once more.", least=0.1, most=86_400)
 
@@ -63,7 +63,7 @@ class RoomPassword(Configurable):
         if lock is not None:
             self._open(lock, given, (networkOf(peer.address), room.name))
         elif given and not room.size and self._isSetByTheFirst(room) and not _canBePassword(given):
-            text = f"A password is a text of 1 to {_MOST_CHARACTERS} characters."
+            text = f"A password is a string of 1 to {_MOST_CHARACTERS} characters."
             raise Refused("bad-password", text)
 
     def joined(self, peer: IPeer, room: IRoom) -> None:
@@ -80,7 +80,7 @@ class RoomPassword(Configurable):
         now = self._clock.seconds()
         wait = self._throttle.wait(who, now)
         if wait:
-            text = "There were too many wrong passwords."
+            text = "There have been too many wrong passwords."
             raise Refused("too-many-attempts", text, {"retry_after": math.ceil(wait)})
         if not _canBePassword(given) or not hmac.compare_digest(_digest(given, lock[0]), lock[1]):
             self._throttle.count(who, now)

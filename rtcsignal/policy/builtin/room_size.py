@@ -31,7 +31,7 @@ class RoomSize(Configurable):
             count = room.size
         elif sessions := sum(other.signedIn is peer.signedIn for other in room.peersOf(peer.userId)):
             if sessions >= self.mostPerUser:
-                text = "You are in this room too many times already."
+                text = "You are in this room on too many connections already."
                 raise Refused("too-many-sessions", text, {"most": self.mostPerUser})
             return
         else:

@@ -13,8 +13,8 @@ from rtcsignal.api import Configurable, IMessageFilter, IPeer, IRoom, Message, O
 _KEYS = ("msgType", "userId", "targetUserId", "roomName", "sdp", "candidate", "id", "label")
 _SPELLINGS = {key.lower(): key for key in _KEYS}
 _TYPES = {"offer": ("offer",), "answer": ("answer", "pranswer")}
-_WORDS = {str: "a text", int: "a whole number of at least 0"}
-# The place of a candidate, as browsers call it, and beside a text also as older clients do.
+_WORDS = {str: "a string", int: "a whole number of at least 0"}
+# The place of a candidate, as browsers call it, and beside a string also as older clients do.
 _PLACE = (("sdpMid", str), ("sdpMLineIndex", int), ("usernameFragment", str))
 _INSIDE = (("candidate", str), *_PLACE)
 _BESIDE = (("id", str), ("label", int), *_PLACE)
@@ -25,7 +25,7 @@ class Schema(Configurable):
     """Refuses messages that the client of the receiver could not read."""
 
     name = "schema"
-    others = Option(str, "pass", "Whether messages of no known kind may pass.", choices=("pass", "refuse"))
+    others = Option(str, "pass", "Whether messages of unknown kinds may pass.", choices=("pass", "refuse"))
 
     def prepare(self) -> None:
         self._checks: dict[str, Callable[[str, Any], None]] = {
@@ -61,15 +61,15 @@ def _checkDescription(kind: str, body: Mapping[str, Any]) -> None:
     if value.__class__ is str and value:
         return
     if not isinstance(value, dict):
-        _refuse("sdp", "must be a text that is not empty, or an object with type and sdp")
+        _refuse("sdp", "must be a string that is not empty, or an object with type and sdp")
     if value.get("type", kind) not in _TYPES[kind]:
         _refuse("sdp.type", f"must be {' or '.join(_TYPES[kind])}")
     if not (isinstance(value.get("sdp"), str) and value["sdp"]):
-        _refuse("sdp.sdp", "must be a text that is not empty")
+        _refuse("sdp.sdp", "must be a string that is not empty")
 
 
 def _checkCandidate(kind: str, body: Mapping[str, Any]) -> None:
-    """The candidate is a text, with its place beside it, or an object that holds both. Its end is empty or null."""
+    """The candidate is a string, with its place beside it, or an object that holds both. Its end is empty or null."""
     try:
         # Most candidates have this form, and there are many of them: it is quick to tell.
         if (
@@ -88,7 +88,7 @@ def _checkCandidate(kind: str, body: Mapping[str, Any]) -> None:
     if value.__class__ is dict:
         _checkFields(value, _INSIDE, "candidate.")
     elif value.__class__ is not str and value is not None:
-        _refuse("candidate", "must be a text, an object, or null at the end")
+        _refuse("candidate", "must be a string, an object, or null at the end")
     _checkFields(body, _BESIDE, "")
 
 

@@ -1,4 +1,4 @@
-"""Lets in who has a ticket: a few facts about somebody, signed with a secret that the server and the issuer share.
+"""Lets in anyone who has a ticket: a few facts about its holder, signed with a secret that server and issuer share.
 
 A ticket is ``t1.BODY.MAC``. The body is a JSON object in base64url without padding: ``expiresAt``, in seconds since the
 epoch, and optionally ``userId``, ``roles``, ``rooms`` and whatever else policies want to know. The MAC is the
@@ -43,7 +43,7 @@ _NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f]+")
 
 @implementer(IAuthenticator, IRoomPolicy)
 class SharedSecret(Configurable):
-    """Lets in who has a ticket, signed with a secret that the server shares with whoever makes tickets."""
+    """Lets in anyone who has a ticket, signed with a secret that the server shares with whoever makes tickets."""
 
     name = "shared-secret"
     secret = Option(str, REQUIRED, "The secret.", least=SECRET_CHARACTERS, secret=True)
@@ -64,7 +64,7 @@ class SharedSecret(Configurable):
         body = _opened(ticket, self._secrets)
         identity = _identityOf(body) if body is not None else None
         if identity is None:
-            raise Refused("bad-token", "The ticket is no good.")
+            raise Refused("bad-token", "The ticket is not valid.")
         if identity.expiresAt is not None and identity.expiresAt <= self._wall():
             raise Refused("expired", "The ticket has expired.")
         return identity

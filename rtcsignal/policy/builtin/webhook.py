@@ -317,7 +317,7 @@ def _serviceOf(url: str) -> str:
     """Host and port of the service; for the log, as there may be secrets in the rest.
 
     Raises:
-        ConfigError: It is no URL of a web service.
+        ConfigError: It is not a URL of a web service.
     """
     try:
         parts = urlsplit(url)

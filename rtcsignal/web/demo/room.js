@@ -106,7 +106,7 @@ export class Room extends Emitter {
   async #enter() {
     this.state = "joining";
     this.#early = [];
-    const request = { ...this.#details, userId: this.userId, roomName: this.roomName };
+    const request = { ...this.#details, userId: this.userId, roomName: this.roomName, connections: true };
     let ack;
     try {
       ack = await this.#socket.request("join-room", request);

@@ -28,7 +28,7 @@ describe("being in a room", () => {
     await stage.clock.advance(50);
     const [[name, { members, again, ack }]] = room.seen;
     assert.deepEqual([name, members, again, ack.ok], ["joined", ["a"], false, true]);
-    assert.deepEqual(stage.server.log.at(-1).body, { password: "secret", userId: "b", roomName: "kitchen" });
+    assert.deepEqual(stage.server.log.at(-1).body, { password: "secret", userId: "b", roomName: "kitchen", connections: true });
   });
 
   it("tells who comes and goes, each once, and not of itself", async () => {

@@ -41,7 +41,7 @@ def test_who_has_not_the_role_is_told_which_are_asked_for() -> None:
     ("options", "problem"),
     [
         ({}, "rooms: is required"),
-        ({"rooms": {"a": "staff"}}, "rooms: must be a mapping of texts to a list of texts, not {'a': 'staff'}"),
+        ({"rooms": {"a": "staff"}}, "rooms: must be a mapping of strings to a list of strings, not {'a': 'staff'}"),
     ],
 )
 def test_wrong_options_end_the_start(options: dict[str, object], problem: str) -> None:

@@ -63,5 +63,5 @@ def test_they_get_roles() -> None:
 def test_a_prefix_must_be_fit_for_a_user_id() -> None:
     with pytest.raises(ConfigError, match="user_id_prefix: must not have control characters"):
         plugin.configured({"user_id_prefix": "a\nb"})
-    with pytest.raises(ConfigError, match="user_id_prefix: must be text of at most 64 characters"):
+    with pytest.raises(ConfigError, match="user_id_prefix: must be a string of at most 64 characters"):
         plugin.configured({"user_id_prefix": "a" * 65})

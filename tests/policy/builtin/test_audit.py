@@ -152,7 +152,7 @@ class TestTheFile:
         os.mkfifo(file)
         reader = os.open(file, os.O_RDONLY | os.O_NONBLOCK)
         try:
-            with pytest.raises(ConfigError, match="it is no regular file"), serverWith(file):
+            with pytest.raises(ConfigError, match="it is not a regular file"), serverWith(file):
                 pass
         finally:
             os.close(reader)

@@ -23,14 +23,14 @@ def test_messages_of_these_kinds_need_a_target(kinds: list[str]) -> None:
             answer = ann.broadcast({"msgType": number})
             assert answer.ok is (kind not in kinds)
             if not answer.ok:
-                text = "Say in targetUserId who this is for."
+                text = "targetUserId must say who this is for."
                 assert answer.value["error"] == {"code": "no-target", "message": text, "kind": kind}
             assert ann.broadcast({"msgType": number, "targetUserId": "bob"}).value == {"ok": True, "delivered": 1}
 
 
 @pytest.mark.parametrize("msgType", [1, 1.0, "1", "1.0", " 1e0\n", "0x1"], ids=repr)
 def test_a_kind_is_one_however_its_number_is_spelled(msgType: Any) -> None:
-    with pytest.raises(Refused, match="Say in targetUserId"):
+    with pytest.raises(Refused, match="targetUserId must say"):
         plugin.configured({}).filterMessage(FakePeer(), FakeRoom(), makeMessage({"msgType": msgType}))
 
 

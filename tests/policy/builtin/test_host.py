@@ -306,7 +306,7 @@ class TestAHostThatIsReplaced:
     ("options", "problem"),
     [
         ({"keep_out": -1}, "keep_out: must be a number of at least 0, not -1"),
-        ({"rooms": "kitchen"}, "rooms: must be a list of texts, not 'kitchen'"),
+        ({"rooms": "kitchen"}, "rooms: must be a list of strings, not 'kitchen'"),
         ({"owner": "ann"}, "owner: unknown option"),
     ],
 )

@@ -144,12 +144,12 @@ class TestAnswers:
         ("body", "data", "message"),
         [
             ({"code": "banned", "message": "Go away.", "until": 7}, {"code": "banned", "until": 7}, "Go away."),
-            ({"error": "x"}, {"code": "bad-token", "error": "x"}, "The token is no good."),
-            ({"code": "Not A Word", "message": 7}, {"code": "bad-token"}, "The token is no good."),
-            ({"code": "a" * 65}, {"code": "bad-token"}, "The token is no good."),
-            (b"", {"code": "bad-token"}, "The token is no good."),
-            (b"<html>", {"code": "bad-token"}, "The token is no good."),
-            (b"[" * 9000, {"code": "bad-token"}, "The token is no good."),
+            ({"error": "x"}, {"code": "bad-token", "error": "x"}, "The token is not valid."),
+            ({"code": "Not A Word", "message": 7}, {"code": "bad-token"}, "The token is not valid."),
+            ({"code": "a" * 65}, {"code": "bad-token"}, "The token is not valid."),
+            (b"", {"code": "bad-token"}, "The token is not valid."),
+            (b"<html>", {"code": "bad-token"}, "The token is not valid."),
+            (b"[" * 9000, {"code": "bad-token"}, "The token is not valid."),
         ],
         ids=str,
     )
@@ -163,11 +163,11 @@ class TestAnswers:
     @pytest.mark.parametrize(
         ("status", "body", "why"),
         [
-            (200, b"", "the service's answer is no JSON object"),
-            (200, b"<html>", "the service's answer is no JSON object"),
-            (200, b"\xff", "the service's answer is no JSON object"),
-            (200, b"[" * 9000, "the service's answer is no JSON object"),
-            (200, [ANN], "the service's answer is no JSON object"),
+            (200, b"", "the service's answer is not a JSON object"),
+            (200, b"<html>", "the service's answer is not a JSON object"),
+            (200, b"\xff", "the service's answer is not a JSON object"),
+            (200, b"[" * 9000, "the service's answer is not a JSON object"),
+            (200, [ANN], "the service's answer is not a JSON object"),
             (200, {"userId": 7}, "the service's answer has userId that cannot be understood"),
             (200, {"userId": ""}, "the service's answer has userId that cannot be understood"),
             (200, {"userId": "a\nb"}, "the service's answer has userId that cannot be understood"),
@@ -187,8 +187,8 @@ class TestAnswers:
         self, desk: Desk, status: int, body: Any, why: str, log: LogLines
     ) -> None:
         assert codeOf(desk.judged(status, body)) == "unavailable"
-        assert log.about("error: ", "it cannot be found out who clients are") == [
-            f"error: it cannot be found out who clients are: {why}"
+        assert log.about("error: ", "clients cannot be identified") == [
+            f"error: clients cannot be identified: {why}"
         ]
 
 
@@ -202,8 +202,8 @@ class TestWithoutAnAnswer:
         assert late.refusal is None
         desk.server.advance(0.2)
         assert codeOf(late) == "unavailable"
-        assert log.about("cannot be found out") == [
-            "error: it cannot be found out who clients are: ConnectionRefusedError"
+        assert log.about("cannot be identified") == [
+            "error: clients cannot be identified: ConnectionRefusedError"
         ]
         assert not log.about("secret token")
 
@@ -211,7 +211,7 @@ class TestWithoutAnAnswer:
         for _ in range(200):
             desk.judged(500)
             desk.server.advance(1)
-        assert len(log.about("cannot be found out")) == 4
+        assert len(log.about("cannot be identified")) == 4
 
     def test_the_service_is_asked_again_for_the_next(self, desk: Desk) -> None:
         assert codeOf(desk.judged(500)) == "unavailable"
@@ -363,7 +363,7 @@ class TestOptions:
             ({"url": URL, "send": ["address", "cookies"]}, "send: cannot be cookies"),
             ({"url": URL, "when_down": "open"}, "when_down: must be refuse or skip, not 'open'"),
             ({"url": URL, "seconds": 0}, "seconds: must be a number from 0.1 to 60, not 0"),
-            ({"url": URL, "secret": 7}, "secret: must be text, not what it is"),
+            ({"url": URL, "secret": 7}, "secret: must be a string, not what it is"),
         ],
         ids=str,
     )

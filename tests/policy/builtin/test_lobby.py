@@ -52,7 +52,7 @@ class TestKnocking:
         answer = ben.join("kitchen", "ben")
         assert answer.value["error"] == {
             "code": "waiting",
-            "message": "Somebody inside has to let you in.",
+            "message": "Someone in the room has to let you in.",
             "hosts": 1,
         }
         ((event, body),) = ann.take()

@@ -230,7 +230,7 @@ class TestPatterns:
     @pytest.mark.parametrize(
         ("options", "problem"),
         [
-            ({"rooms": {"*": "kick"}}, "rooms: must be a mapping of texts to refuse or replace or many, not"),
+            ({"rooms": {"*": "kick"}}, "rooms: must be a mapping of strings to refuse or replace or many, not"),
             ({"ends": "world"}, "ends: must be connection or membership, not 'world'"),
             ({"most": 0}, "most: must be a whole number of at least 1, not 0"),
         ],

@@ -126,8 +126,8 @@ class TestThePasswordOfTheConfiguration:
         ("text", "problem"),
         [
             ("sesame", "is not JSON"),
-            ('["sesame"]', "passwords_file: must be a mapping of texts to texts, not what it is"),
-            ('{"a": 1}', "passwords_file: must be a mapping of texts to texts, not what it is"),
+            ('["sesame"]', "passwords_file: must be a mapping of strings to strings, not what it is"),
+            ('{"a": 1}', "passwords_file: must be a mapping of strings to strings, not what it is"),
         ],
     )
     def test_a_file_that_has_none_ends_the_start(self, tmp_path: Path, text: str, problem: str) -> None:
@@ -192,7 +192,7 @@ class TestWrongPasswords:
     [
         ({"attempts": 0}, "attempts: must be a whole number of at least 1, not 0"),
         ({"pause": 0}, "pause: must be a number from 0.1 to 86400, not 0"),
-        ({"passwords": {"a": 1}}, "passwords: must be a mapping of texts to texts, not what it is"),
+        ({"passwords": {"a": 1}}, "passwords: must be a mapping of strings to strings, not what it is"),
     ],
 )
 def test_wrong_options_end_the_start(options: dict[str, Any], problem: str) -> None:

@@ -65,7 +65,7 @@ def test_each_connection_may_count_instead() -> None:
     [
         ({"most": -1}, "most: must be a whole number of at least 0, not -1"),
         ({"rooms": {"a": -1}}, "rooms: the limit of a must be at least 0"),
-        ({"rooms": {"a": "2"}}, "rooms: must be a mapping of texts to whole numbers"),
+        ({"rooms": {"a": "2"}}, "rooms: must be a mapping of strings to whole numbers"),
         ({"count": "heads"}, "count: must be users or peers, not 'heads'"),
         ({"most_per_user": 0}, "most_per_user: must be a whole number of at least 1, not 0"),
     ],

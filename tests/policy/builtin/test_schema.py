@@ -12,10 +12,10 @@ from rtcsignal.testing import FakePeer, FakeRoom, InMemoryServer, makeMessage
 from tests.policy.builtin import samples
 
 SDP = "v=0\r\n"
-NO_SDP = "must be a text that is not empty, or an object with type and sdp."
-NO_CANDIDATE = "must be a text, an object, or null at the end."
+NO_SDP = "must be a string that is not empty, or an object with type and sdp."
+NO_CANDIDATE = "must be a string, an object, or null at the end."
 NO_INDEX = "must be a whole number of at least 0, or null."
-NO_TEXT = "must be a text, or null."
+NO_TEXT = "must be a string, or null."
 TEXT = "candidate:1 1 udp 2122194687 192.0.2.2 37494 typ host"
 
 
@@ -81,8 +81,8 @@ def test_candidates_of_browsers_pass(name: str) -> None:
         ({"msgType": 1, "sdp": {"type": "answer", "sdp": SDP}}, "sdp.type", "sdp.type must be offer."),
         ({"msgType": 2, "sdp": {"type": "offer", "sdp": SDP}}, "sdp.type", "sdp.type must be answer or pranswer."),
         ({"msgType": 1, "sdp": {"type": [], "sdp": SDP}}, "sdp.type", "sdp.type must be offer."),
-        ({"msgType": 1, "sdp": {"type": "offer"}}, "sdp.sdp", "sdp.sdp must be a text that is not empty."),
-        ({"msgType": 1, "sdp": {"sdp": ""}}, "sdp.sdp", "sdp.sdp must be a text that is not empty."),
+        ({"msgType": 1, "sdp": {"type": "offer"}}, "sdp.sdp", "sdp.sdp must be a string that is not empty."),
+        ({"msgType": 1, "sdp": {"sdp": ""}}, "sdp.sdp", "sdp.sdp must be a string that is not empty."),
         ({"msgType": 3}, "candidate", f"candidate {NO_CANDIDATE}"),
         ({"msgType": 3, "candidate": [TEXT]}, "candidate", f"candidate {NO_CANDIDATE}"),
         ({"msgType": 3, "candidate": {"candidate": 1}}, "candidate.candidate", f"candidate.candidate {NO_TEXT}"),

@@ -215,9 +215,9 @@ class TestOptions:
         ("options", "problem"),
         [
             ({}, "secret: is required"),
-            ({"secret": "short"}, "secret: must be text of at least 32 characters, not what it is"),
-            ({"secret": SECRET, "old_secret": "short"}, "old_secret: must be text of at least 32 characters"),
-            ({"secret": SECRET, "token_key": ""}, "token_key: must be text of at least 1 character"),
+            ({"secret": "short"}, "secret: must be a string of at least 32 characters, not what it is"),
+            ({"secret": SECRET, "old_secret": "short"}, "old_secret: must be a string of at least 32 characters"),
+            ({"secret": SECRET, "token_key": ""}, "token_key: must be a string of at least 1 character"),
             ({"secret_file": "/nowhere"}, "secret_file: /nowhere cannot be read: No such file or directory"),
         ],
     )
