@@ -106,12 +106,7 @@ def ids(payloads: list[str]) -> list[str]:
 def test_messagesComeBackAsTheyWere(wire: Wire, revision: int, query: str, packets: list[Packet]) -> None:
     session = wire.polling(revision, query=query)
     session.send(*packets)
-    received: list[Packet] = []
-    while len(received) < len(packets):
-        answer = session.receive()
-        assert len(answer) <= 16
-        received += answer
-    assert received == packets
+    assert session.receive() == packets
 
 
 def test_revision3CountsUtf16Units(wire: Wire) -> None:
@@ -250,7 +245,12 @@ def test_someHundredPacketsInOnePostAreFine(wire: Wire, revision: int) -> None:
     session = wire.polling(revision)
     packets: list[Packet] = [f"4{number}" for number in range(500)]
     session.send(*packets)
-    assert session.receive() == packets
+    received: list[Packet] = []
+    while len(received) < len(packets):
+        answer = session.receive()
+        assert len(answer) <= 16
+        received += answer
+    assert received == packets
 
 
 def test_aPayloadOfMassesOfPacketsIsCutQuickly(wire: Wire, unhurried: Process | None, revision: int) -> None:
