@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
 
+from tests.support.patience import PATIENCE
+
 __all__ = ["Answer", "Service", "answer"]
 
 Answer = Callable[[str], Iterable[bytes]]
@@ -62,7 +64,7 @@ class Service:
         """The address of something that it answers."""
         return f"http://{host}:{self.port}{path}"
 
-    def asked(self, count: int, seconds: float = 20.0) -> list[str]:
+    def asked(self, count: int, seconds: float = PATIENCE) -> list[str]:
         """The heads, once there are so many."""
         with self._changed:
             assert self._changed.wait_for(lambda: len(self.heads) >= count, seconds), self.heads

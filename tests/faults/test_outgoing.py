@@ -15,6 +15,7 @@ import pytest
 from tests.faults.service import Answer, Service, answer
 from tests.faults.target import Target, joined
 from tests.support.lanes import writeConfig
+from tests.support.patience import PATIENCE
 from tests.support.processes import startProcess, twistdCommand
 from tests.wire.socketio import Peer
 from tests.wire.wire import Wire
@@ -234,7 +235,7 @@ def test_anAnswerThatIsTooLongIsNotTaken(tmp_path: Path, plugin: str, path: str)
             peer = asking(wire, ask=service.url(path)) if plugin == "asking" else asking(wire, token="ann")
             assert str(peer.receive()).startswith("44")
             assert target.kilobytes() < before + MOST_KILOBYTES
-            assert service.ended[path].wait(20)
+            assert service.ended[path].wait(PATIENCE)
 
 
 @pytest.mark.parametrize("start", [b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"])
@@ -249,7 +250,7 @@ def test_anAnswerThatDripsIsGivenUp(tmp_path: Path, start: bytes) -> None:
         wireTo(target) as wire,
     ):
         assert str(asking(wire, ask=service.url("/")).receive()).startswith("44")
-        assert service.ended["/"].wait(20)
+        assert service.ended["/"].wait(PATIENCE)
 
 
 def test_anAnswerThatNobodyReadsIsGivenUp(tmp_path: Path) -> None:
@@ -261,7 +262,7 @@ def test_anAnswerThatNobodyReadsIsGivenUp(tmp_path: Path) -> None:
         wireTo(target) as wire,
     ):
         assert str(asking(wire, ask=service.url("/")).receive()).startswith('40{"sid"')
-        assert service.ended["/"].wait(20)
+        assert service.ended["/"].wait(PATIENCE)
 
 
 def test_aServiceThatTakesEventsMayAnswerAtAnyLength(tmp_path: Path) -> None:
@@ -274,7 +275,7 @@ def test_aServiceThatTakesEventsMayAnswerAtAnyLength(tmp_path: Path) -> None:
         for number in range(3):
             joined(wire.namespacePeer(4), f"p{number}", f"room {number}")
         service.asked(3)
-        assert service.ended["/hook"].wait(20)
+        assert service.ended["/hook"].wait(PATIENCE)
         joined(wire.namespacePeer(4), "last", "last room")
         service.asked(4)
         assert "does not take events" not in target.process.output()

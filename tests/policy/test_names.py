@@ -15,6 +15,7 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from rtcsignal.policy.names import Names, NamingReactor
+from tests.support.patience import PATIENCE
 
 V4 = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 0))
 V6 = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("2001:db8::1", 0, 0, 0))
@@ -37,7 +38,7 @@ class Loop(Clock):
     def run(self, count: int = 1) -> None:
         """Do so much of what other threads have left, once it is there."""
         with self._left:
-            assert self._left.wait_for(lambda: len(self._calls) >= count, 20)
+            assert self._left.wait_for(lambda: len(self._calls) >= count, PATIENCE)
             calls, self._calls = self._calls[:count], self._calls[count:]
         for call in calls:
             call()
@@ -74,7 +75,7 @@ class Resolver:
         with self._changed:
             self._asked.append(host)
             self._changed.notify_all()
-            assert self._changed.wait_for(lambda: host in self._answers, 20)
+            assert self._changed.wait_for(lambda: host in self._answers, PATIENCE)
             answer = self._answers.pop(host)
         if isinstance(answer, Exception):
             raise answer
@@ -83,7 +84,7 @@ class Resolver:
     def asked(self, count: int) -> list[str]:
         """The hosts, once it was asked for so many."""
         with self._changed:
-            assert self._changed.wait_for(lambda: len(self._asked) >= count, 20)
+            assert self._changed.wait_for(lambda: len(self._asked) >= count, PATIENCE)
             return sorted(self._asked)
 
     def answer(self, host: str, *places: Any, error: Exception | None = None) -> None:
