@@ -1,6 +1,6 @@
 """Audit of a whole server: what it holds, and whether all of that fits together.
 
-For whoever wonders whether something leaks: SIGUSR2 has the process log it. See `rtcsignal.engineio.audit` for when.
+For anyone who wonders whether something leaks: SIGUSR2 has the process log it. See `rtcsignal.engineio.audit` for when.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def census(server: Server) -> dict[str, int]:
     """What a server holds.
 
     Returns:
-        How many, by name. All are zero when everybody has gone.
+        How many, by name. All are zero when everyone has gone.
     """
     engine, hub = server.engine, server.hub
     sessions = engine.registry.sessions.values()

@@ -32,7 +32,7 @@ MOST_BYTES = 1_048_576
 _TAG = "tag:yaml.org,2002:"
 _WHOLE = re.compile(r"[-+]?(0|[1-9][0-9_]*)")
 _DECIMAL = re.compile(r"[-+]?([0-9][0-9_]*)?\.[0-9_]*([eE][-+]?[0-9]+)?")
-_LIKE_TEXT = "put it into quotes if it is text"
+_LIKE_TEXT = "put it in quotes if it is a string"
 
 
 def defaultConfig() -> Config:
@@ -221,7 +221,7 @@ class _Walk:
         result: dict[str, Any] = {}
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
-                self._broken(path, "a key must be text", _placeOf(key))
+                self._broken(path, "a key must be a string", _placeOf(key))
                 continue
             inner = (*path, key.value)
             if key.value in result:
@@ -232,7 +232,7 @@ class _Walk:
             if key.tag == _TAG + "str":
                 result[key.value] = self._value(value, inner)
             else:
-                self._broken(inner, "a key must be text; put it into quotes", _placeOf(key))
+                self._broken(inner, "a key must be a string; put it in quotes", _placeOf(key))
         return result
 
     def _scalar(self, node: yaml.ScalarNode, path: Path) -> Any:

@@ -126,7 +126,7 @@ class _Converter:
         try:
             return msgspec.convert(value, annotation)
         except msgspec.ValidationError as error:
-            hint = "; put it into quotes" if value is None and path and isinstance(path[-1], int) else ""
+            hint = "; put it in quotes" if value is None and path and isinstance(path[-1], int) else ""
             return self._wrong(path, _explanation(str(error), annotation, value) + hint)
 
     def _unique(self, values: tuple[Any, ...], path: Path) -> None:
@@ -193,7 +193,7 @@ def _explanation(message: str, annotation: Any, value: Any) -> str:
     if kinds == "a whole number" and isinstance(value, float):
         return f"must be {kinds}, not {value}"
     unquoted = "str" in match["kinds"] and isinstance(value, (bool, int, float))
-    return f"must be {kinds}, not {_inWords(value)}{'; put it into quotes' if unquoted else ''}"
+    return f"must be {kinds}, not {_inWords(value)}{'; put it in quotes' if unquoted else ''}"
 
 
 def _inWords(value: Any) -> str:

@@ -35,7 +35,7 @@ class Document:
 
     Attributes:
         name: The file's name as it was given.
-        value: Dicts, lists, text, numbers, booleans, None, and ``BROKEN``.
+        value: Dicts, lists, strings, numbers, booleans, None, and ``BROKEN``.
         values: Where each value begins.
         keys: Where the key of each value begins.
         problems: What was found, with its place.

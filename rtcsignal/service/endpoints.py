@@ -52,7 +52,7 @@ def withAddresses(endpoint: str) -> str:
     """The endpoint with the colons of an IPv6 address escaped, where it is written plainly: ``interface=::1``.
 
     Args:
-        endpoint: An endpoint string as somebody wrote it, also with brackets: ``interface=[::1]``.
+        endpoint: An endpoint string as someone wrote it, also with brackets: ``interface=[::1]``.
     """
     before, name, rest = endpoint.partition(f":{_INTERFACE}")
     parts = rest.split(":")

@@ -25,16 +25,16 @@ class Limits(Section, frozen=True, kw_only=True):
     connectionsPerAddress: Annotated[
         Amount,
         Key(
-            "Most clients of one IP address, of IPv6 of one network of 64 bits; as many WebSockets that are "
-            "not a client's yet or any more; and four times as many TCP connections without a WebSocket. 0 = no limit, "
-            "as is needed behind a proxy that proxies does not name.",
+            "Most clients of one IP address (with IPv6, of one /64 network); as many WebSockets that do not carry "
+            "a client yet or any more; and four times as many TCP connections without a WebSocket. 0 = no limit, "
+            "which is required behind a proxy that is not listed in proxies.",
             "Enough for an office behind one address, too few to fill the server.",
             unit="connections",
         ),
     ] = 200
     roomsPerPeer: Annotated[
         Amount,
-        Key("Most rooms that one client is in. 0 = no limit.", "Clients are in one or two.", unit="rooms"),
+        Key("Most rooms that one client may be in. 0 = no limit.", "Clients are in one or two.", unit="rooms"),
     ] = 32
     namespacesPerConnection: Annotated[
         Amount,
@@ -48,22 +48,22 @@ class Limits(Section, frozen=True, kw_only=True):
         Amount,
         Key(
             "Longest user id and longest name of a room. 0 = no limit.",
-            "Room for identifiers of any scheme; names are kept and sent often.",
+            "Long enough for identifiers of any scheme; names are stored and sent often.",
             unit="characters",
         ),
     ] = 256
     sendQueueBytes: Annotated[
         Amount,
         Key(
-            "Most bytes that wait for a client that does not read; beyond, it is disconnected. 0 = no limit.",
-            "One largest message fits, and a thousand such clients fit into a gigabyte.",
+            "Most bytes that wait for a client that does not read; a client with more is disconnected. 0 = no limit.",
+            "One message of the largest size fits, and a thousand such clients fit into a gigabyte.",
             unit="bytes",
         ),
     ] = 1_048_576
     sendQueuePackets: Annotated[
         Amount,
         Key(
-            "Most packets that wait for a client on polling that does not poll; beyond, it is disconnected. "
+            "Most packets that wait for a client on polling that does not poll; a client with more is disconnected. "
             "0 = no limit.",
             "What others say in a room of fifty until the next poll; small packets cost more than their bytes.",
             unit="packets",
@@ -74,36 +74,38 @@ class Limits(Section, frozen=True, kw_only=True):
         Meta(ge=0, le=86400),
         Key(
             "How long more than 64 KiB may wait for a client before it is disconnected. 0 = no limit.",
-            "A call cannot be set up with somebody who hears everything ten seconds later.",
+            "A call cannot be set up with someone who hears everything ten seconds late.",
             unit="seconds",
         ),
     ] = 10
     bytesPerSecond: Annotated[
         Amount,
         Key(
-            "Most bytes of one client per second, on average; beyond, it is read more slowly. 0 = no limit.",
+            "Most bytes per second of one client, on average; a client that sends more is read more slowly. "
+            "0 = no limit.",
             "A hundred times what a call needs, and a small part of what one processor handles.",
             unit="bytes per second",
         ),
     ] = 262_144
     bytesBurst: Annotated[
         Amount,
-        Key("Most bytes of one client at once.", "Four largest messages.", unit="bytes"),
+        Key("Most bytes of one client at once.", "Four messages of the largest size.", unit="bytes"),
     ] = 4_194_304
     eventsPerSecond: Annotated[
         Amount,
         Key(
-            "Most events of one client per second, on average; beyond, it is read more slowly. Pings, pongs and "
-            "fragments are counted apart, by the same number. 0 = no limit, on bytes_per_second and "
-            "joins_per_second neither.",
-            "A call sets up with some dozens of candidates; nobody needs hundreds for long.",
+            "Most events per second of one client, on average; a client that sends more is read more slowly. Pings, "
+            "pongs and fragments are counted separately, with the same limit. 0 = no limit, and none of "
+            "bytes_per_second and joins_per_second either.",
+            "Setting up a call takes dozens of candidates; no one needs hundreds for long.",
             unit="events per second",
         ),
     ] = 100
     eventsBurst: Annotated[
         Amount,
         Key(
-            "Most events of one client at once; who sends as many again is disconnected. 0 = no limit at all.",
+            "Most events of one client at once; a client that sends as many again is disconnected. "
+            "0 = no limit at all.",
             "Joining a room of fifty sends an offer and candidates to each.",
             unit="events",
         ),
@@ -111,9 +113,9 @@ class Limits(Section, frozen=True, kw_only=True):
     joinsPerSecond: Annotated[
         Amount,
         Key(
-            "Most requests to join a room of one client per second, on average; beyond, they are refused. "
+            "Most requests per second of one client to join a room, on average; further ones are refused. "
             "0 = no limit.",
-            "Each is told to everybody in the room, and may cost a policy's work.",
+            "Everyone in the room is told of each, and policies may have to work for it.",
             unit="joins per second",
         ),
     ] = 10
@@ -143,7 +145,7 @@ class Limits(Section, frozen=True, kw_only=True):
         Key(
             "Most lines of one kind in the log per second, on average, and ten times as many at once; what is left out "
             "is counted in a line. Lines of level debug are not limited. 0 = no limit.",
-            "Nobody reads more, and a flood of clients must not fill the disk.",
+            "No one reads more, and a flood of clients must not fill the disk.",
             unit="lines per second",
         ),
     ] = 10
@@ -161,7 +163,7 @@ class Limits(Section, frozen=True, kw_only=True):
         Seconds,
         Key(
             "How long the header block of a request may take, however steadily it comes.",
-            "It fits into one packet; who takes longer holds a connection for nothing.",
+            "It fits into one packet; a client that takes longer only occupies a connection.",
             unit="seconds",
         ),
     ] = 10
@@ -169,7 +171,7 @@ class Limits(Section, frozen=True, kw_only=True):
         Seconds,
         Key(
             "How long the body of a request may take, however steadily it comes.",
-            "A largest message at 400 kbit/s.",
+            "The largest message at 400 kbit/s.",
             unit="seconds",
         ),
     ] = 20
@@ -191,7 +193,7 @@ class Limits(Section, frozen=True, kw_only=True):
     ] = 1_000
     attachments: Annotated[
         Amount,
-        Key("Most binary attachments of one event. 0 = no limit.", "Signalling needs none.", "attachments"),
+        Key("Most binary attachments of one event. 0 = no limit.", "Signalling uses none.", "attachments"),
     ] = 10
     attachmentSeconds: Annotated[
         Seconds,

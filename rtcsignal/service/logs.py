@@ -2,7 +2,7 @@
 
 twistd writes every event of every level. Here the destination is the one that twistd's own options name, and
 events below a level are left out: the lines about every single connection are at level debug. Of the others no kind
-comes more often than so many times a second, whoever writes it and whatever clients do.
+comes more often than so many times a second, no matter who writes it and what clients do.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ class Socketio(Section, frozen=True, kw_only=True):
         str,
         Key(
             "Where Socket.IO is served.",
-            "It is what every client asks for unless it is told another path.",
+            "Every client asks for this path unless it is configured otherwise.",
             check=checks.socketioPath,
         ),
     ] = "/socket.io/"
@@ -61,15 +61,15 @@ class Socketio(Section, frozen=True, kw_only=True):
         tuple[Literal["polling", "websocket"], ...],
         Meta(min_length=1),
         Key(
-            "The transports offered.",
-            "Polling gets through where WebSocket does not; elsewhere clients upgrade by themselves.",
+            "The transports that clients may use.",
+            "Polling works where WebSocket is blocked; elsewhere clients upgrade by themselves.",
         ),
     ] = ("polling", "websocket")
     pingInterval: Annotated[
         Seconds,
         Key(
             "Time between two heartbeats.",
-            "It is below the idle limit of common proxies, 60 s, and what clients know from other servers.",
+            "It is below the idle limit of common proxies, 60 s, and the usual value of other servers.",
             unit="seconds",
         ),
     ] = 25
@@ -93,7 +93,7 @@ class Socketio(Section, frozen=True, kw_only=True):
         Seconds,
         Key(
             "How long a connection may stay without joining a namespace.",
-            "Clients do it at once; what does not is not a Socket.IO client.",
+            "Socket.IO clients join one at once.",
             unit="seconds",
         ),
     ] = 15
@@ -102,29 +102,30 @@ class Socketio(Section, frozen=True, kw_only=True):
         Key(
             "Whether JSONP (answers that are scripts) is served, to pages whose Origin or Referer is allowed or which "
             "the browser calls same-origin.",
-            "Scripts can be used by any page; no browser of this decade needs them.",
+            "Any page can load scripts, and no browser of this decade requires JSONP.",
         ),
     ] = False
     withoutEio: Annotated[
         Literal[3, "refuse"],
         Key(
-            "What a client that names no revision of Engine.IO gets: revision 3, or a refusal.",
+            "How a client that names no revision of Engine.IO is treated: as revision 3, or refused.",
             "Clients in Swift before 16 name none, and speak revision 3.",
         ),
     ] = 3
     cookie: Annotated[
         str | None,
         Key(
-            "Name of a cookie with the session id, for load balancers that need one; null for none.",
-            "The server itself has no use for it.",
+            "Name of a cookie with the session id, for load balancers that require one; null for none.",
+            "The server itself does not use it.",
             check=checks.cookieName,
         ),
     ] = None
     fast: Annotated[
         bool,
         Key(
-            "Whether usual frames and polls take the fast path, past the libraries underneath.",
-            "Both ways do the same; false is for finding out whether a problem is there, and several times slower.",
+            "Whether ordinary frames and polls take the fast path, which bypasses the libraries underneath.",
+            "Both paths do the same. Use false to find out whether the fast path causes a problem; it is several "
+            "times slower.",
         ),
     ] = True
     recovery: Recovery = Recovery()
@@ -146,8 +147,8 @@ class Signaling(Section, frozen=True, kw_only=True):
         Literal["seed", "exact"],
         Key(
             "seed: the events of RTCSignalServer with the additions of this server. exact: the behaviour of "
-            "RTCSignalServer in all: no targets, no user ids bound to a connection, no further arguments.",
-            "Old clients ignore the additions, and without binding anybody can speak for anybody.",
+            "RTCSignalServer in everything: no targets, no user ids bound to a connection, no further arguments.",
+            "Old clients ignore the additions, and without binding anyone can speak for anyone.",
         ),
     ] = "seed"
     echo: Annotated[
@@ -166,7 +167,7 @@ class Plugins(Section, frozen=True, kw_only=True):
         tuple[str, ...],
         Key(
             "Folders in which plugin files are looked for; relative paths count from the configuration file.",
-            "Nothing is loaded that was not asked for.",
+            "The server loads nothing unless it is told to.",
             check=checks.folder,
         ),
     ] = ()
@@ -186,7 +187,7 @@ class Web(Section, frozen=True, kw_only=True):
         bool,
         Key(
             "Whether / shows a page for calls from browser to browser.",
-            "A server in production seldom wants to show one.",
+            "Servers in production rarely need it.",
         ),
     ] = False
 
@@ -202,7 +203,7 @@ class Config(Section, frozen=True, kw_only=True):
             '"tcp6:8080", "unix:/run/rtcsignal.sock", "ssl:8443:privateKey=key.pem:certKey=cert.pem", '
             '"haproxy:tcp:8080" or "systemd:domain=INET6:index=0". A UNIX socket has mode 0660 unless "mode=" says '
             "otherwise; relative paths count from this file.",
-            "Any user may open the port, and RTCSignalServer used it.",
+            "Any user may open this port, and RTCSignalServer used it.",
             check=checks.endpoint,
         ),
     ] = ("tcp:8080",)
@@ -219,10 +220,10 @@ class Config(Section, frozen=True, kw_only=True):
     proxies: Annotated[
         tuple[str, ...],
         Key(
-            "Proxies whose word is taken on where a client is: addresses, networks, and \"unix\" for whoever connects "
-            "over a UNIX socket. From them X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Host count, and the "
-            'PROXY protocol of "haproxy:" endpoints.',
-            "From anybody else these would be a way to pass for another.",
+            "Proxies that are trusted to say where a client is: addresses, networks, and \"unix\" for anyone who "
+            "connects over a UNIX socket. From them X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Host count, "
+            'and the PROXY protocol of "haproxy:" endpoints.',
+            "From anyone else these would be a way to pose as another client.",
             check=checks.network,
         ),
     ] = ()

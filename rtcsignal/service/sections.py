@@ -21,7 +21,7 @@ class Key:
         what: What it sets.
         why: The reason for the default.
         unit: Of the number, or of each item; empty when there is none.
-        check: Gives the problem of a text, or of each text of a list; None when it is fine.
+        check: Gives the problem of a string, or of each string of a list; None when it is fine.
     """
 
     what: str

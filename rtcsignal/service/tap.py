@@ -47,7 +47,7 @@ _LOOKUPS_AT_ONCE = 10
 _EXAMPLES = """
 A WebRTC signalling server over Socket.IO. Without --config it listens on port 8080, with all defaults.
 
-In the foreground, as a service manager wants it:
+In the foreground, as a service manager expects it:
   twistd --nodaemon --pidfile= rtcsignal --config etc/server.conf
 
 As a daemon, with a log file and a pid file:
@@ -57,8 +57,8 @@ On another port, for this machine only:
   twistd -n rtcsignal --listen tcp:9000:interface=127.0.0.1
 
 Options of twistd itself, such as --logfile, come before the word rtcsignal; see twistd --help.
-SIGTERM ends the server once its clients were told; a second one ends it at once.
-etc/server.conf in the sources explains every key of the configuration.
+SIGTERM ends the server once its clients have been told; a second one ends it at once.
+The file etc/server.conf in the sources explains every key of the configuration.
 """
 
 
@@ -75,7 +75,7 @@ class Options(usage.Options):
         ["log-level", None, "info", f"Log events of this level and above: {', '.join(LEVELS)}."],
     ]
     optFlags = [
-        ["check", None, "Say what would be done, and exit: with 0 when it can be done, else with 1."],
+        ["check", None, "Say what a start would do, try what can be tried of it, and exit: with 0 or 1."],
         ["plugins", None, "List every plugin that is found, with its options, and exit."],
     ]
 

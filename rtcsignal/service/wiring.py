@@ -118,7 +118,7 @@ def build(config: Config, reactor: Any) -> Server:
         reactor: The time, and where the server will listen.
 
     Raises:
-        ConfigError: A plugin cannot be used, or an endpoint would let anybody pass for anybody.
+        ConfigError: A plugin cannot be used, or an endpoint would let anyone pose as anyone.
     """
     _checkProxies(config)
     plugins = loadPlugins(config.plugins)

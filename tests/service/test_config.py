@@ -205,7 +205,7 @@ class TestJson:
         assert problems('{"port": 8080\n') == ["2:1: not JSON: Expecting ',' delimiter"]
 
 
-_QUOTE = "put it into quotes if it is text"
+_QUOTE = "put it in quotes if it is a string"
 
 _TOO_MANY = "1:23: limits.attachments: must be a whole number <= 2147483647, not {}"
 
@@ -222,7 +222,7 @@ _MISTAKES: list[tuple[str | bytes, str]] = [
             '("https://a-*.test")'
         ),
     ),
-    ("origins: [null]", "1:11: origins.0: must be text, not null; put it into quotes"),
+    ("origins: [null]", "1:11: origins.0: must be text, not null; put it in quotes"),
     ("socketio: {without_eio: 4}", "1:25: socketio.without_eio: must be 3 or refuse, not 4"),
     (
         "socketio: {without_eio: refused}",
@@ -238,14 +238,14 @@ _MISTAKES: list[tuple[str | bytes, str]] = [
     ("limits: [1]", "1:9: limits: must be a mapping of keys to values, not a list"),
     ("web: {demo: 1}", "1:13: web.demo: must be true or false, not a whole number"),
     ("listen: tcp:8080", "1:9: listen: must be a list, not a string"),
-    ("listen: [8080]", "1:10: listen.0: must be a string, not a whole number; put it into quotes"),
+    ("listen: [8080]", "1:10: listen.0: must be a string, not a whole number; put it in quotes"),
     ("listen: [[]]", "1:10: listen.0: must be a string, not a list"),
     ("listen: []", "1:9: listen: must be a list of at least one item"),
     ("limits: {attachments: 1.5}", "1:23: limits.attachments: must be a whole number, not 1.5"),
     ("limits: {attachments: many}", "1:23: limits.attachments: must be a whole number, not a string"),
     (
         "socketio: {cookie: no}",
-        "1:20: socketio.cookie: must be a string or null, not true or false; put it into quotes",
+        "1:20: socketio.cookie: must be a string or null, not true or false; put it in quotes",
     ),
     ("socketio: {ping_timeout: null}", "1:26: socketio.ping_timeout: must be a number, not null"),
     ("socketio: {ping_timeout: 1e3}", "1:26: socketio.ping_timeout: must be a number, not a string"),
@@ -284,9 +284,9 @@ _MISTAKES: list[tuple[str | bytes, str]] = [
         "1:41: limits.json_depth: the alias *a is not allowed; write the value out",
     ),
     ("&a web: *a", "1:9: web: the alias *a is not allowed; write the value out"),
-    ("true: 1", "1:1: true: a key must be text; put it into quotes"),
-    ("<<: {web: {}}", "1:1: <<: a key must be text; put it into quotes"),
-    ("? [a]\n: 1", "1:3: a key must be text"),
+    ("true: 1", "1:1: true: a key must be a string; put it in quotes"),
+    ("<<: {web: {}}", "1:1: <<: a key must be a string; put it in quotes"),
+    ("? [a]\n: 1", "1:3: a key must be a string"),
     # Not YAML at all
     ("web: {", "1:7: not YAML: while parsing a flow node: expected the node content, but found '<stream end>'"),
     ("a: b: c", "1:5: not YAML: mapping values are not allowed here"),
