@@ -222,7 +222,7 @@ _MISTAKES: list[tuple[str | bytes, str]] = [
             '("https://a-*.test")'
         ),
     ),
-    ("origins: [null]", "1:11: origins.0: must be text, not null; put it in quotes"),
+    ("origins: [null]", "1:11: origins.0: must be a string, not null; put it in quotes"),
     ("socketio: {without_eio: 4}", "1:25: socketio.without_eio: must be 3 or refuse, not 4"),
     (
         "socketio: {without_eio: refused}",
