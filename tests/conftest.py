@@ -104,7 +104,8 @@ def nothingLeft() -> Iterator[None]:
     sockets = set(map(id, _readers(reactor)))
     timers = set(map(id, reactor.getDelayedCalls()))
     yield
-    leftTimers = [timer for timer in reactor.getDelayedCalls() if id(timer) not in timers]
+    # Those that were cancelled in the last turn are still in its list.
+    leftTimers = [timer for timer in reactor.getDelayedCalls() if timer.active() and id(timer) not in timers]
     leftSockets = [reader for reader in _readers(reactor) if id(reader) not in sockets]
     for timer in leftTimers:
         timer.cancel()

@@ -58,7 +58,7 @@ class Service:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         for thread in self._threads:
-            thread.join(10)
+            thread.join(PATIENCE)
 
     def url(self, path: str, host: str = "127.0.0.1") -> str:
         """The address of something that it answers."""

@@ -68,7 +68,7 @@ class Asking:
         url = handshake.token("ask")
         if url is None:
             return None
-        response = await self.http.get(url, timeout=2, headers={"Authorization": "of one person"})
+        response = await self.http.get(url, timeout=5, headers={"Authorization": "of one person"})
         return Identity(claims={"answer": (await response.text())[:100]})
 
 asking = Asking()

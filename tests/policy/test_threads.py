@@ -19,6 +19,7 @@ from zope.interface import implementer
 from rtcsignal.api import ConfigError, IRoomPolicy, IServices, Refused
 from rtcsignal.testing import InMemoryServer
 from tests.policy.bench import Filter, Policy
+from tests.support.patience import START_PATIENCE
 from tests.support.processes import checkoutEnvironment
 
 
@@ -164,7 +165,7 @@ def test_the_process_ends_by_itself(tmp_path: Path, runner: list[str]) -> None:
         env=checkoutEnvironment(),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=START_PATIENCE,
         check=False,
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
