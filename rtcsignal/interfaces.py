@@ -129,7 +129,7 @@ class IDoorObserver(Interface):
     def entering(peer: IPeer, room: IRoom) -> Awaitable[None] | None:
         """All room policies have allowed a join, and the member is about to be added.
 
-        Whoever has to make room for it can be put out now: the room is told of that before it is told of the new
+        Members who have to make room for it can be kicked now: the room is told of that before it is told of the new
         member. If the room is empty then, it is over, and the new member makes another one.
 
         Args:
@@ -289,13 +289,13 @@ class IServices(Interface):
         """
 
     def kick(peer: IPeer, reason: str = "kicked") -> None:
-        """Put a member out of its room; its connection and its other rooms stay. Does nothing if it has left.
+        """Kick a member out of its room; its connection and its other rooms stay. Does nothing if it has left.
 
         To end the connection with all its rooms, use `IPeer.disconnect`.
 
         Args:
             peer: An `IPeer` of the room in question, as policies, filters, observers and `IRoom.peers` have it.
-            reason: A kebab-case word; all members, the one put out too, are told in ``user-left``.
+            reason: A kebab-case word; all members, the kicked one too, are told in ``user-left``.
 
         Raises:
             TypeError: The reason is not a string.
@@ -349,7 +349,7 @@ class IPeer(Interface):
         """
 
     def disconnect(reason: str = "kicked") -> None:
-        """Put it out of the server. Its client does not come back by itself.
+        """Disconnect it from the server. Its client does not come back by itself.
 
         Args:
             reason: A kebab-case word. The rooms are told it in ``user-left``, and the client as the code of a

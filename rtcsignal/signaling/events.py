@@ -238,7 +238,7 @@ def farewell(reason: str, message: str = "") -> dict[str, Any]:
     Raises:
         TypeError: The reason is not a string.
     """
-    return refusal("connect", None, Refused(checkedReason(reason), message or "You have been put out."))
+    return refusal("connect", None, Refused(checkedReason(reason), message or "You have been disconnected."))
 
 
 def checkedReason(reason: str) -> str:

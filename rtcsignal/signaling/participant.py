@@ -31,7 +31,7 @@ class Participant:
     Attributes:
         seats: By the room's name. Changed by the hub alone.
         data: For plugins, as long as it is connected; None until one asks.
-        farewell: Why it is being put out; the reason that its rooms are told.
+        farewell: Why it is being disconnected; the reason that its rooms are told.
     """
 
     __slots__ = (
@@ -98,7 +98,7 @@ class Participant:
                 return
 
     def expel(self, reason: str, message: str = "") -> None:
-        """Put it out of the server. Its client is told before, and does not come back by itself.
+        """Disconnect it from the server. Its client is told before, and does not come back by itself.
 
         Args:
             reason: Why; its rooms are told as well.

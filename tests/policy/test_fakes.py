@@ -167,7 +167,7 @@ class TestPeers:
 
     def test_who_is_put_out_hears_why_and_nothing_more(self, things: Things) -> None:
         things.ann.disconnect("too-loud")
-        told = {"event": "connect", "roomName": None, "code": "too-loud", "message": "You have been put out."}
+        told = {"event": "connect", "roomName": None, "code": "too-loud", "message": "You have been disconnected."}
         assert things.heard("ann") == [("refused", told)]
         things.ann.emit("news")
         things.ann.disconnect()

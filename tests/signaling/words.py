@@ -28,7 +28,7 @@ def left(userId: str, roomName: str, reason: str) -> Heard:
 
 def putOut(reason: str) -> list[Heard]:
     """All that somebody hears whom a plugin puts out of the server."""
-    told = {"event": "connect", "roomName": None, "code": reason, "message": "You have been put out."}
+    told = {"event": "connect", "roomName": None, "code": reason, "message": "You have been disconnected."}
     return [("refused", told), DISCONNECTED]
 
 
