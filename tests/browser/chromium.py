@@ -17,8 +17,6 @@ _FLAGS = (
     # Where only the loopback interface exists there is no other way for two pages to meet.
     "--allow-loopback-in-peer-connection",
     "--disable-features=WebRtcHideLocalIpsWithMdns",
-    # Hosts that are not the browser's own machine, as far as it knows.
-    "--host-resolver-rules=MAP *.test 127.0.0.1",
 )
 
 
