@@ -34,6 +34,10 @@ class TokenBucket:
         self._at = now
         return -self._tokens / self._rate if self._tokens < 0 else 0.0
 
+    def isFull(self, now: float) -> bool:
+        """Whether it is the same as a new one."""
+        return self._tokens + (now - self._at) * self._rate >= self._burst
+
     def tryTake(self, now: float) -> bool:
         """Take one token if there is one.
 

@@ -7,10 +7,8 @@ port, a test or another process brings them.
 from __future__ import annotations
 
 import binascii
-import gzip
 import json
 import re
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
@@ -24,7 +22,6 @@ __all__ = [
     "Response",
     "badMethod",
     "badRequest",
-    "compressed",
     "forbidden",
     "internalError",
     "noScripts",
@@ -39,7 +36,6 @@ __all__ = [
 Headers = tuple[tuple[str, str], ...]
 """Names and values."""
 
-_COMPRESS_FROM = 1024
 _MOST_QUERY_FIELDS = 100
 _MOST_SHARED = 64
 _MOST_STRAYS = 100
@@ -168,27 +164,3 @@ def forbidden(message: str = "Forbidden", status: int = 403) -> RequestError:
 
 
 tooMany = partial(forbidden, "Too many connections", 429)
-
-
-def compressed(request: Request, response: Response) -> Response:
-    """The answer with gzip or deflate, if it is long enough and the request accepts one of them."""
-    if len(response.body) < _COMPRESS_FROM or response.status != 200:
-        return response
-    accepted = _acceptedEncodings(request.headers.get("accept-encoding", ""))
-    if "gzip" in accepted:
-        encoding, body = "gzip", gzip.compress(response.body, 6, mtime=0)
-    elif "deflate" in accepted:
-        encoding, body = "deflate", zlib.compress(response.body, 6)
-    else:
-        return response
-    return Response(200, body, (*response.headers, ("Content-Encoding", encoding), ("Vary", "Accept-Encoding")))
-
-
-def _acceptedEncodings(header: str) -> set[str]:
-    """The names in an Accept-Encoding header (RFC 9110 section 12.5.3) whose weight is not 0."""
-    accepted = set()
-    for part in header.lower().split(","):
-        name, _, weight = part.partition(";")
-        if weight.strip().replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000"):
-            accepted.add(name.strip())
-    return accepted

@@ -20,8 +20,9 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import deferLater
 
 from rtcsignal.bucket import TokenBucket
+from rtcsignal.engineio.compression import Compression
 from rtcsignal.engineio.deadlines import Deadline, Deadlines
-from rtcsignal.engineio.exchange import Request, Response, badRequest, compressed, parseQuery
+from rtcsignal.engineio.exchange import Request, Response, badRequest, parseQuery
 from rtcsignal.engineio.frames import Message
 from rtcsignal.engineio.intake import SLICE, Intake
 from rtcsignal.engineio.options import EngineOptions
@@ -98,6 +99,7 @@ class PollingTransport:
         options: Limits.
         deadlines: For its deadlines.
         intake: Accounts for what is posted.
+        compression: Compresses answers.
 
     Attributes:
         probe: The WebSocket that tries to take over, or None.
@@ -108,6 +110,7 @@ class PollingTransport:
     __slots__ = (
         "_bytes",
         "_clock",
+        "_compression",
         "_credit",
         "_deadlines",
         "_flushing",
@@ -133,6 +136,7 @@ class PollingTransport:
         options: EngineOptions,
         deadlines: Deadlines,
         intake: Intake,
+        compression: Compression,
     ) -> None:
         self.probe: Probing | None = None
         self._session = session
@@ -141,6 +145,7 @@ class PollingTransport:
         self._deadlines = deadlines
         self._clock = deadlines.clock
         self._intake = intake
+        self._compression = compression
         self._bytes: TokenBucket | None = None
         self._credit = SLICE
         self._outbox: list[str | bytes] = []
@@ -336,7 +341,7 @@ class PollingTransport:
 
     def _response(self, request: Request, packets: list[str | bytes]) -> Response:
         payload = encodePayload(packets, self._session.revision, self._form.base64)
-        return compressed(request, self._form.response(payload))
+        return self._compression.of(request, self._form.response(payload))
 
     def _take(self) -> list[str | bytes]:
         """What the next answer brings."""

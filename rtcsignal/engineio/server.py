@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from rtcsignal.engineio.compression import Compression
 from rtcsignal.engineio.crossorigin import asksForScript, pageRefusal, preflight, scriptRefusal, withCors
 from rtcsignal.engineio.deadlines import Deadlines
 from rtcsignal.engineio.exchange import (
@@ -85,6 +86,7 @@ class EngineServer:
         self.options = options
         self.deadlines = Deadlines(clock)
         self.intake = Intake(clock, options.bytesRate, options.framesRate)
+        self._compression = Compression(clock)
         self.registry = Registry(options.sessionsPerAddress)
         self.refusals = Refusals(LogRation(clock.seconds))
         self._clock = clock
@@ -263,7 +265,7 @@ class EngineServer:
         headers = self._greeting(request, sid)
         session = self._newSession(sid, self._revision(request), request)
         form = PollingForm.of(request)
-        polling = PollingTransport(session, form, self.options, self.deadlines, self.intake)
+        polling = PollingTransport(session, form, self.options, self.deadlines, self.intake, self._compression)
         self._polling[session.sid] = polling
         session.carriedBy(polling, Phase.POLLING)
         upgrades = ["websocket"] if "websocket" in self.options.transports else []

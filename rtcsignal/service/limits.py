@@ -96,7 +96,7 @@ class Limits(Section, frozen=True, kw_only=True):
         Key(
             "Most events per second of one client, on average; a client that sends more is read more slowly. Pings, "
             "pongs and fragments are counted separately, with the same limit. 0 = no limit, and none of "
-            "bytes_per_second and joins_per_second either.",
+            "bytes_per_second, deliveries_per_second, address_deliveries_per_second and joins_per_second either.",
             "Setting up a call takes dozens of candidates; no one needs hundreds for long.",
             unit="events per second",
         ),
@@ -110,6 +110,41 @@ class Limits(Section, frozen=True, kw_only=True):
             unit="events",
         ),
     ] = 500
+    deliveriesPerSecond: Annotated[
+        Amount,
+        Key(
+            "Most receivers per second, on average, to whom the messages and the coming and going of one client are "
+            "sent; who gets more than 4 KiB counts again for each. Beyond, the client is read more slowly; what goes "
+            "to 16 or fewer is not counted. 0 = no limit.",
+            "A hundred messages per second to a room of a hundred.",
+            unit="receivers per second",
+        ),
+    ] = 10_000
+    deliveriesBurst: Annotated[
+        Amount,
+        Key(
+            "Most receivers to whom the messages of one client are sent at once.",
+            "Setting up all calls in a room of fifty takes some thirty thousand, with clients that send to everybody.",
+            unit="receivers",
+        ),
+    ] = 50_000
+    addressDeliveriesPerSecond: Annotated[
+        Amount,
+        Key(
+            "The same for all clients of an address together, as connections_per_address counts them; with that "
+            "0, there is no limit here either.",
+            "A fifth of what one processor handles.",
+            unit="receivers per second",
+        ),
+    ] = 200_000
+    addressDeliveriesBurst: Annotated[
+        Amount,
+        Key(
+            "Most receivers to whom the messages of all clients of an address are sent at once.",
+            "Fifty people behind one address who set up all their calls at once.",
+            unit="receivers",
+        ),
+    ] = 2_000_000
     joinsPerSecond: Annotated[
         Amount,
         Key(

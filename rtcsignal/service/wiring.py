@@ -163,12 +163,15 @@ def _signalingOptions(config: Config) -> SignalingOptions:
 
 def _socketOptions(config: Config) -> SocketOptions:
     limits = config.limits
+    together = limits.addressDeliveriesPerSecond if limits.connectionsPerAddress else 0
     return SocketOptions(
         connectTimeout=config.socketio.connectTimeout,
         attachmentTimeout=limits.attachmentSeconds,
         mostNamespaces=limits.namespacesPerConnection,
         eventsPerSecond=limits.eventsPerSecond,
         eventsBurst=limits.eventsBurst,
+        fanOut=Rate(limits.deliveriesPerSecond if limits.eventsPerSecond else 0, limits.deliveriesBurst),
+        fanOutPerAddress=Rate(together if limits.eventsPerSecond else 0, limits.addressDeliveriesBurst),
         decoder=DecoderLimits(
             attachments=limits.attachments,
             depth=limits.jsonDepth,

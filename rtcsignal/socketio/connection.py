@@ -22,6 +22,7 @@ from rtcsignal.engineio.session import CloseReason, Session
 from rtcsignal.errors import ConnectRefused, ProtocolError, forgetTraceback
 from rtcsignal.socketio import jsontext
 from rtcsignal.socketio.fanout import Channel
+from rtcsignal.socketio.inbox import Inbox
 from rtcsignal.socketio.packet import (
     ACK,
     CONNECT,
@@ -35,6 +36,7 @@ from rtcsignal.socketio.packet import (
 )
 from rtcsignal.socketio.peer import Peer
 from rtcsignal.socketio.recovery import Claim
+from rtcsignal.socketio.turns import FEW
 from rtcsignal.values import EMPTY, Handshake
 
 if TYPE_CHECKING:
@@ -47,15 +49,19 @@ _SID_BYTES = 15
 _TOO_LARGE = ConnectRefused("Too large", {"code": "too-large"})
 _UNKNOWN = ConnectRefused("Invalid namespace", legacy={"message": "Invalid namespace"})
 _TOO_MANY = ConnectRefused("Too many namespaces", legacy={"message": "Too many namespaces"})
+_BY_CLIENT = frozenset((CloseReason.TRANSPORT_CLOSE, CloseReason.TRANSPORT_ERROR, CloseReason.GOING_AWAY))
+# What a message costs besides its receivers, in units of `Work`: so much, and one for each 64 characters.
+_PER_MESSAGE, _CHARACTERS_BITS = 8, 6
 _INTERNAL = ConnectRefused("Internal error", legacy={"message": "Internal error"})
 
 
-class Connection:
+class Connection(Inbox):
     """What the messages of a session are for, in a Socket.IO server.
 
     Args:
         server: The server.
         session: The session.
+
     """
 
     __slots__ = (
@@ -68,18 +74,27 @@ class Connection:
         "_server",
         "_session",
         "_waiting",
+        "_work",
     )
 
     def __init__(self, server: SocketServer, session: Session) -> None:
+        super().__init__()
         self._server = server
         self._session = session
         self._decoder = Decoder(server.options.decoder)
-        self._bucket = server.newBucket()
+        self._work = server.turns.work
+        self.source = server.sources.enter(session.request.address)
+        self._bucket = server.begun(self)
         self._number = server.nextNumber()
         self._peers: dict[str, Peer] = {}
         self._asked: Mapping[str, Deferred[Any]] = EMPTY
         self._deadline: Deadline | None = None
         self._waiting: Deadline | None = None
+
+    @property
+    def session(self) -> Session:
+        """The session."""
+        return self._session
 
     @property
     def peers(self) -> Mapping[str, Peer]:
@@ -100,6 +115,11 @@ class Connection:
             self._deadline = queue.start(Connection._idle, self)
 
     def textReceived(self, text: str) -> None:
+        work = self._work
+        if self._held is not None or work.done > work.most:
+            self._hold(text, self._server.turns)
+            return
+        before = work.done = work.done + _PER_MESSAGE + (len(text) >> _CHARACTERS_BITS)
         if self._bucket is not None:
             wait = self._bucket.take(self._server.clock.seconds())
             if wait:
@@ -107,11 +127,18 @@ class Connection:
         packet = self._decoder.text(text)
         if packet is not None:
             self._handle(packet)
+            if work.done - before > FEW:
+                self._server.turns.charge(self, work.done - before)
         elif self._waiting is None and self._server.options.attachmentTimeout:
             queue = self._server.deadlines.after(self._server.options.attachmentTimeout)
             self._waiting = queue.start(Connection._incomplete, self)
 
     def binaryReceived(self, data: bytes) -> None:
+        work = self._work
+        if self._held is not None or work.done > work.most:
+            self._hold(data, self._server.turns)
+            return
+        before = work.done = work.done + _PER_MESSAGE
         try:
             packet = self._decoder.binary(data)
         except OtherParser as error:
@@ -122,11 +149,24 @@ class Connection:
                 self._waiting.cancel()
                 self._waiting = None
             self._handle(packet)
+            if work.done - before > FEW:
+                self._server.turns.charge(self, work.done - before)
 
     def sessionClosed(self, reason: CloseReason) -> None:
         for deadline in (self._deadline, self._waiting):
             if deadline is not None:
                 deadline.cancel()
+        if self._held is None and self._work.done <= self._work.most:
+            self._end(reason)
+            return
+        if reason not in _BY_CLIENT:
+            self._forgetHeld()
+        self._hold(reason, self._server.turns)
+
+    def _end(self, reason: CloseReason) -> None:
+        """The session is over, and everything that its client has sent has been handled."""
+        self._isOver = True
+        self._server.ended(self, self._bucket)
         asked, self._asked = self._asked, EMPTY
         for answer in asked.values():
             _safely(answer.cancel)
@@ -253,7 +293,7 @@ class Connection:
         sid = secrets.token_urlsafe(_SID_BYTES)
         if recovery is None:
             return Peer(self, session, channel, name, sid, identity), f'{{"sid":"{sid}"}}'
-        trail = recovery.newTrail(name)
+        trail = recovery.newTrail(name, self._work)
         peer = Peer(self, session, trail, name, sid, identity)
         recovery.enrol(peer, trail, self._number)
         return peer, _recoverable(sid, trail.pid)
@@ -271,6 +311,7 @@ class Connection:
         peer.attach(self, session)
         peer.identity = identity
         self._server.namespaces[name].returned(peer)
+        self._work.done += len(missed)
         for message in missed:
             session.send(message)
         if not session.isOpen:

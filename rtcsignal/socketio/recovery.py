@@ -31,6 +31,7 @@ from rtcsignal.socketio.trail import Numbers, Trail
 
 if TYPE_CHECKING:
     from rtcsignal.socketio.peer import Peer
+    from rtcsignal.socketio.turns import Work
 
 __all__ = ["NOT_RECOVERED", "Claim", "Recovery", "RecoveryOptions"]
 
@@ -164,10 +165,10 @@ class Recovery:
         rest = {key: value for key, value in auth.items() if key not in _OURS}
         return Claim(pid, auth.get("offset")), rest
 
-    def newTrail(self, namespace: str) -> Trail:
-        """The channel of a new peer, with a pid."""
+    def newTrail(self, namespace: str, work: Work) -> Trail:
+        """The channel of a new peer, with a pid; what it is sent is counted as `work`."""
         pid = secrets.token_urlsafe(_PID_BYTES)
-        return Trail(pid, namespace, self._numbers, self._options.packets, self._options.size)
+        return Trail(pid, namespace, self._numbers, self._options.packets, self._options.size, work)
 
     def enrol(self, peer: Peer, trail: Trail, opened: int) -> None:
         """From now on a peer can be recovered.

@@ -10,7 +10,7 @@ from typing import Any
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from rtcsignal.bucket import TokenBucket
+from rtcsignal.bucket import Rate, TokenBucket
 from rtcsignal.engineio.deadlines import Deadlines
 from rtcsignal.engineio.refusals import whereabouts
 from rtcsignal.engineio.session import Session
@@ -19,10 +19,13 @@ from rtcsignal.lograte import LogRation
 from rtcsignal.logtext import safe
 from rtcsignal.socketio.connection import Connection
 from rtcsignal.socketio.fanout import PlainChannel
+from rtcsignal.socketio.inbox import Inbox
 from rtcsignal.socketio.namespace import Namespace
 from rtcsignal.socketio.packet import DecoderLimits
 from rtcsignal.socketio.peer import Peer
 from rtcsignal.socketio.recovery import Recovery, RecoveryOptions
+from rtcsignal.socketio.sources import Sources
+from rtcsignal.socketio.turns import Turns
 
 __all__ = ["SocketOptions", "SocketServer"]
 
@@ -40,6 +43,10 @@ class SocketOptions:
         eventsPerSecond: Text packets that a connection may send, on average.
         eventsBurst: Text packets that it may send at once. Beyond, it is not read for a while; one that owes more
             than this number is closed.
+        turn: How much is done before it is the turn of others, in units of `Work`.
+        fanOut: To how many receivers the messages of a connection may go, each counted with every 4 KiB that go
+            there; beyond, it is read more slowly. Messages to a few are not counted.
+        fanOutPerAddress: The same for all connections of an address together.
         decoder: What one packet may cost.
         recovery: Whether, and how far, clients can recover lost connections.
     """
@@ -49,6 +56,9 @@ class SocketOptions:
     mostNamespaces: int = 5
     eventsPerSecond: float = 100.0
     eventsBurst: float = 500.0
+    turn: int = 30_000
+    fanOut: Rate = field(default_factory=lambda: Rate(10_000, 50_000))
+    fanOutPerAddress: Rate = field(default_factory=lambda: Rate(200_000, 2_000_000))
     decoder: DecoderLimits = field(default_factory=DecoderLimits)
     recovery: RecoveryOptions = field(default_factory=RecoveryOptions)
 
@@ -67,6 +77,8 @@ class SocketServer:
         options: Settings and limits.
 
     Attributes:
+        turns: Shares out the work.
+        sources: Where the clients come from.
         recovery: The peers that can be recovered; None if none can.
         ration: How many lines about refusals may go to the log; may be replaced.
     """
@@ -86,6 +98,8 @@ class SocketServer:
         if options.recovery.window:
             windows = self.deadlines.after(options.recovery.window)
             self.recovery = Recovery(options.recovery, windows, self.dismiss, self._mayReturn)
+        self.turns = Turns(clock, options.fanOut, options.turn)
+        self.sources = Sources(clock, options.fanOutPerAddress)
         self._channels: dict[str, PlainChannel] = {}
         self._numbers = itertools.count(1)
 
@@ -96,12 +110,35 @@ class SocketServer:
         connection.start()
         return connection
 
-    def newBucket(self) -> TokenBucket | None:
-        """What a new connection may send; None without a limit."""
-        options = self.options
+    def begun(self, connection: Inbox) -> TokenBucket | None:
+        """A connection begins. What one before it has used up, it has not to begin with.
+
+        Returns:
+            How many events it may send; None without a limit.
+        """
+        options, now = self.options, self.clock.seconds()
+        source, session = connection.source, connection.session
+        session.bucket = source.bucketOf("frames", now)
+        session.ration = source.bucketOf("ration", now)
+        connection.fanOut = source.bucketOf("fan-out", now)
         if not options.eventsPerSecond:
             return None
-        return TokenBucket(options.eventsPerSecond, options.eventsBurst, self.clock.seconds())
+        rate = Rate(options.eventsPerSecond, options.eventsBurst)
+        return source.bucketOf("events", now) or rate.bucket(now)
+
+    def ended(self, connection: Inbox, events: TokenBucket | None) -> None:
+        """A connection is over.
+
+        Args:
+            connection: The connection.
+            events: What is left of the events that it might send.
+        """
+        source, session = connection.source, connection.session
+        source.giveBack("frames", session.bucket)
+        source.giveBack("ration", session.ration)
+        source.giveBack("fan-out", connection.fanOut)
+        source.giveBack("events", events)
+        self.sources.leave(session.request.address, source)
 
     def nextNumber(self) -> int:
         """The number of a new connection, in the order in which they are opened."""
@@ -111,7 +148,7 @@ class SocketServer:
         """How events reach the peers of a namespace that cannot be recovered."""
         channel = self._channels.get(namespace)
         if channel is None:
-            channel = self._channels[namespace] = PlainChannel(namespace)
+            channel = self._channels[namespace] = PlainChannel(namespace, self.turns.work)
         return channel
 
     def refused(self, session: Session, namespace: str, refusal: ConnectRefused) -> None:

@@ -11,11 +11,14 @@ import re
 import secrets
 import sys
 from collections import deque
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rtcsignal.engineio.frames import Message
 from rtcsignal.socketio.fanout import OutgoingEvent
 from rtcsignal.socketio.packet import EVENT, encode
+
+if TYPE_CHECKING:
+    from rtcsignal.socketio.turns import Work
 
 __all__ = ["Numbers", "Stamp", "Trail"]
 
@@ -91,6 +94,7 @@ class Trail:
         numbers: The server's.
         packets: Most events kept; at least 1.
         size: Most bytes of memory for them together; 0 for no limit. What several trails share counts in each.
+        work: Where what is sent is counted.
     """
 
     __slots__ = (
@@ -104,10 +108,12 @@ class Trail:
         "_numbers",
         "_size",
         "pid",
+        "work",
     )
 
-    def __init__(self, pid: str, namespace: str, numbers: Numbers, packets: int, size: int) -> None:
+    def __init__(self, pid: str, namespace: str, numbers: Numbers, packets: int, size: int, work: Work) -> None:
         self.pid = pid
+        self.work = work
         self._namespace = namespace
         self._numbers = numbers
         self._most = packets

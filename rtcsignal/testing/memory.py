@@ -100,7 +100,7 @@ class InMemoryServer:
         self._sockets = SocketServer(
             {name: SignalingNamespace(self.hub) for name in ("/", "/socket.io")},
             self.clock,
-            SocketOptions(connectTimeout=0, eventsPerSecond=0),
+            SocketOptions(connectTimeout=0, eventsPerSecond=0, turn=0),
         )
         self._identities = _Identities()
         self._host: PluginHost | None = None

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import gc
-import gzip
 import json
-import zlib
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -18,7 +16,6 @@ from rtcsignal.engineio.exchange import (
     Request,
     RequestError,
     Response,
-    compressed,
     forbidden,
     parseQuery,
 )
@@ -124,49 +121,6 @@ class Witness(exchange.Request):
 
     def __del__(self) -> None:
         Witness.alive -= 1
-
-
-class TestCompression:
-    LONG = b"abc" * 400
-
-    @pytest.mark.parametrize("accepted", ["gzip", "deflate, gzip", "GZIP", "gzip;q=0.5", "deflate;q=0, gzip ; q=1"])
-    def test_gzipIsPreferred(self, accepted: str) -> None:
-        response = compressed(request(accept_encoding=accepted), Response(200, self.LONG))
-        assert gzip.decompress(response.body) == self.LONG
-        assert headersOf(response) == {
-            "Content-Type": "text/plain; charset=UTF-8",
-            "Content-Encoding": "gzip",
-            "Vary": "Accept-Encoding",
-        }
-
-    @pytest.mark.parametrize("accepted", ["deflate", "br, deflate", "gzip;q=0, deflate", "gzip; q=0.000,deflate"])
-    def test_deflateIsTheOther(self, accepted: str) -> None:
-        response = compressed(request(accept_encoding=accepted), Response(200, self.LONG))
-        assert zlib.decompress(response.body) == self.LONG
-        assert headersOf(response)["Content-Encoding"] == "deflate"
-
-    @pytest.mark.parametrize("accepted", ["", "identity", "br", "gzip;q=0", "gzip; q=0.0, deflate;q=0.00", "xgzip"])
-    def test_whoAcceptsNeitherGetsItAsItIs(self, accepted: str) -> None:
-        response = Response(200, self.LONG)
-        assert compressed(request(accept_encoding=accepted), response) is response
-
-    def test_whoDoesNotSayGetsItAsItIs(self) -> None:
-        response = Response(200, self.LONG)
-        assert compressed(request(), response) is response
-
-    def test_shortAnswersAreNotWorthIt(self) -> None:
-        accepting = request(accept_encoding="gzip")
-        short = Response(200, bytes(1023))
-        assert compressed(accepting, short) is short
-        assert headersOf(compressed(accepting, Response(200, bytes(1024))))["Content-Encoding"] == "gzip"
-
-    def test_errorsAreNotCompressed(self) -> None:
-        error = Response(400, self.LONG)
-        assert compressed(request(accept_encoding="gzip"), error) is error
-
-    def test_theSameAnswerIsTheSameBytes(self) -> None:
-        accepting = request(accept_encoding="gzip")
-        assert compressed(accepting, Response(200, self.LONG)) == compressed(accepting, Response(200, self.LONG))
 
 
 _PIECES = ["%", "4", "%c3%a9", "%ff", "&", "=", "+", "a", "é", "\n", "%3D", "%26", "\x00"]

@@ -37,7 +37,7 @@ Heard: TypeAlias = tuple[Any, ...]
 
 _WORDS = {"0": "<connect>", "1": "<disconnect>", "3": "<ack>", "4": "<error>", "6": "<ack>"}
 _PACKET = re.compile(r"([0-6])(?:([0-9]+)-)?(?:(/[^,]*),)?([0-9]+)?(.*)", re.DOTALL)
-_UNLIMITED = SocketOptions(eventsPerSecond=0)
+_UNLIMITED = SocketOptions(eventsPerSecond=0, turn=0)
 
 
 class World:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from twisted.internet.defer import Deferred
-from twisted.internet.task import Clock
 
 from rtcsignal.engineio.packet import Revision
 from rtcsignal.socketio.fanout import OutgoingEvent, deliver
-from rtcsignal.socketio.server import SocketOptions, SocketServer
+from rtcsignal.socketio.server import SocketOptions
 from tests.socketio.conftest import WorldFactory
 from tests.socketio.world import World
 
@@ -18,15 +17,6 @@ def test_theSettingsAreThoseThatTheDocumentationTells() -> None:
     assert (options.eventsPerSecond, options.eventsBurst, options.mostWait) == (100, 500, 5)
     decoder = options.decoder
     assert (decoder.attachments, decoder.depth, decoder.attachmentBytes) == (10, 64, 1_000_000)
-
-
-def test_eachConnectionHasABucketOfItsOwnOrNone() -> None:
-    server = SocketServer({}, Clock(), SocketOptions(eventsPerSecond=1, eventsBurst=1))
-    first, second = server.newBucket(), server.newBucket()
-    assert first is not None
-    assert second is not None
-    assert (first.take(0), second.take(0), first.take(0)) == (0, 0, 1)
-    assert SocketServer({}, Clock(), SocketOptions(eventsPerSecond=0)).newBucket() is None
 
 
 def test_bothProtocolsMeetInOneNamespace(world: World) -> None:

@@ -12,6 +12,7 @@ import pytest
 from rtcsignal.engineio.frames import Message
 from rtcsignal.socketio.fanout import OutgoingEvent
 from rtcsignal.socketio.trail import Numbers, Trail
+from rtcsignal.socketio.turns import Work
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def numbers() -> Numbers:
 
 
 def trailOf(numbers: Numbers, packets: int = 100, size: int = 0, namespace: str = "/") -> Trail:
-    return Trail("pid", namespace, numbers, packets, size)
+    return Trail("pid", namespace, numbers, packets, size, Work())
 
 
 def offsetOf(message: Message) -> str:

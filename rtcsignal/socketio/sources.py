@@ -1,0 +1,112 @@
+"""Where clients come from: what those of one address may cost together, and what each may still do after a reconnect.
+
+An address is remembered for as long as it has clients, and then until its buckets are full again, as new ones are.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from twisted.internet.interfaces import IReactorTime
+
+from rtcsignal.bucket import Rate, TokenBucket
+from rtcsignal.engineio.addresses import countedAs
+
+if TYPE_CHECKING:
+    from rtcsignal.socketio.inbox import Inbox
+
+__all__ = ["Source", "Sources"]
+
+_MOST_IDLE = 10_000
+_MOST_RETURNED = 1_000
+
+
+class Source:
+    """An address.
+
+    Args:
+        fanOut: What its clients may send to receivers together; None for no limit.
+
+    Attributes:
+        clients: How many connections it has.
+        waiting: Those of them that wait for their turn.
+        held: Characters and bytes of what these have sent.
+    """
+
+    __slots__ = ("_returned", "clients", "fanOut", "held", "waiting")
+
+    def __init__(self, fanOut: TokenBucket | None) -> None:
+        self.fanOut = fanOut
+        self.clients = 0
+        self.waiting: deque[Inbox] = deque()
+        self.held = 0
+        self._returned: dict[str, list[TokenBucket]] = {}
+
+    def giveBack(self, kind: str, bucket: TokenBucket | None) -> None:
+        """A connection is over, and this is what is left of what it might do."""
+        if bucket is not None:
+            returned = self._returned.setdefault(kind, [])
+            returned.append(bucket)
+            del returned[:-_MOST_RETURNED]
+
+    def bucketOf(self, kind: str, now: float) -> TokenBucket | None:
+        """What a new connection begins with, if one before it has left a bucket that is not full again."""
+        returned = self._returned.get(kind)
+        while returned:
+            bucket = returned.pop()
+            if not bucket.isFull(now):
+                return bucket
+        return None
+
+    def isLikeNew(self, now: float) -> bool:
+        """Nothing is lost if it is forgotten."""
+        if self.clients or (self.fanOut is not None and not self.fanOut.isFull(now)):
+            return False
+        return all(bucket.isFull(now) for buckets in self._returned.values() for bucket in buckets)
+
+
+class Sources:
+    """All addresses that have clients, and some that had.
+
+    Args:
+        clock: The time.
+        fanOut: What the clients of one address may send to receivers together.
+    """
+
+    def __init__(self, clock: IReactorTime, fanOut: Rate) -> None:
+        self._clock = clock
+        self._fanOut = fanOut
+        self._used: dict[str, Source] = {}
+        self._idle: dict[str, Source] = {}
+
+    def __len__(self) -> int:
+        return len(self._used) + len(self._idle)
+
+    def enter(self, address: str) -> Source:
+        """An address has one more client."""
+        key = countedAs(address)
+        source = self._used.get(key)
+        if source is None:
+            source = self._idle.pop(key, None) or Source(self._newBucket())
+            self._used[key] = source
+        source.clients += 1
+        return source
+
+    def leave(self, address: str, source: Source) -> None:
+        """An address has one client less."""
+        source.clients -= 1
+        if source.clients:
+            return
+        key = countedAs(address)
+        del self._used[key]
+        idle, now = self._idle, self._clock.seconds()
+        idle[key] = source
+        for old in [name for name in islice(idle, 2) if idle[name].isLikeNew(now)]:
+            del idle[old]
+        while len(idle) > _MOST_IDLE:
+            del idle[next(iter(idle))]
+
+    def _newBucket(self) -> TokenBucket | None:
+        return self._fanOut.bucket(self._clock.seconds()) if self._fanOut.perSecond else None

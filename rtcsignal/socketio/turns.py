@@ -1,0 +1,143 @@
+"""Turns: how much is done for clients before the others get theirs.
+
+What a message costs is what is done for its receivers. A reactor handles whatever has come for one connection after the
+other, so a few clients that send to large rooms could keep everybody waiting for seconds. So work is counted, and when
+a turn has had its share, what else comes is held. In the next turn of the reactor the addresses that have something
+held take turns, and of an address its connections; each in the order in which its messages came, with the connection's
+end as the last of them.
+
+Who sends more than it may, counted in receivers, is read more slowly.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from twisted.internet.interfaces import IReactorTime
+
+from rtcsignal.bucket import Rate
+from rtcsignal.engineio.session import CloseReason
+
+if TYPE_CHECKING:
+    from rtcsignal.socketio.inbox import Inbox
+    from rtcsignal.socketio.sources import Source
+
+__all__ = ["FEW", "Turns", "Work"]
+
+FEW = 16
+"""To so many receivers a message goes without being charged for: the limit on events is enough."""
+
+# In units of `Work`, of which one takes about a microsecond.
+_SLICE = 1_000
+
+_MUCH = 16_384
+_MOST_HELD = 67_108_864
+_PAUSE_SECONDS = 0.1
+_MOST_PAUSE_SECONDS = 5.0
+
+
+class Work:
+    """What has been done, in units: one for each receiver, and for each 4 KiB that go to it; some for each message.
+
+    Attributes:
+        done: So much.
+        most: When more than this has been done, the others get their turn.
+    """
+
+    __slots__ = ("done", "most")
+
+    def __init__(self, most: int = sys.maxsize) -> None:
+        self.done = 0
+        self.most = most
+
+
+class Turns:
+    """Shares out the work of a server.
+
+    Args:
+        clock: Tells when the next turn is.
+        fanOut: What one connection may send to receivers.
+        turn: How much is done in one turn, half of it for what was held; 0 for no limit.
+
+    Attributes:
+        work: What has been done.
+        fanOut: The same as was given.
+    """
+
+    def __init__(self, clock: IReactorTime, fanOut: Rate, turn: int) -> None:
+        self.work = Work(turn or sys.maxsize)
+        self._turn = turn
+        self.fanOut = fanOut
+        self._clock = clock
+        self._ring: dict[Source, None] = {}
+        self._isDue = False
+
+    @property
+    def waiting(self) -> list[Inbox]:
+        """The connections that wait for their turn."""
+        return [connection for source in self._ring for connection in source.waiting]
+
+    def hold(self, connection: Inbox, size: int) -> None:
+        """A connection has one more thing to be handled, which has to wait.
+
+        Args:
+            connection: The connection.
+            size: How large that is.
+        """
+        source = connection.source
+        if connection.heldSize == size:
+            source.waiting.append(connection)
+        source.held += size
+        self._ring.setdefault(source)
+        self._call()
+        if source.held > _MOST_HELD:
+            connection.session.close(CloseReason.FLOOD)
+        elif connection.heldSize > _MUCH:
+            connection.session.transport.pauseReading(_PAUSE_SECONDS)
+
+    def charge(self, connection: Inbox, receivers: int) -> None:
+        """A connection has sent to so many receivers: it is read more slowly if that is too much.
+
+        Args:
+            connection: The connection.
+            receivers: How many, in units of `Work`.
+        """
+        now, wait = self._clock.seconds(), 0.0
+        if self.fanOut.perSecond:
+            bucket = connection.fanOut
+            if bucket is None:
+                bucket = connection.fanOut = self.fanOut.bucket(now)
+            wait = bucket.take(now, receivers)
+        if connection.source.fanOut is not None:
+            wait = max(wait, connection.source.fanOut.take(now, receivers))
+        if wait and connection.session.isOpen:
+            connection.session.transport.pauseReading(min(wait, _MOST_PAUSE_SECONDS))
+
+    def _next(self) -> None:
+        """The next turn: handle what was held, as far as there is room beside what comes."""
+        self._isDue = False
+        work, ring = self.work, self._ring
+        work.most = work.done + self._turn
+        until = work.done + self._turn // 2
+        while ring and work.done < until:
+            source = next(iter(ring))
+            del ring[source]
+            connection = source.waiting.popleft()
+            source.held -= connection.heldSize
+            connection.catchUp(work.done + _SLICE, work)
+            source.held += connection.heldSize
+            if connection.heldSize and connection not in source.waiting:
+                source.waiting.append(connection)
+            if source.waiting:
+                ring[source] = None
+        for connection in self.waiting:
+            if connection.heldSize > _MUCH and connection.session.isOpen:
+                connection.session.transport.pauseReading(_PAUSE_SECONDS)
+        if ring:
+            self._call()
+
+    def _call(self) -> None:
+        if not self._isDue:
+            self._isDue = True
+            self._clock.callLater(0, self._next)
