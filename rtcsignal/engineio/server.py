@@ -90,8 +90,7 @@ class EngineServer:
         self.registry = Registry(options.sessionsPerAddress)
         self.refusals = Refusals(LogRation(clock.seconds))
         self._clock = clock
-        self._connect = connect
-        self._admit = admit
+        self._connect, self._admit = connect, admit
         self._makeSid = makeSid
         self._stopping = stopping
         self._polling: dict[str, PollingTransport] = {}

@@ -78,10 +78,13 @@ class Inbox:
                 self.session.failed(error)
         if self._isOver:
             self.heldSize = 0
-        elif self._held is not None:  # the server has ended the connection meanwhile
-            self.heldSize = sum(1 + len(item) for item in self._held)
+        elif again := self._sizeOfHeld():  # the server has ended the connection meanwhile
+            self.heldSize = again
         elif held:
             self._held = held
+
+    def _sizeOfHeld(self) -> int:
+        return sum(1 + len(item) for item in self._held or ())
 
     def _handleHeld(self, item: str | bytes) -> None:
         if isinstance(item, str):
