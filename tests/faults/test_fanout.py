@@ -1,0 +1,97 @@
+"""Work is done for each who receives: however many that are, others wait little for their own messages.
+
+`target` measures how long: its bystanders talk meanwhile, from another address.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.faults.target import Target, joined
+from tests.support.lanes import FAST
+from tests.support.patience import PATIENCE
+from tests.support.processes import ROOT
+from tests.wire.socketio import PollingPeer, event
+from tests.wire.wire import Wire
+
+# Without the fast path Autobahn takes some twenty times as long for a frame, before anyone can be asked to wait.
+_MEMBERS = 120 if FAST else 20
+
+FLOODS = {
+    "small broadcasts": (['42["broadcast",{"a":1}]'], 450),
+    "joins": (
+        ['42["leave-room",{"roomName":"crowd"}]', '42["join-room",{"userId":"member","roomName":"crowd"}]'],
+        90,
+    ),
+    "events that nobody knows": (['42["nobody-listens"]'], 480),
+}
+
+
+@pytest.fixture
+def crowd(target: Target) -> Iterator[subprocess.Popen[str]]:
+    """Members of one room, all from an address that nobody has used."""
+    command = [sys.executable, "-m", "tests.faults.crowd", str(target.address[1]), str(_MEMBERS), target.newSource()]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        yield process
+        process.kill()
+
+
+def tell(crowd: subprocess.Popen[str], line: str) -> None:
+    assert crowd.stdin is not None
+    crowd.stdin.write(line + "\n")
+    crowd.stdin.flush()
+
+
+def untilIdle(target: Target) -> None:
+    """Wait until the server has little to do for a second, or for as long as those take who are slowed down."""
+    deadline, spent = time.monotonic() + PATIENCE, -1.0
+    while target.processorSeconds() - spent > 0.2 and time.monotonic() < deadline:
+        spent = target.processorSeconds()
+        time.sleep(1)
+        target.assertNobodyNoticed()
+
+
+@pytest.mark.parametrize("kind", FLOODS)
+def test_a_crowd_that_speaks_at_once_keeps_nobody_waiting(
+    target: Target, crowd: subprocess.Popen[str], kind: str
+) -> None:
+    spent = target.processorSeconds()
+    tell(crowd, json.dumps(FLOODS[kind]))
+    untilIdle(target)
+    assert target.processorSeconds() - spent > 0.1, "nothing has happened"
+
+
+def test_a_crowd_that_goes_at_once_keeps_nobody_waiting(target: Target, crowd: subprocess.Popen[str]) -> None:
+    tell(crowd, "")
+    untilIdle(target)
+
+
+def test_an_answer_to_many_who_poll_is_compressed_once(target: Target, attacker: Wire) -> None:
+    pollers = [attacker.namespacePeer(4, "polling") for _ in range(30)]
+    for number, poller in enumerate(pollers):
+        joined(poller, f"poller {number}", "pollers")
+    speaker = joined(attacker.namespacePeer(4), "speaker", "pollers")
+    for poller in pollers:
+        assert isinstance(poller, PollingPeer)
+        while "speaker" not in str(poller.receive()):
+            pass
+        poller.session.startPoll([("Accept-Encoding", "gzip")])
+    spent = target.processorSeconds()
+    text = base64.b64encode(random.Random(1).randbytes(600_000)).decode()
+    speaker.send(event("broadcast", text))
+    for poller in pollers:
+        assert isinstance(poller, PollingPeer)
+        assert text.encode() in gzip.decompress(poller.session.finish().body)
+    # Each takes 0.03 s and more to compress, and a hundredth to send.
+    assert target.processorSeconds() - spent < 0.6
