@@ -14,6 +14,8 @@ from OpenSSL.SSL import Error
 from twisted.internet.protocol import connectionDone
 from twisted.protocols.tls import BufferingTLSTransport, TLSMemoryBIOFactory
 from twisted.python.failure import Failure
+from zope.interface import providedBy
+from zope.interface.declarations import Provides
 
 from rtcsignal.errors import forgetTraceback
 
@@ -22,8 +24,22 @@ __all__ = ["FrugalTlsTransport", "handshakeFault", "useFrugalTls"]
 _HTTP = "http request"  # OpenSSL knows one when it gets it in the place of a handshake
 
 
+_declarations: dict[type, list[Any]] = {}
+
+
 class FrugalTlsTransport(BufferingTLSTransport):
     """A transport that breaks the circle, and the one of a producer that knows its transport."""
+
+    def makeConnection(self, transport: Any) -> None:
+        # An object's declaration of what it provides is shared by all that declare the same, as long as there is one
+        # of them; and each is a circle of its own.
+        kind = type(transport)
+        isFirst = kind not in _declarations
+        if isFirst:
+            _declarations[kind] = [Provides(type(self), interface) for interface in providedBy(transport)]
+        super().makeConnection(transport)
+        if isFirst:
+            _declarations[kind].append(vars(self).get("__provides__"))
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         super().connectionLost(reason)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import itertools
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -96,6 +97,9 @@ class Generation:
             for name in [name for name in sys.modules if name.startswith(inside)]:
                 del sys.modules[name]
             sys.modules.pop(package.__name__, None)
+            loggers = logging.Logger.manager.loggerDict
+            for name in [name for name in loggers if name.startswith(inside)]:
+                del loggers[name]
             for entry in package.__path__:
                 sys.path_importer_cache.pop(entry, None)
         self._packages.clear()

@@ -41,9 +41,13 @@ class PluginHost:
         reactor: The time and the network.
         wall: The time of day.
         makeHttp: Makes the HTTP client of a plugin, of the reactor.
+
+    Attributes:
+        forget: Called some time after a reload, when code has come out of use; may be set.
     """
 
     _log = Logger()
+    forget: Callable[[], None] | None = None
 
     def __init__(
         self,
@@ -140,6 +144,8 @@ class PluginHost:
             replaced = False
         for answer in asked:
             answer.callback(replaced)
+        if not replaced:
+            self._forgetSoon()
 
     async def _reload(self, load: Callable[[], PluginSet]) -> bool:
         if not self._isRunning():
@@ -180,7 +186,15 @@ class PluginHost:
         self._retiring.add(before)
         retired = Deferred.fromCoroutine(before.retire())
         retired.addErrback(lambda failure: self._log.failure("plugins could not be stopped", failure))
-        retired.addBoth(lambda _: self._retiring.discard(before))
+        retired.addBoth(self._retired, before)
+
+    def _retired(self, result: object, before: RunningPlugins) -> None:
+        self._retiring.discard(before)
+        self._forgetSoon()
+
+    def _forgetSoon(self) -> None:
+        if self.forget is not None:
+            self._reactor.callLater(0, self.forget)  # what runs now still knows that code
 
     async def _stop(self) -> None:
         self._state = _State.STOPPED

@@ -49,6 +49,25 @@ class Rooms(Protocol):
         """End a membership, given as the `IPeer` that is its view. Does nothing if it has ended."""
 
 
+class _Task:
+    """What is to be called later.
+
+    Attributes:
+        call: Will call it; None when that is over.
+    """
+
+    __slots__ = ("_what", "call")
+
+    def __init__(self, *what: Any) -> None:
+        self.call: IDelayedCall | None = None
+        self._what: tuple[Any, ...] = what
+
+    def take(self) -> tuple[Any, ...]:
+        """The function, its arguments and its keywords, which are forgotten."""
+        what, self._what = self._what, ()
+        return what
+
+
 @implementer(IServices)
 class Services:
     """The services of one plugin.
@@ -100,11 +119,9 @@ class Services:
         if self._stopped:
             raise RuntimeError(f"the plugin {self.name} has been stopped")
 
-        def run() -> None:
-            self._calls.discard(call)
-            self._run(function, arguments, keywords)
-
-        call: IDelayedCall = self.clock.callLater(seconds, run)
+        task = _Task(function, arguments, keywords)
+        call: IDelayedCall = self.clock.callLater(seconds, self._runTask, task)
+        task.call = call
         self._calls.add(call)
         return call
 
@@ -144,6 +161,14 @@ class Services:
         if self._http is not None:
             self._http.close()
         self.log.close()
+
+    def _runTask(self, task: _Task) -> None:
+        # A call that was made still knows what it was for, and must not be known by that.
+        call, task.call = task.call, None
+        if call is not None:
+            self._calls.discard(call)
+        function, arguments, keywords = task.take()
+        self._run(function, arguments, keywords)
 
     def _run(self, function: Callable[..., Any], arguments: Any, keywords: Any) -> None:
         """Call what was to be called later."""

@@ -9,7 +9,7 @@ a contract test fails when they change, and every other reactor is left as it is
 
 `settleGarbage` takes what exists after the start out of the collector's sight and lets it run more rarely: a server
 keeps thousands of objects for each hundred connections, and looking at all of them again and again costs more than
-the serving. It stays on, because connections of Autobahn's make cycles.
+the serving. It stays on for what plugins tie up; see `rtcsignal.service.sweeping`.
 
 `allowDescriptors` asks for as many open files as the system grants anyway: the limit that a process begins with is
 meant for programs that cannot handle more, and 1,024 would be the most clients.

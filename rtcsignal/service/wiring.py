@@ -21,6 +21,7 @@ from rtcsignal.policy.host import PluginHost
 from rtcsignal.policy.loader import loadPlugins
 from rtcsignal.service.audit import audit, census
 from rtcsignal.service.schema import Config
+from rtcsignal.service.sweeping import Sweeper, forgetCode
 from rtcsignal.service.tuning import allowDescriptors, settleGarbage, useLeanTurns
 from rtcsignal.signaling.gates import OpenGates
 from rtcsignal.signaling.hub import Hub, SignalingOptions
@@ -64,6 +65,7 @@ class Server:
         self.hub = hub
         self.sockets = sockets
         self.engine = engine
+        self._sweeper = Sweeper(reactor)
 
     def start(self) -> Deferred[None]:
         """Start the plugins; clients that come before wait.
@@ -77,6 +79,8 @@ class Server:
                 flusher.needsNoTimer()
             settleGarbage()
         allowDescriptors()
+        self._sweeper.start()
+        self.plugins.forget = forgetCode
         return self.plugins.start()
 
     def reload(self, config: Config) -> Deferred[bool]:
@@ -106,6 +110,7 @@ class Server:
 
     async def _stopped(self) -> None:
         await self.plugins.stop()
+        self._sweeper.stop()
         for deadlines in (self.factory.deadlines, self.sockets.deadlines, self.engine.deadlines):
             deadlines.stop()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import ssl
 import time
 from collections import Counter, deque
 from collections.abc import Callable
@@ -28,12 +29,14 @@ class Visitor:
     Args:
         address: The server's.
         seed: Of its choices.
+        tls: The settings of its connections, if they are over TLS.
 
     Attributes:
         lived: How many lives of each kind went as they should.
     """
 
-    def __init__(self, address: Address, seed: int) -> None:
+    def __init__(self, address: Address, seed: int, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self.random = random.Random(seed)
         self.lived: Counter[str] = Counter()
         self._address = address
@@ -53,7 +56,7 @@ class Visitor:
     def connection(self) -> Connection:
         """From one of many addresses, so that the kernel does not run out of ports."""
         host = f"127.{self._network}.0.{self.random.randint(1, 60)}"
-        return Connection(self._address, source=host)
+        return Connection(self._address, source=host, tls=self._tls)
 
     @property
     def revision(self) -> int:
@@ -225,6 +228,50 @@ def unfiltered(visitor: Visitor) -> None:
     visitor.random.choice((socket.close, socket.connection.reset))()
 
 
+def kicked(visitor: Visitor) -> None:
+    socket = visitor.member('42["broadcast",{"do":"kick"}]')
+    readUntil(socket, '"event":"connect"')
+    socket.close()
+
+
+def waiting(visitor: Visitor) -> None:
+    """Goes while it waits to be let in."""
+    socket = visitor.member(room="wait")
+    visitor.random.choice((socket.close, socket.connection.reset))()
+
+
+def largeRequests(visitor: Visitor) -> None:
+    """Has a large value in everything that it says, and goes with an attachment missing."""
+    much = json.dumps([999] * 20_000)
+    asked = (
+        f'420["join-room",{{"userId":"u","roomName":"r","x":{much}}}]',
+        f'42["broadcast",{{"x":{much}}}]',
+        f"437[{much}]",
+        f'451-["broadcast",{{"_placeholder":true,"num":0}},{much}]',
+    )
+    socket = visitor.member(*asked)
+    visitor.random.choice((socket.close, socket.connection.reset))()
+
+
+def pages(visitor: Visitor) -> None:
+    """Asks for other things before it opens a WebSocket on the same connection."""
+    connection = visitor.connection()
+    for target in ("/status", "/nothing"):
+        connection.request("GET", target)
+    body = requestBytes("POST", f"{_PATH}?EIO=4&transport=polling&sid=none", [("Transfer-Encoding", "chunked")])
+    connection.send(body + b"2\r\n40\r\n0\r\n\r\n")
+    assert connection.readResponse().status == 400
+    socket = WebSocket(connection, upgradeBytes(f"{_PATH}?EIO=4&transport=websocket"))
+    visitor.random.choice((socket.close, socket.connection.reset))()
+
+
+def cutPages(visitor: Visitor) -> None:
+    """Goes in the middle of a body."""
+    connection = visitor.connection()
+    connection.send(requestBytes("POST", "/status", [("Content-Length", "1000")]) + b"x" * 100)
+    visitor.random.choice((connection.close, connection.reset))()
+
+
 def pollingEnds(visitor: Visitor) -> None:
     connection, target, revision = visitor.pollingMember()
     assert connection.request("POST", target, body=encode(revision, "1")).status == 200
@@ -352,6 +399,11 @@ LIVES: dict[str, Life] = {
         failingPolicy,
         undecided,
         unfiltered,
+        kicked,
+        waiting,
+        largeRequests,
+        pages,
+        cutPages,
         pollingEnds,
         abandonedPoll,
         lastRequest,

@@ -17,10 +17,12 @@ from rtcsignal.api import (
     Identity,
     IEventHandler,
     IMessageFilter,
+    IRoomObserver,
     IRoomPolicy,
     IServices,
     Message,
     Refused,
+    Waiting,
 )
 
 # Kinds of log lines are as many as there are calls in the code.
@@ -28,9 +30,9 @@ _BOUNDED = ("rtcsignal.lograte._Kind",)
 _WATCHED = ("rtcsignal.", "autobahn.", "twisted.web", "twisted.internet.tcp")
 
 
-@implementer(IAuthenticator, IRoomPolicy, IMessageFilter, IEventHandler)
+@implementer(IAuthenticator, IRoomPolicy, IMessageFilter, IEventHandler, IRoomObserver)
 class Soaking:
-    """Does what the token, the room's name or the message asks it for."""
+    """Does what the token, the room's name or the message asks it for, and remembers people where plugins may."""
 
     name = "soaking"
     events = ("count-objects",)
@@ -46,6 +48,8 @@ class Soaking:
 
     def filterMessage(self, peer: Any, room: Any, message: Message) -> Any:
         body = message.body
+        if hasattr(body, "get") and body.get("do") == "kick":
+            peer.disconnect("kicked")
         return self._do(body.get("do", "") if hasattr(body, "get") else "", message)
 
     def handleEvent(self, peer: Any, room: Any, event: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -54,9 +58,19 @@ class Soaking:
         watched = {kind for kind in kinds if kind.startswith(_WATCHED) and kind not in _BOUNDED}
         return {"objects": {kind: kinds[kind] for kind in watched}}
 
+    def joined(self, peer: Any, room: Any) -> None:
+        room.data["last"] = room.data["peers"] = [peer]
+        peer.data.setdefault("requests", []).append(peer.joinRequest)
+        self.services.callLater(0, peer.data.get, "requests", room)
+
+    def left(self, peer: Any, room: Any, reason: str) -> None:
+        """Nothing is forgotten: the server has to."""
+
     def _do(self, what: str, otherwise: Any) -> Any:
         if what == "refuse":
             raise Refused("not-here", "Not here.")
+        if what == "wait":
+            raise Waiting("Not yet.")
         if what == "raise":
             raise RuntimeError("as the soak wants it")
         if what == "late":
