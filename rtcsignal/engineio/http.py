@@ -25,6 +25,7 @@ from rtcsignal.engineio.crossorigin import withCors
 from rtcsignal.engineio.deadlines import Deadline, Deadlines
 from rtcsignal.engineio.exchange import TOO_LARGE, RequestError, Response
 from rtcsignal.engineio.farewell import FAREWELL_SECONDS, endIfClientLeft, halfClose
+from rtcsignal.engineio.headernames import rememberUsualHeaders
 from rtcsignal.engineio.httpanswer import lastAnswer
 from rtcsignal.engineio.httphead import TOO_LARGE_HEAD, Head
 from rtcsignal.engineio.httplimits import STRANGERS_BODY, HttpLimits
@@ -340,6 +341,7 @@ class SafeSite(Site):
         switchToWebSocket: Callable[[ITransport, Head, bytes, bytes, Place | None], None],
         proxies: Proxies,
     ) -> None:
+        rememberUsualHeaders()
         super().__init__(root, requestFactory=SafeRequest, timeout=limits.idleSeconds or None, reactor=deadlines.clock)
         self.limits = limits
         self.deadlines = deadlines

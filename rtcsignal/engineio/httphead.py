@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from sys import intern
 from types import MappingProxyType
 
 from rtcsignal.engineio.httptarget import splitTarget
@@ -99,9 +98,9 @@ def _parseLine(line: bytes) -> tuple[str, str]:
     header = _HEADER.fullmatch(line)
     if header is None:
         raise BadHead(400, "a malformed header")
-    # Interned, because connections keep their headers, and thousands of them have the same.
-    return intern(header[1].decode("ascii").lower()), intern(header[2].strip(b" \t").decode("latin-1"))
+    return header[1].decode("ascii").lower(), header[2].strip(b" \t").decode("latin-1")
 
 
-# A client that polls sends the same lines again and again.
+# A client that polls sends the same lines again and again. Connections keep their headers, and thousands have the same.
+# They are not interned: some releases of Python keep for ever what once was.
 _knownLine = lru_cache(maxsize=2048)(_parseLine)

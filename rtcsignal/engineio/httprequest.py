@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sys import intern
+from functools import lru_cache
 from typing import NamedTuple
 
 from twisted.internet.interfaces import ISSLTransport, ITransport
@@ -14,9 +14,15 @@ from rtcsignal.engineio.httphead import Head
 __all__ = ["Caller", "addressOf", "requestOf"]
 
 
+@lru_cache(maxsize=4_096)
+def _shared(address: str) -> str:
+    """The same text, for all connections of an address the same object."""
+    return address
+
+
 def addressOf(transport: ITransport) -> str:
     """The IP address of the other side, or "" if there is none (a UNIX socket)."""
-    return intern(str(getattr(transport.getPeer(), "host", "") or ""))
+    return _shared(str(getattr(transport.getPeer(), "host", "") or ""))
 
 
 class Caller(NamedTuple):

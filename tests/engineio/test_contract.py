@@ -17,6 +17,7 @@ from autobahn.websocket import protocol as core
 from twisted.internet.protocol import Protocol
 from twisted.internet.tcp import Server
 from twisted.protocols.tls import BufferingTLSTransport, TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+from twisted.web import http_headers
 from twisted.web.http import HTTPChannel
 from twisted.web.server import Request
 
@@ -257,3 +258,21 @@ class TestTwistedsTls:
     def test_itsFactoryMakesTransportsOfTheKindThatIsExtended(self) -> None:
         assert TLSMemoryBIOFactory.protocol is BufferingTLSTransport
         assert issubclass(FrugalTlsTransport, TLSMemoryBIOFactory.protocol)
+
+
+def test_namesOfHeadersAreRememberedUpToANumberThatCanBeSet(world: World) -> None:
+    encoder: Any = http_headers._nameEncoder
+    before = len(encoder._canonicalHeaderCache)
+    assert 0 < before < 1_000
+    assert encoder.encode(b"x-nobody-else-says-so") == b"X-Nobody-Else-Says-So"
+    assert len(encoder._canonicalHeaderCache) == before
+
+
+def test_aWebSocketThatIsOverKnowsItselfByOneNameAlone(link: SocketLink) -> None:
+    """`SlimProtocol.connectionLost` drops that, and cancels a timer that Autobahn leaves running."""
+    protocol = link.transport.protocol
+    protocol.sendClose(1000)
+    assert protocol.closeHandshakeTimeoutCall
+    link.close()
+    known = [name for name, value in vars(protocol).items() if getattr(value, "result", None) is protocol]
+    assert known == ["is_closed"]
