@@ -275,11 +275,15 @@ class PollingTransport:
             self._posting = False
             session.abort(CloseReason.PARSE_ERROR)
             return badRequest().response()
+        answer = self._posted()
+        if isinstance(answer, Deferred):
+            return answer.addBoth(self._postEnded)
+        return self._postEnded(answer)
+
+    def _posted(self) -> Response | Deferred[Response]:
+        """The answer to a POST whose packets have been handed in, once nobody wants it to wait any more."""
         pause, self._pause = self._pause, 0.0
-        if not pause:
-            self._posting = False
-            return _POSTED
-        return deferLater(self._clock, pause, lambda: _POSTED).addBoth(self._postEnded)
+        return deferLater(self._clock, pause).addCallback(lambda _: self._posted()) if pause else _POSTED
 
     def _postEnded(self, result: Response) -> Response:
         self._posting = False

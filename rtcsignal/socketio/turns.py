@@ -34,6 +34,7 @@ _SLICE = 1_000
 _MUCH = 16_384
 _MOST_HELD = 67_108_864
 _PAUSE_SECONDS = 0.1
+_MOMENT_SECONDS = 0.01
 _MOST_PAUSE_SECONDS = 5.0
 
 
@@ -93,8 +94,8 @@ class Turns:
         self._call()
         if source.held > _MOST_HELD:
             connection.session.close(CloseReason.FLOOD)
-        elif connection.heldSize > _MUCH:
-            connection.session.transport.pauseReading(_PAUSE_SECONDS)
+        else:
+            self._pause(connection)
 
     def charge(self, connection: Inbox, receivers: int) -> None:
         """A connection has sent to so many receivers: it is read more slowly if that is too much.
@@ -132,10 +133,16 @@ class Turns:
             if source.waiting:
                 ring[source] = None
         for connection in self.waiting:
-            if connection.heldSize > _MUCH and connection.session.isOpen:
-                connection.session.transport.pauseReading(_PAUSE_SECONDS)
+            self._pause(connection)
         if ring:
             self._call()
+
+    @staticmethod
+    def _pause(connection: Inbox) -> None:
+        """Take nothing more from a client of which much is held; and answer no post before it has been handled."""
+        session = connection.session
+        if session.isOpen and (connection.heldSize > _MUCH or session.isPolling):
+            session.transport.pauseReading(_PAUSE_SECONDS if connection.heldSize > _MUCH else _MOMENT_SECONDS)
 
     def _call(self) -> None:
         if not self._isDue:
