@@ -1,4 +1,4 @@
-"""``python -m rtcsignal``: what people need besides the server, which ``twistd rtcsignal`` runs."""
+"""``python -m rtcsignal``: tools besides the server, which ``twistd rtcsignal`` runs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     tolerateAscii()
     parser = argparse.ArgumentParser(prog="python -m rtcsignal", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    command = commands.add_parser("new-plugin", help="write a plugin and its test, both working, to begin with")
+    command = commands.add_parser("new-plugin", help="write a plugin and its test, both working, to start from")
     command.add_argument("name", metavar="NAME", help="words in lower case, joined by hyphens: quiet-hours")
     command.add_argument("--folder", type=Path, help="where to; by default plugins/ if there is one, else here")
     command.set_defaults(run=_newPlugin)
@@ -85,7 +85,7 @@ def _secretFrom(path: Path | None) -> str:
     """
     secret = os.environ.get(_SECRET, "") if path is None else path.read_text("utf-8").strip()
     if path is None and not secret:
-        raise ValueError(f"the secret is needed: --secret-file, or {_SECRET} in the environment")
+        raise ValueError(f"a secret is required: --secret-file, or {_SECRET} in the environment")
     if len(secret) < SECRET_CHARACTERS:
         raise ValueError(f"the secret must have at least {SECRET_CHARACTERS} characters")
     return secret

@@ -1,4 +1,4 @@
-"""What a plugin imports: everything it needs, and nothing else. Version 1."""
+"""What a plugin imports: everything that it requires, and nothing else. Version 1."""
 
 from __future__ import annotations
 

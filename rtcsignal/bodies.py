@@ -1,6 +1,6 @@
-"""The strings in the body of a message, wherever they stand: in objects, in arrays, in JSON that is itself a string.
+"""The strings in the body of a message, wherever they are: in objects, in arrays, in JSON that is itself a string.
 
-Clients do not agree on where a description or a candidate stands: in ``sdp``, in ``payload.sdp``, in an array called
+Clients do not agree on where a description or a candidate is: in ``sdp``, in ``payload.sdp``, in an array called
 ``candidates``, or as ``JSON.stringify(description)``. A filter that looked at one place would miss the others.
 """
 
@@ -104,7 +104,7 @@ def _json(text: str, concerns: Callable[[str], bool], change: Callable[[str], An
     try:
         before = _loaded(text)
     except RecursionError:
-        return GONE  # nobody writes this but to hide something in it
+        return GONE  # no one writes this except to hide something in it
     except ValueError:
         return change(text) if concerns(text) else text
     after = rewritten(before, concerns, change, levels - 1)

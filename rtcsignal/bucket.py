@@ -1,4 +1,4 @@
-"""Token buckets: how much somebody may do, on average and at once."""
+"""Token buckets: how much a client may do, on average and at once."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class TokenBucket:
         self._at = now
 
     def take(self, now: float, tokens: float = 1) -> float:
-        """Take tokens, even if there are not so many.
+        """Take tokens, even if there are too few.
 
         Returns:
             Seconds until the debt is paid; 0 if there is none.
@@ -54,7 +54,7 @@ class TokenBucket:
 
 @dataclass(frozen=True)
 class Rate:
-    """How much somebody may do.
+    """How much a client may do.
 
     Attributes:
         perSecond: On average; 0 for no limit.
@@ -66,7 +66,7 @@ class Rate:
 
     @property
     def mostWait(self) -> float:
-        """Seconds after which somebody may go on who has taken twice the burst at once: the most that is waited."""
+        """Seconds after which a client that has taken twice the burst at once may go on: the longest wait."""
         return self.burst / self.perSecond if self.perSecond else 0.0
 
     def bucket(self, now: float) -> TokenBucket:

@@ -1,14 +1,14 @@
 """The two clocks of a server: one measures, the other tells the time of day.
 
-Whatever waits or counts is on the clock that measures, which is handed around as the reactor or as `clock`: deadlines,
-heartbeats, token buckets, caches, limits on the log. The wall clock is what the machine believes the time to be. It is
-corrected now and then, in steps too, forwards and backwards, so it is asked only for moments that somebody else has
-named or will read: when a token ends, the Date header, times in logs and events. It is handed around as `wall`, a
-function, and this is the one module that knows where it comes from.
+Everything that waits or counts uses the clock that measures, which is passed around as the reactor or as `clock`:
+deadlines, heartbeats, token buckets, caches, limits on the log. The wall clock is what the machine believes the time to
+be. It is corrected now and then, in steps too, forwards and backwards, so it is used only for times that other systems
+have set or will read: when a token expires, the Date header, times in logs and events. It is passed around as `wall`, a
+function, and only this module knows where it comes from.
 
-Twisted measures with the wall clock: after a step backwards no timer of a reactor comes until the old time is reached
-again, and after a step forwards all of them come at once. `measureSteadily` replaces `seconds` of a reactor, which is
-what its timers go by.
+Twisted measures with the wall clock: after a step backwards no timer of a reactor fires until the old time is reached
+again, and after a step forwards all of them fire at once. `measureSteadily` replaces `seconds` of a reactor, which its
+timers use.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ _START = time.time() - time.monotonic()
 
 
 def steadySeconds() -> float:
-    """The time on a clock that never goes back nor jumps.
+    """The time on a clock that never goes back or jumps.
 
     Returns:
-        Seconds since the epoch as the wall clock told them when the process began, and what has passed since. So it
-        can be compared with itself only: once the wall clock has been set, the two differ.
+        Seconds since the epoch as the wall clock told them when the process started, plus the time since then. So it
+        can be compared only with itself: once the wall clock has been set, the two differ.
     """
     return _monotonic() + _START
 

@@ -1,4 +1,4 @@
-"""Errors that cross layers. Each carries what its reply needs, so that one place can turn it into that reply."""
+"""Errors that cross layers. Each carries the contents of its reply, so that one place can turn it into that reply."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ConfigError(Exception):
 
 
 class ProtocolError(Exception):
-    """The remote side broke a protocol rule. It costs that connection, and nobody else, anything.
+    """The remote side broke a protocol rule. It costs only that connection.
 
     Attributes:
         reason: What was wrong, for the log; it never quotes what was received.
@@ -37,7 +37,7 @@ class ProtocolError(Exception):
 
 
 class Refused(Exception):
-    """A plugin or a rule of the server says no to one request. The requester is told.
+    """A plugin or a rule of the server refuses one request. The requester is told.
 
     Attributes:
         code: A stable kebab-case word for programs.
@@ -57,10 +57,10 @@ class Refused(Exception):
 
 
 class Waiting(Refused):
-    """A room policy does not let someone in yet.
+    """A room policy does not admit a client yet.
 
-    The client is refused with the code ``waiting``, and remembered as one who waits for the room: until it joins,
-    sends ``leave-room``, goes, or is dismissed. When it may come in it has to be told, and to join again.
+    The client is refused with the code ``waiting``, and remembered as waiting for the room: until it joins, sends
+    ``leave-room``, disconnects, or is dismissed. When it may join, it has to be told, and has to join again.
 
     Attributes:
         message: A sentence for people; may be empty.
@@ -75,9 +75,9 @@ class ConnectRefused(Exception):
     """A Socket.IO namespace refuses a CONNECT.
 
     Attributes:
-        message: The text of the client's error.
+        message: The message of the client's error.
         data: JSON for the client's ``error.data`` (protocol 5), or None.
-        legacy: What a protocol 4 client gets as its error; by default ``data``, else ``message``.
+        legacy: What a protocol 4 client gets as its error; by default ``data``, otherwise ``message``.
     """
 
     def __init__(self, message: str, data: Any = None, legacy: Any = None) -> None:
@@ -88,9 +88,9 @@ class ConnectRefused(Exception):
 
 
 def forgetTraceback(error: BaseException | None) -> None:
-    """Let go of the frames that an error came through, once it has been dealt with.
+    """Release the frames that an error came through, once it has been handled.
 
-    Frames know the error that they handle, and it knows them: a circle, and what a client sent is in it.
+    Frames refer to the error that they handle, and it refers to them: a cycle, with what a client sent in it.
 
     Args:
         error: The error, or the `Failure` that carries it.

@@ -4,7 +4,7 @@ A plugin is an object at the top of a module that provides one or more of `IAuth
 `IMessageFilter`, `IRoomObserver`, `IDoorObserver` and `IEventHandler`. Its `name` is what the configuration calls it.
 Methods may be plain functions, coroutine functions, or return a Deferred; plain is the fast way.
 
-To say no, raise `Refused`. Any other exception is logged with the plugin's name and refuses with the code
+To refuse, raise `Refused`. Any other exception is logged with the plugin's name and refuses with the code
 ``internal``; an answer that takes longer than the plugin's time limit refuses with ``timeout``: every gate fails
 closed.
 """
@@ -49,7 +49,7 @@ class IAuthenticator(Interface):
 
         Returns:
             An `Identity`, or None: this kind of credential is not mine, ask the next authenticator. A client that
-            none of them knows is refused (``unauthorized``). Without any authenticator everyone comes in.
+            none of them knows is refused (``unauthorized``). Without any authenticator everyone is admitted.
 
         Raises:
             Refused: The credential is mine, and it is not valid.
@@ -65,14 +65,14 @@ class IRoomPolicy(Interface):
         """Judge a join, before the member is added. One at a time for each room, so that counting is safe.
 
         Args:
-            peer: An `IPeer`: who wants to join; `IPeer.joinRequest` holds what it sent.
+            peer: An `IPeer`: the client that wants to join; `IPeer.joinRequest` is what it sent.
             room: An `IRoom`, without the peer; its size is 0 if this join would make it.
 
         Returns:
-            None: it may, if the other policies say so too.
+            None: it may join, if the other policies allow it too.
 
         Raises:
-            Refused: It may not; with `Waiting`, not yet.
+            Refused: It may not join; with `Waiting`, not yet.
         """
 
 
@@ -91,7 +91,7 @@ class IMessageFilter(Interface):
                 changed; make a new body of it.
 
         Returns:
-            `message` itself, ``message.replace(...)``, or None to drop it without a word.
+            `message` itself, ``message.replace(...)``, or None to drop it silently.
 
         Raises:
             Refused: It is not delivered to anyone, and the sender is told.
@@ -99,7 +99,7 @@ class IMessageFilter(Interface):
 
 
 class IRoomObserver(Interface):
-    """Hears who comes and goes. What it returns or raises changes nothing, and nobody waits for it."""
+    """Is told who joins and leaves. What it returns or raises changes nothing, and nothing waits for it."""
 
     name: str = Attribute("The name by which the configuration calls the plugin.")
 
@@ -122,33 +122,33 @@ class IRoomObserver(Interface):
 
 
 class IDoorObserver(Interface):
-    """Hears what happens at the door of rooms. What it returns or raises changes nothing, and nobody waits for it."""
+    """Is told what happens at the door of rooms. What it returns or raises changes nothing; nothing waits for it."""
 
     name: str = Attribute("The name by which the configuration calls the plugin.")
 
     def entering(peer: IPeer, room: IRoom) -> Awaitable[None] | None:
         """All room policies have allowed a join, and the member is about to be added.
 
-        Members who have to make room for it can be kicked now: the room is told of that before it is told of the new
-        member. If the room is empty then, it is over, and the new member makes another one.
+        Members that have to make room for it can be kicked now: the room is told of that before it is told of the new
+        member. If the room is empty then, it is over, and the new member creates another one.
 
         Args:
-            peer: An `IPeer`: who is about to join.
-            room: An `IRoom`, without the peer; its size is 0 if this join makes it.
+            peer: An `IPeer`: the client that is about to join.
+            room: An `IRoom`, without the peer; its size is 0 if this join creates it.
         """
 
     def withdrew(peer: IPeer, room: IRoom, reason: str) -> Awaitable[None] | None:
-        """Someone who was told to wait (`Waiting`) does not any more, and has not been let in or dismissed.
+        """Someone who was told to wait (`Waiting`) no longer waits, and has not been admitted or dismissed.
 
         Args:
-            peer: An `IPeer`: who waited.
-            room: An `IRoom`: for which room; its size is 0 if there is no such room.
-            reason: ``left`` if it sent ``leave-room``, else why it is gone, as in `IRoomObserver.left`.
+            peer: An `IPeer`: the client that waited.
+            room: An `IRoom`: the room that it waited for; its size is 0 if there is no such room.
+            reason: ``left`` if it sent ``leave-room``, otherwise why it is gone, as in `IRoomObserver.left`.
         """
 
 
 class IEventHandler(Interface):
-    """Takes events of its own from members of a room, besides those of the server."""
+    """Handles events of its own from members of a room, besides those of the server."""
 
     name: str = Attribute("The name by which the configuration calls the plugin.")
     events: tuple[str, ...] = Attribute("The names of the events, as a tuple. No two plugins in use share one.")
@@ -165,7 +165,7 @@ class IEventHandler(Interface):
             body: The event's argument, a read-only mapping; empty if there was none.
 
         Returns:
-            None, or a mapping: further members of the acknowledgement, which has ``ok`` already.
+            None, or a mapping: further members of the acknowledgement, which already has ``ok``.
 
         Raises:
             Refused: The sender is told.
@@ -191,7 +191,7 @@ class IConfigurable(Interface):
 
 
 class ILifecycle(Interface):
-    """A plugin that is told when it begins and ceases to be used. Either method may be missing.
+    """A plugin that is told when it starts and stops being used. Either method may be missing.
 
     Declare the interface if you have both; a single method is found, checked and called all the same.
     """
@@ -203,18 +203,18 @@ class ILifecycle(Interface):
             services: An `IServices`, the plugin's own, of use until `stop`.
 
         Raises:
-            Exception: The server does not start, or stays with the plugins it has.
+            Exception: The server does not start, or keeps the plugins that it has.
         """
 
     def stop() -> Awaitable[None] | None:
-        """Called when the plugin is not asked any more, once for each `start` that succeeded."""
+        """Called when the plugin is no longer used, once for each `start` that succeeded."""
 
 
 class ICheckable(Interface):
     """A plugin that can say, before it is started, whether its start would work: ``--check`` asks it."""
 
     def check() -> None:
-        """Try what `ILifecycle.start` needs, without leaving a trace and without disturbing a server that runs.
+        """Try what `ILifecycle.start` requires, without leaving a trace or disturbing a running server.
 
         Called with ``--check``, when the plugin has its options; it is not started then.
 
@@ -228,15 +228,15 @@ class IServices(Interface):
 
     name: str = Attribute("The plugin's name.")
     clock: IReactorTime = Attribute(
-        "Measures time: seconds() never goes back nor jumps. For whatever waits, counts or lasts."
+        "Measures time: seconds() never goes back or jumps. For everything that waits, counts or lasts."
     )
     log: Logger = Attribute("A twisted.logger.Logger named after the plugin. Floods are cut short.")
     http: Any = Attribute("An HTTP client as treq has it: get(url, ...), post(url, ...), request(method, url, ...).")
     data: dict[str, Any] = Attribute("A dict for the plugin, kept as long as the server runs, also when it reloads.")
 
     def now() -> float:
-        """The time of day by the system's clock, which may be set at any time: for what people and other systems read
-        or have said, such as the end of a token; never for how long something takes.
+        """The time of day by the system clock, which may be set at any time: for times that people and other systems
+        read or have set, such as the end of a token; never for how long something takes.
 
         Returns:
             Seconds since the epoch.
@@ -272,7 +272,7 @@ class IServices(Interface):
         """
 
     def waiting(roomName: str) -> tuple[IPeer, ...]:
-        """Those who wait for a room, because a room policy has answered their join with `Waiting`.
+        """The clients that wait for a room, because a room policy has answered their join with `Waiting`.
 
         Args:
             roomName: The room; it need not be there.
@@ -282,20 +282,20 @@ class IServices(Interface):
         """
 
     def dismiss(peer: IPeer) -> None:
-        """Do not remember any more that someone waits. It is not told. Does nothing if it does not wait.
+        """Forget that a client waits. The client is not told. Does nothing if it does not wait.
 
         Args:
             peer: An `IPeer`, as `waiting` has it.
         """
 
     def kick(peer: IPeer, reason: str = "kicked") -> None:
-        """Kick a member out of its room; its connection and its other rooms stay. Does nothing if it has left.
+        """Kick a member from its room; its connection and its other rooms stay. Does nothing if it has left.
 
         To end the connection with all its rooms, use `IPeer.disconnect`.
 
         Args:
             peer: An `IPeer` of the room in question, as policies, filters, observers and `IRoom.peers` have it.
-            reason: A kebab-case word; all members, the kicked one too, are told in ``user-left``.
+            reason: A kebab-case word; all members, including the kicked one, are told in ``user-left``.
 
         Raises:
             TypeError: The reason is not a string.
@@ -316,7 +316,7 @@ class IServices(Interface):
 
 
 class IPeer(Interface):
-    """A member of a room, or someone who wants to be one: a read-only view, never our own object."""
+    """A member of a room, or a client that wants to be one: a read-only view, never the server's own object."""
 
     sid: str = Attribute("Its id: unique, public, of no use to anyone else.")
     userId: str = Attribute("The user id with which it joined this room.")
@@ -349,7 +349,7 @@ class IPeer(Interface):
         """
 
     def disconnect(reason: str = "kicked") -> None:
-        """Disconnect it from the server. Its client does not come back by itself.
+        """Disconnect it from the server. Its client does not reconnect by itself.
 
         Args:
             reason: A kebab-case word. The rooms are told it in ``user-left``, and the client as the code of a
@@ -361,7 +361,7 @@ class IPeer(Interface):
 
 
 class IRoom(Interface):
-    """A room: a read-only view, never our own object."""
+    """A room: a read-only view, never the server's own object."""
 
     name: str = Attribute("Its name.")
     size: int = Attribute("How many members it has.")

@@ -34,7 +34,7 @@ def safe(text: str, most: int = MOST_CHARACTERS) -> str:
 
 
 def connOf(sid: str) -> str:
-    """What the lines of one connection have in common: a short id that tells nobody its session id, which is a secret.
+    """What the lines of one connection have in common: a short id that does not reveal its session id, a secret.
 
     Args:
         sid: The id of its session.
@@ -43,7 +43,7 @@ def connOf(sid: str) -> str:
 
 
 def textOf(error: BaseException) -> str:
-    """The text of an exception, also of one that fails when it is asked for it."""
+    """The message of an exception, also of one whose ``__str__`` fails."""
     try:
         return str(error)
     except Exception:

@@ -139,7 +139,7 @@ class Option(Generic[T]):
         """The option's value, made of what the configuration says.
 
         Raises:
-            ValueError: It cannot be; the text says what it must be.
+            ValueError: It is not allowed; the message says what it must be.
         """
         if value is None and self.default is None:
             return typing.cast(T, None)
@@ -186,11 +186,11 @@ class Option(Generic[T]):
 class Configurable:
     """Base class of plugins with options: give the class an `Option` for each.
 
-    A class with its own ``__init__`` takes ``**options`` and hands them on. What is to be worked out from the
-    options belongs into `prepare`.
+    A class with its own ``__init__`` takes ``**options`` and passes them on. Whatever is derived from the options
+    belongs in `prepare`.
 
     Args:
-        options: Values by attribute; for those left out the default holds.
+        options: Values by attribute; for omitted ones the default applies.
     """
 
     options: Mapping[str, Option[Any]] = types.MappingProxyType({})
@@ -287,7 +287,7 @@ def inWords(kind: Any) -> str:
 
 
 def didYouMean(word: str, known: typing.Iterable[str]) -> str:
-    """The end of a message that proposes the nearest of the known words; empty when none is near."""
+    """The end of a message that suggests the nearest of the known words; empty when none is near."""
     near = get_close_matches(word, sorted(known), n=1)
     return f"; did you mean {near[0]}?" if near else ""
 

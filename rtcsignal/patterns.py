@@ -1,4 +1,4 @@
-"""Patterns of room names, as options of plugins have them: ``*`` is any text, ``?`` any character, ``[ab]`` a or b."""
+"""Patterns of room names, as in options of plugins: ``*`` is any string, ``?`` any character, ``[ab]`` a or b."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def parseCandidate(text: str) -> Candidate | None:
 
 
 def isPrivate(address: str) -> bool:
-    """Whether an address is of no use, or nobody's business, outside of its own network. Names are: they mean
+    """Whether an address is useless, or should stay private, outside of its own network. Names are: they mean
     something only where they are resolved."""
     try:
         return not ipaddress.ip_address(address.partition("%")[0]).is_global
@@ -78,7 +78,7 @@ def withoutRelated(line: str) -> str:
 
 
 def textIn(body: Any) -> str | None:
-    """The description in the body of an offer or answer: the text in ``sdp``, or in the object there, as some send it.
+    """The description in the body of an offer or answer: the string in ``sdp``, or in an object there, as some send it.
 
     Returns:
         None if there is none.

@@ -1,4 +1,4 @@
-"""A throttle: attempts that are forgiven with time, counted by whoever makes them, in bounded memory."""
+"""A throttle: attempts that are forgiven with time, counted by who makes them, in bounded memory."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Throttle:
         """How long to wait for the next attempt.
 
         Args:
-            key: Who.
+            key: Who makes it.
             now: The time in seconds.
 
         Returns:
@@ -60,7 +60,7 @@ def networkOf(address: str) -> str:
     """Who is behind an IP address: of IPv6 the network of 64 bits that one household or machine has.
 
     Args:
-        address: As `IPeer.address` has it; what is no IP address stays as it is.
+        address: As `IPeer.address` has it; a string that is not an IP address stays as it is.
     """
     try:
         parsed = ip_address(address)

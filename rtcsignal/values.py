@@ -19,7 +19,7 @@ def isName(value: str, most: int) -> bool:
     """Whether `value` can be the name of a room or a user: 1 to `most` characters, none of them a control character.
 
     Args:
-        value: Any text.
+        value: Any string.
         most: Longest name in characters; 0 for no limit.
     """
     return bool(value) and (not most or len(value) <= most) and _CONTROL.search(value) is None
@@ -67,7 +67,7 @@ class Handshake:
         return self.headers.get("origin")
 
     def token(self, key: str = "token", cookie: str = "") -> str | None:
-        """The token that the client presents, wherever its library lets it; None if there is none.
+        """The token that the client presents, wherever its library allows; None if there is none.
 
         It is looked for in `auth`, in a header ``Authorization: Bearer ...``, in `query` and in a cookie, in this
         order. Not everything is open to every client: those of generation 2 have no `auth` in the namespace ``/``,
@@ -102,14 +102,14 @@ class Handshake:
 
 @dataclass(frozen=True)
 class Identity:
-    """Who a client is, as an authenticator found.
+    """Who a client is, according to an authenticator.
 
     Attributes:
         userId: The only user id it may use; None lets it choose at each join.
         roles: Words that policies understand.
         claims: Whatever else is known.
-        expiresAt: Seconds since the epoch at which it is no longer so, and the server puts the client out; None for
-            never.
+        expiresAt: Seconds since the epoch at which the identity expires and the server disconnects the client; None
+            for never.
         signedIn: The client has proved that it is this user. False for guests, whose user id anyone could have.
     """
 

@@ -1,4 +1,4 @@
-"""A chat: everybody reads what anybody says. Start it with: python chat.py [ENDPOINT]"""
+"""A chat: everyone reads what anyone says. Start it with: python chat.py [ENDPOINT]"""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ chat = EventNamespace()
 
 @chat.on("connecting")
 def connecting(handshake):
-    return handshake.query.get("name") or "somebody"
+    return handshake.query.get("name") or "someone"
 
 
 @chat.on("connect")
 def connect(peer):
-    chat.emit("news", f"{peer.identity} came")
+    chat.emit("news", f"{peer.identity} joined")
 
 
 @chat.on("say")
@@ -31,7 +31,7 @@ def say(peer, text):
 
 @chat.on("disconnect")
 def disconnect(peer, reason):
-    chat.emit("news", f"{peer.identity} went")
+    chat.emit("news", f"{peer.identity} left")
 
 
 async def main(reactor, endpoint="tcp:8080"):

@@ -1,8 +1,8 @@
-"""Who a client is to the limits: its address, behind proxies as well, and how many connections an address has.
+"""What the limits know a client by: its address, behind proxies as well, and how many connections an address has.
 
-A proxy that is trusted tells for whom it speaks: in the header X-Forwarded-For, to which each proxy on the way appends
-the address that it was called from. What the client itself wrote there stands further to the left and proves nothing,
-so the list is read from the right, up to the first address that is no trusted proxy's.
+A trusted proxy says for whom it speaks: in the header X-Forwarded-For, to which each proxy on the way appends the
+address of its caller. What the client itself wrote there is further to the left and proves nothing, so the list is
+read from the right, up to the first address that is not a trusted proxy's.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from types import MappingProxyType
 __all__ = ["UNIX", "AddressCounts", "Place", "Proxies", "countedAs", "plainAddress"]
 
 UNIX = "unix"
-"""Stands for whoever connects over a UNIX socket."""
+"""Stands for anyone who connects over a UNIX socket."""
 
 _MOST_HOPS = 32
 _CACHED = 4_096
 
 
 def plainAddress(text: str) -> str | None:
-    """An IP address in its usual form, without a port or a zone; None if it is none.
+    """An IP address in its usual form, without a port or a zone; None if it is not an IP address.
 
     Args:
         text: As proxies write it: ``192.0.2.1``, ``192.0.2.1:4711``, ``2001:db8::1``, ``[2001:db8::1]:4711``.
@@ -46,7 +46,7 @@ def countedAs(address: str) -> str:
     """What connections of an address are counted under: of IPv6 the network of 64 bits, all of which one customer has.
 
     Args:
-        address: An IP address, or any other text, which is counted as it is.
+        address: An IP address, or any other string, which is counted as it is.
     """
     if ":" not in address:
         return address
@@ -62,7 +62,7 @@ def countedAs(address: str) -> str:
 
 
 class Proxies:
-    """The proxies whose word is taken.
+    """The proxies that are trusted.
 
     Args:
         trusted: IP addresses, networks such as ``10.0.0.0/8``, and `UNIX`.
@@ -87,7 +87,7 @@ class Proxies:
         """The address of the client that a request is from.
 
         Args:
-            peer: The address of whoever is connected.
+            peer: The address of the other side of the connection.
             headers: Those of the request, names in lower case.
         """
         forwarded = headers.get("x-forwarded-for")
@@ -107,7 +107,7 @@ class Proxies:
         """What the client calls this server, as the nearest trusted proxy says; "" if none does.
 
         Args:
-            peer: The address of whoever is connected.
+            peer: The address of the other side of the connection.
             headers: Those of the request, names in lower case.
         """
         host = headers.get("x-forwarded-host")
@@ -117,7 +117,7 @@ class Proxies:
         """Whether the client's connection is encrypted: what the nearest trusted proxy says, else what is so here.
 
         Args:
-            peer: The address of whoever is connected.
+            peer: The address of the other side of the connection.
             headers: Those of the request, names in lower case.
             secure: The connection to this server is encrypted.
         """
@@ -181,7 +181,7 @@ class AddressCounts:
         return Place(self, key)
 
     def free(self, key: str) -> None:
-        """A place is not needed any more; for `Place` alone."""
+        """A place is free again; only for `Place`."""
         count = self._counts[key] - 1
         if count:
             self._counts[key] = count

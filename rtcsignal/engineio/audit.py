@@ -1,4 +1,4 @@
-"""Audit of an Engine.IO server: does all that it keeps belong to a session, and has every session what it needs?
+"""Audit of an Engine.IO server: does all that it keeps belong to a session, and has every session what it requires?
 
 To be called between two turns of the reactor, not from within the server's own calls. It changes nothing.
 """
@@ -45,7 +45,7 @@ def auditEngine(engine: EngineServer) -> Iterator[str]:
 
 
 def auditOwners(where: str, owned: list[Deadline | None], running: int) -> Iterator[str]:
-    """Whether the deadlines that run are those that somebody knows of.
+    """Whether the deadlines that run are those that something owns.
 
     Args:
         where: Whose, for the message.
@@ -54,7 +54,7 @@ def auditOwners(where: str, owned: list[Deadline | None], running: int) -> Itera
     """
     known = sum(deadline is not None and deadline.isRunning for deadline in owned)
     if known != running:
-        yield f"{where}: {running} deadlines run, {known} of them belong to somebody"
+        yield f"{where}: {running} deadlines run, {known} of them belong to something"
 
 
 def _auditSession(engine: EngineServer, session: Session) -> Iterator[str]:
@@ -80,7 +80,7 @@ def _auditLinks(engine: EngineServer) -> Iterator[str]:
         receiver = link.receiver
         if receiver is None:
             if link.state == link.STATE_OPEN:
-                yield "an open WebSocket that nobody listens to"
+                yield "an open WebSocket that no one listens to"
         elif isinstance(receiver, WebSocketTransport):
             carrying.add(receiver)
             if receiver not in transports:

@@ -1,4 +1,4 @@
-"""What pages of other origins may do here: use the server if the rule on origins allows them, and else nothing.
+"""What pages of other origins may do here: use the server if the rule on origins allows them, otherwise nothing.
 
 Browsers say by the header Origin which page a request is from, but not with a plain GET: that of a script, a picture
 or a style sheet names no origin, and its answer, were it a script, would run in the page that asked for it. Newer
@@ -70,8 +70,8 @@ def scriptRefusal(request: Request, rule: OriginRule, enabled: bool) -> RequestE
 
 
 def withCors(request: Request, response: Response, rule: OriginRule) -> Response:
-    """The answer with what a browser needs to hand it to a page of another origin, if the rule allows that origin;
-    else with what keeps the browser from it."""
+    """The answer with what a browser requires to hand it to a page of another origin, if the rule allows that origin;
+    otherwise with what keeps the browser from it."""
     origin = request.headers.get("origin")
     if origin is not None and _allows(request, rule, origin):
         allowed = (("Access-Control-Allow-Origin", origin), ("Access-Control-Allow-Credentials", "true"))

@@ -1,6 +1,6 @@
 """Many deadlines, few timers.
 
-Nearly all deadlines of a server last one of a handful of durations: a ping interval, a ping time-out, ten seconds
+Nearly all deadlines of a server have one of a handful of durations: a ping interval, a ping timeout, ten seconds
 for headers. Deadlines of one duration end in the order in which they began, so a queue and a single timer of the
 reactor serve any number of them; starting and cancelling one costs next to nothing.
 """
@@ -22,7 +22,7 @@ _ROUNDING = 1e-9
 
 
 class Deadline:
-    """One deadline. Over when it was cancelled or has come.
+    """One deadline. It is over when it has been cancelled or has come.
 
     Attributes:
         queue: Where it was started.
@@ -97,7 +97,7 @@ class DeadlineQueue:
         return deadline
 
     def stop(self) -> None:
-        """Forget all deadlines; none comes."""
+        """Forget all deadlines; none will come."""
         for deadline in self._queue:
             deadline._forget()
         self._queue.clear()
@@ -122,7 +122,7 @@ class DeadlineQueue:
         self._timer = None
 
     def catchUp(self) -> None:
-        """Let come what is due, although the reactor has not found the time yet."""
+        """Run what is due, although the reactor has not found the time yet."""
         if self._queue and self._timer is not None and self._queue[0].at <= self._clock.seconds():
             self._unschedule()
             self._fire()
@@ -169,7 +169,7 @@ class Deadlines:
         return queue
 
     def catchUp(self) -> None:
-        """Let come what is due: whoever asks now must not find what should be gone."""
+        """Run what is due: the caller must not find anything that should be gone."""
         for queue in list(self._queues.values()):
             queue.catchUp()
 

@@ -1,4 +1,4 @@
-"""HTTP exchanges as values: what a poll, a post or an upgrade asks, and what is answered.
+"""HTTP exchanges as values: what a poll, a POST or an upgrade asks, and what is answered.
 
 The engine answers requests as a function of these values, so it does not care whether twisted.web, the WebSocket
 port, a test or another process brings them.
@@ -72,7 +72,7 @@ def _decoded(text: str) -> str:
         return text
     encoded, strays = _STRAY.subn(b"%25", text.encode("utf-8", "replace"), _MOST_STRAYS)
     if strays == _MOST_STRAYS:
-        return text  # nobody means it so, and each costs time
+        return text  # no client means it, and each costs time
     # What quoted-printable has is the same with another sign, and the standard library reads it in C.
     return binascii.a2b_qp(encoded.replace(b"=", b"%3D").replace(b"%", b"=")).decode("utf-8", "replace")
 
@@ -159,7 +159,7 @@ TOO_LARGE = Response(413, b"")
 
 
 def forbidden(message: str = "Forbidden", status: int = 403) -> RequestError:
-    """The application, or the rule on origins or addresses, says no."""
+    """The application, or the rule on origins or addresses, refuses."""
     return RequestError(status, 4, message)
 
 

@@ -1,7 +1,7 @@
-"""The end of a connection: what was said last arrives, and it does not last for as long as the client likes.
+"""The end of a connection: what was sent last arrives, and the end does not last for as long as the client likes.
 
-A TCP transport that is told to close is gone when its buffer is empty. One of TLS then waits for the client to say
-goodbye as well (close_notify, RFC 8446 section 6.1), and Twisted gives it all the time in the world. So whoever calls
+A TCP transport that is told to close is gone when its buffer is empty. A TLS transport then waits for the client to
+close as well (close_notify, RFC 8446 section 6.1), and Twisted sets no timeout for that. So every caller of
 ``loseConnection()`` sets a deadline. `Farewell` does both for connections that are of no further use.
 """
 
@@ -30,7 +30,7 @@ class Farewell(Protocol):
         place: What counts the connection, if anything does; freed when it is gone, and not before.
     """
 
-    transport: Any  # TCP, TLS or UNIX: what we need is common to all, but to no interface
+    transport: Any  # TCP, TLS or UNIX: what we use is common to all, but part of no interface
     _deadline: Deadline | None = None
 
     def __init__(self, deadlines: Deadlines, place: Place | None) -> None:
@@ -52,10 +52,10 @@ class Farewell(Protocol):
 
 
 def halfClose(transport: Any) -> None:
-    """Say that nothing follows, and go on reading: to close a socket with unread data would destroy the last words.
+    """Say that nothing follows, and go on reading: closing a socket with unread data would destroy what was sent last.
 
-    Over TLS that is not said. After its goodbye OpenSSL takes no more data, and Twisted does not expect the TCP
-    transport below to be half-closed: it would fail when the client says goodbye.
+    Over TLS that is not said. After close_notify OpenSSL takes no more data, and Twisted does not expect the TCP
+    transport below to be half-closed: it would fail when the client sends its close_notify.
 
     Args:
         transport: The connection, without a producer.
@@ -66,10 +66,10 @@ def halfClose(transport: Any) -> None:
 
 
 def endIfClientLeft(transport: Any) -> bool:
-    """Let a connection end whose client has said goodbye over TLS before it had read everything.
+    """Let a connection end whose client has sent close_notify before it had read everything.
 
     To be called by its producer when the client has read everything. TLS has told the TCP transport to close by then,
-    but that waits for its producer as well, reads no more, and so never hears that the client has gone. It knows a
+    but that waits for its producer as well, reads no more, and so never learns that the client has gone. It knows a
     private name of twisted.protocols.tls.TLSMemoryBIOProtocol: a contract test fails when it changes.
 
     Returns:

@@ -94,13 +94,13 @@ def unmask(data: bytes, key: bytes) -> bytes | bytearray:
 
 
 def _mayBecomeText(data: bytes, key: bytes) -> bool:
-    """Whether the beginning of a payload can be that of UTF-8: who sends anything else must not wait for the end."""
+    """Whether the beginning of a payload can be UTF-8: a client that sends anything else must not wait for the end."""
     payload = unmask(data, key)
     try:
         _, whole = utf_8_decode(payload, "strict", False)
     except UnicodeDecodeError:
         return False
-    # Of a surrogate Python sees only the third byte that it is one.
+    # Python recognizes a surrogate only by its third byte.
     return not b"\xed\xa0" <= payload[whole:] <= b"\xed\xbf"
 
 
@@ -126,7 +126,7 @@ class FastLane(SlimProtocol):
         self._rest = b""
 
     def forgetReceived(self) -> None:
-        """Let go of what has come of a message whose rest will not: it may be large, and this object live on."""
+        """Drop what has come of a message whose rest will not come: it may be large, and this object may live on."""
         self._rest = self.data = b""
         self.frame_data, self.message_data = [], []
 

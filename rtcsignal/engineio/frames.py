@@ -39,7 +39,7 @@ _TEXT_HEADS = [_head(_TEXT, length) for length in range(_MOST_USUAL)]
 
 
 class Message:
-    """One message of the application: a text, and the binary messages that must follow it without a gap.
+    """One message of the application: a string, and the binary messages that must follow it without a gap.
 
     It is immutable and may be sent to any number of sessions; what their transports need is encoded once.
 

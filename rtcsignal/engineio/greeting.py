@@ -1,4 +1,4 @@
-"""What the answer to a handshake says in its headers, on both transports."""
+"""The headers of the handshake response, on both transports."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rtcsignal.engineio.exchange import Headers, Request, internalError
 __all__ = ["HandshakeHeaders", "byName", "greeting"]
 
 HandshakeHeaders = Callable[[Request], Iterable[tuple[str, str]]]
-"""Gives further headers, as names and values, for the answer to a handshake."""
+"""Gives further headers, as names and values, for the handshake response."""
 
 _log = Logger()
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -20,7 +20,7 @@ _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
 def greeting(request: Request, sid: str, cookie: str | None, more: HandshakeHeaders | None) -> Headers:
-    """The headers of the answer to a handshake, besides those of every answer.
+    """The headers of the handshake response, besides those of every response.
 
     Args:
         request: The handshake.
@@ -29,7 +29,7 @@ def greeting(request: Request, sid: str, cookie: str | None, more: HandshakeHead
         more: What the application adds.
 
     Raises:
-        RequestError: The application failed, or its headers are none (RFC 9110 section 5).
+        RequestError: The application failed, or its headers are malformed (RFC 9110 section 5).
     """
     headers = [("Set-Cookie", f"{cookie}={sid}; Path=/; HttpOnly; SameSite=Lax")] if cookie else []
     if more is not None:
@@ -42,7 +42,7 @@ def greeting(request: Request, sid: str, cookie: str | None, more: HandshakeHead
 
 
 def byName(headers: Headers) -> dict[str, list[str]]:
-    """Headers as Autobahn wants them."""
+    """Headers as Autobahn expects them."""
     values: dict[str, list[str]] = {}
     for name, value in headers:
         values.setdefault(name, []).append(value)

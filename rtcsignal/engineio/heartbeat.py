@@ -5,12 +5,12 @@ end. Any packet in between extends that once, because a large upload holds up th
 
 Revision 3: the client pings, the server answers. A ping is due `interval` after the handshake and after each ping; no
 ping within `timeout` from then on is the end, and any packet in between extends that once, as above. Browsers let the
-timers of a hidden page fire once a minute. So a client on WebSocket whose ping is late is asked by a ping of that
+timers of a hidden page fire once a minute. So a client on WebSocket whose ping is late is sent a ping of that
 protocol, which its browser answers without the page; the answer is as good as a ping.
 
-Clients of revision 4 that ping by themselves, as some for microcontrollers do, are answered as well.
+Clients of revision 4 that send pings themselves, as some for microcontrollers do, are answered as well.
 
-So whoever is silent is gone after `interval` + `timeout`, whatever was said before. An upgrade changes nothing here.
+So a silent client is gone after `interval` + `timeout`, whatever it sent before. An upgrade changes nothing here.
 Source: Engine.IO protocol, revisions 3 and 4, "Heartbeat" and "Timeouts".
 """
 
@@ -24,7 +24,7 @@ from rtcsignal.errors import ProtocolError
 __all__ = ["ClientHeartbeat", "ServerHeartbeat"]
 
 _ASK_BEFORE_SECONDS = 30.0
-"""So long before the end a client of revision 3 is asked, if its ping is late by then."""
+"""Seconds before the end at which a client of revision 3 is asked, if its ping is late by then."""
 
 
 def _await(session: Session, answers: DeadlineQueue) -> None:
@@ -75,7 +75,7 @@ class ServerHeartbeat:
             return
         if kind != PONG:
             raise ProtocolError("a client of revision 4 may not send this packet")
-        # A pong that nobody asked for moves nothing: it may neither start a second heartbeat nor put off the ping.
+        # An unsolicited pong changes nothing: it may neither start a second heartbeat nor delay the ping.
         if session.deadline is not None and session.deadline.queue is self._timeouts:
             self.start(session)
 

@@ -1,8 +1,8 @@
 """HTTP by twisted.web, with a channel that is safe on the open internet.
 
-`SafeChannel` adds what twisted.web leaves open: absolute deadlines for headers and bodies (its own time-out begins
-anew with every byte), a limit on bodies, and the change to WebSocket on a connection that has carried other requests
-before, as proxies that keep connections open do it.
+`SafeChannel` adds what twisted.web lacks: absolute deadlines for headers and bodies (its own timeout restarts with
+every byte), a limit on bodies, and the change to WebSocket on a connection that has carried other requests before, as
+proxies that keep connections open do it.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ _log = Logger()
 _LINGER_SECONDS = 1.0
 _MOST_IN_A_TURN = 8
 _BAD_REQUEST = Response(400)
-_REASONS = {400: "a malformed request", 413: "too large a body", 431: TOO_LARGE_HEAD}
+_REASONS = {400: "a malformed request", 413: "request body too large", 431: TOO_LARGE_HEAD}
 _NO_CODING = re.compile(rb"transfer-encoding:[ \t]*identity[ \t]*$", re.IGNORECASE)
 
 
 class _DebugLog:
-    """Takes the place of a logger of twisted.web's that says at level info what is the daily end of connections."""
+    """Replaces a logger of twisted.web that logs the ordinary end of connections at level info."""
 
     def info(self, text: str, **fields: Any) -> None:
         """Passed on, for the debug log."""
@@ -61,7 +61,7 @@ class SafeChannel(StallGuard, HTTPChannel):
     Attributes:
         site: The site; it holds the limits and the engines.
         place: What counts this connection, if anything does.
-        isRefusing: It has been answered before its time; whatever still comes is ignored.
+        isRefusing: It has been answered early; whatever still comes is ignored.
     """
 
     site: SafeSite
@@ -143,7 +143,7 @@ class SafeChannel(StallGuard, HTTPChannel):
 
     def headerReceived(self, line: bytes) -> Any:
         if _NO_CODING.match(line):
-            self.refuse(_BAD_REQUEST)  # twisted.web overlooks it, and others do not
+            self.refuse(_BAD_REQUEST)  # twisted.web ignores it, and others do not
             return False
         try:
             return super().headerReceived(line)
@@ -193,7 +193,7 @@ class SafeChannel(StallGuard, HTTPChannel):
         super().allContentReceived()
 
     def readConnectionLost(self) -> None:
-        """The client asks no more, but may still read what it has been answered."""
+        """The client sends no more requests, but may still read its answers."""
         self.loseConnection()
 
     def writeConnectionLost(self) -> None:
@@ -234,7 +234,7 @@ class SafeChannel(StallGuard, HTTPChannel):
         self._await(_LINGER_SECONDS)
 
     def _refusal(self, response: Response) -> Response:
-        """Note a refusal, and make it one that the page may read which asked."""
+        """Log a refusal, and make it readable for the page that asked."""
         caller = Caller.of(self.transport)
         reason = _REASONS.get(response.status, "an error in the request")
         if not self.requests:
@@ -322,7 +322,7 @@ class SafeSite(Site):
         engines: The Engine.IO servers on this port, by path.
         switchToWebSocket: Called with transport, head, the head's bytes, what came behind it and what counts the
             connection, when that turns into a WebSocket.
-        proxies: Whose word is taken on where a request comes from.
+        proxies: Those that are trusted to say where a request comes from.
 
     Attributes:
         refusals: Logs what is refused.

@@ -22,7 +22,7 @@ REASONS = {
     500: "Internal Server Error",
     503: "Service Unavailable",
 }
-"""The words behind the status, where those of twisted.web are not known by everybody."""
+"""The reason phrases, where those of twisted.web are not the usual ones."""
 
 
 class Answers:

@@ -12,7 +12,7 @@ from rtcsignal.engineio.httptarget import splitTarget
 
 __all__ = ["TOO_LARGE_HEAD", "BadHead", "Head", "parseHead"]
 
-TOO_LARGE_HEAD = "too large a head of a request"
+TOO_LARGE_HEAD = "request headers too large"
 """Why a connection is refused with status 431."""
 
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([\x21-\x7e]+) HTTP/1\.([01])")
@@ -22,7 +22,7 @@ _MOST_KNOWN = 256
 
 
 class BadHead(ValueError):
-    """It is not the head of a request that we answer.
+    """It is not the head of a request that the server accepts.
 
     Attributes:
         status: The HTTP status that says why.

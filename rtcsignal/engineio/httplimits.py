@@ -7,12 +7,12 @@ from dataclasses import dataclass
 __all__ = ["STRANGERS_BODY", "HttpLimits"]
 
 STRANGERS_BODY = 65_536
-"""Most bytes of a body for which there is no session: nobody has to keep a largest message for who has none."""
+"""Most bytes of a body without a session: the server need not keep a message of the largest size for such a client."""
 
 
 @dataclass(frozen=True)
 class HttpLimits:
-    """What one HTTP connection may cost. 0 switches a limit off.
+    """What one HTTP connection may cost. 0 disables a limit.
 
     Attributes:
         headerBytes: Size of a request's line and headers together.
@@ -20,8 +20,8 @@ class HttpLimits:
         headerSeconds: From the first byte to the end of the headers.
         bodyBytes: Size of a body that is not for Engine.IO, which has `EngineOptions.maxPayload`.
         bodySeconds: From the end of the headers to the end of the body.
-        idleSeconds: A connection with nothing under way is kept so long.
-        sendSeconds: More than 64 KiB of answers may wait so long for a client that does not read.
+        idleSeconds: How long a connection with nothing under way is kept.
+        sendSeconds: How long more than 64 KiB of answers may wait for a client that does not read.
         connectionsPerAddress: Connections of one address that are not WebSockets; those of trusted proxies, and those
             without an address, are not counted.
     """

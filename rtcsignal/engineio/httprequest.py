@@ -26,7 +26,7 @@ def addressOf(transport: ITransport) -> str:
 
 
 class Caller(NamedTuple):
-    """Whoever is connected, the client or a proxy.
+    """The other side of a connection, a client or a proxy.
 
     Attributes:
         address: Its IP address, or "" if it has none.
@@ -47,8 +47,8 @@ def requestOf(head: Head, caller: Caller, proxies: Proxies, body: bytes = b"") -
 
     Args:
         head: Its head.
-        caller: Who has sent it.
-        proxies: Whose word is taken on where it comes from.
+        caller: The sender.
+        proxies: Those that are trusted to say where it comes from.
         body: Its body.
     """
     peer, encrypted = caller

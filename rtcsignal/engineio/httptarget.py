@@ -1,4 +1,4 @@
-"""What may stand before and in a request line besides the usual: empty lines, and an absolute target.
+"""What a request line may have besides the usual: empty lines before it, and an absolute target.
 
 Source: RFC 9112 sections 2.2 and 3.2.
 """
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 __all__ = ["MOST_EMPTY_LINES", "emptyLines", "originForm", "splitTarget"]
 
 MOST_EMPTY_LINES = 16
-"""Empty lines before a request line that are overlooked. One is what old clients send behind a body."""
+"""Empty lines before a request line that are ignored. Old clients send one after a body."""
 
 _EMPTY_LINES = re.compile(rb"(?:\r\n)*+")
 _ABSOLUTE = re.compile(
@@ -26,7 +26,7 @@ def emptyLines(received: bytes | bytearray) -> int:
 
 
 def splitTarget(target: bytes) -> tuple[bytes, bytes]:
-    """Take a request target apart.
+    """Split a request target.
 
     Returns:
         The host that it names with its port, empty unless the target is absolute; and the target in origin form.
@@ -39,7 +39,7 @@ def splitTarget(target: bytes) -> tuple[bytes, bytes]:
 
 
 def originForm(block: bytes, headers: Mapping[str, str]) -> bytes:
-    """The head of a request with its target in origin form, for those who know no other.
+    """The head of a request with its target in origin form, for code that knows no other form.
 
     Args:
         block: The head without the empty line.

@@ -1,9 +1,9 @@
 """What one client may send: bytes, and everything that is neither bytes nor a message of the application.
 
 A limit on messages is the application's business. But pings, pongs and fragments of a few bytes cost the server more
-than their bytes, and never reach an application; so they are counted here. Whoever sends too much is read more slowly,
-and whoever sends far too many of them is disconnected. Bytes never disconnect: a client that is read slowly enough
-cannot send more of them.
+than their bytes, and never reach an application; so they are counted here. A client that sends too much is read more
+slowly, and one that sends far too many of them is disconnected. Bytes never disconnect: a client that is read slowly
+enough cannot send more of them.
 """
 
 from __future__ import annotations

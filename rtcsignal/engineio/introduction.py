@@ -1,9 +1,9 @@
-"""Clients in C++ that say revision 4 and may mean revision 3: they are asked, before their session begins.
+"""Clients in C++ that announce revision 4 but may speak revision 3: they are probed before their session begins.
 
-socket.io-client-cpp has always said ``EIO=4``. Before version 3 it spoke revision 3 all the same: it waits for the
+socket.io-client-cpp has always sent ``EIO=4``. Before version 3 it spoke revision 3 all the same: it waits for the
 server to connect it, sends the pings, and answers none. Version 3 sends its CONNECT as soon as the WebSocket is open,
-so before it can have read a frame, let alone answered a ping of the WebSocket protocol. Whoever has answered the ping
-and sent no CONNECT for a moment means revision 3. All versions are built on WebSocket++, and are known by that.
+so before it can have read a frame, let alone answered a ping of the WebSocket protocol. A client that has answered the
+ping and sent no CONNECT for a moment speaks revision 3. All versions use WebSocket++, and are recognized by that.
 
 What is received meanwhile is handed to the session when there is one.
 """
@@ -29,7 +29,7 @@ _GOING_AWAY = 1001
 
 
 def isNeeded(request: Request, revision: Revision) -> bool:
-    """Whether it is not known which revision a client means that asks for a WebSocket."""
+    """Whether a client that asks for a WebSocket may speak another revision than it announces."""
     return revision == 4 and request.headers.get("user-agent", "").startswith(_AGENT)
 
 

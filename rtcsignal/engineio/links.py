@@ -1,7 +1,7 @@
 """The WebSockets of a server, and how many of each address carry no session.
 
-A WebSocket that carries a session is counted with it. One that does not is about to take a session over, or to close,
-and has seconds for that: as many of them as somebody can open in that time would take every descriptor.
+A WebSocket that carries a session is counted with it. One that does not is about to take over a session, or to close,
+and has seconds for that: as many of them as a client can open in that time would take every descriptor.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from rtcsignal.engineio.websocket import WebSocketLink
 __all__ = ["Links"]
 
 _FEWEST = 8
-"""So many may close in any case: whoever may have one session shall not wait for the end of the one before."""
+"""So many may close in any case: a client that may have one session must not wait for the end of the one before."""
 
 
 class Links:
@@ -50,7 +50,7 @@ class Links:
         self._places[link] = None
 
     def count(self, link: WebSocketLink, address: str) -> None:
-        """It carries no session: not yet, or not any more.
+        """It carries no session: not yet, or no longer.
 
         Args:
             link: A WebSocket. Does nothing if it is counted, or gone.

@@ -1,4 +1,4 @@
-"""What an Engine.IO server can be told."""
+"""Settings of an Engine.IO server."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["EngineOptions"]
 
 @dataclass(frozen=True)
 class EngineOptions:
-    """Settings of an Engine.IO server. Times are in seconds, sizes in bytes; 0 switches a limit off.
+    """Settings of an Engine.IO server. Times are in seconds, sizes in bytes; 0 disables a limit.
 
     Attributes:
         path: Where it is mounted, with a slash at both ends.
@@ -23,13 +23,13 @@ class EngineOptions:
         pingTimeout: How long an answer to one may take.
         upgradeTimeout: How long an upgrade from polling to WebSocket may take.
         closeTimeout: How long a closed session waits for the poll that tells its client.
-        withoutEio: The revision of clients that name none; None to refuse them.
-        handshakeHeaders: Called with each handshake that is let in; gives further headers for its answer, as names and
-            values, ``Set-Cookie`` for instance. If it fails the client gets status 500.
+        withoutEio: The revision of clients that announce none; None to refuse them.
+        handshakeHeaders: Called with each handshake that is admitted; gives further headers for its response, as names
+            and values, ``Set-Cookie`` for instance. If it fails the client gets status 500.
         cookie: Name of a cookie that holds the session id, set by the handshake; None for none.
         origins: Which pages may connect.
         jsonp: Serve JSONP (``j=``) to pages that are known to be allowed.
-        maxPayload: Largest message on WebSocket and largest body of a POST; clients are told it.
+        maxPayload: Largest message on WebSocket and largest body of a POST; it is announced to clients.
         maxPackets: Most packets in one POST body.
         sendQueue: Most bytes that wait for a client that does not read; beyond, it is disconnected.
         sendPackets: Most packets that wait for a client on polling that does not poll.

@@ -44,7 +44,7 @@ class OriginRule:
             origin: The Origin header.
             host: The Host header; the port may be missing if it is the default one of the origin's scheme.
             secure: The request came over TLS: a page that did not is another origin then. Without it both schemes
-                are the server's own, as a proxy that nobody has told us of may speak TLS for it.
+                are the server's own, because a proxy that is not configured may speak TLS for it.
         """
         if self.allowsAny:
             return True

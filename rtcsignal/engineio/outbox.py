@@ -57,7 +57,7 @@ class Flusher:
         self.add: Callable[[Flushable], None] = self._addWithTimer
 
     def needsNoTimer(self) -> None:
-        """From now on somebody calls `flush` at the end of each turn, and before the reactor waits."""
+        """From now on the caller calls `flush` at the end of each turn, and before the reactor waits."""
         self.add = self._waiting.append
 
     def _addWithTimer(self, connection: Flushable) -> None:
@@ -92,7 +92,7 @@ def waitingIn(transport: Any) -> int:
 
 
 def forgetUnsent(transport: Any) -> None:
-    """Let go of what a transport had for the socket, which is closed: it may be much, and the transport live on.
+    """Drop what a transport had for the socket, which is closed: it may be much, and the transport may live on.
 
     Args:
         transport: Any; below that of TLS is another one.

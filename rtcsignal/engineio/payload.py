@@ -61,7 +61,7 @@ def decodePayload(body: bytes, revision: Revision, binary: bool, mostPackets: in
 
 
 def decodeTextPayload(text: str, revision: Revision, mostPackets: int) -> Iterator[Packet]:
-    """Read the packets of a payload that is text already, as in the ``d`` field of a JSONP form."""
+    """Read the packets of a payload that is already a string, as in the ``d`` field of a JSONP form."""
     return _counted(_decodeText4(text, mostPackets) if revision == 4 else _decodeText3(text), mostPackets)
 
 
@@ -135,7 +135,7 @@ def _decodeWideText3(text: str) -> Iterator[Packet | None]:
         try:
             packet = units[start:at].decode("utf-16-le")
         except UnicodeDecodeError as error:
-            raise ProtocolError("a length cuts a character in two") from error
+            raise ProtocolError("a length splits a character") from error
         yield decodeText(packet, 3) if packet else None
 
 

@@ -1,6 +1,6 @@
 """The long-polling transport: a GET waits for packets, a POST brings them. Requests and answers are values.
 
-At most one poll and one post run at a time; an overlapping one closes the session, because it means that two
+At most one poll and one POST run at a time; an overlapping one closes the session, because it means that two
 clients share an id or that one has lost track. What is sent while no poll waits is kept, up to a limit. Packets
 sent in one turn of the reactor leave in one answer, but never more than clients are known to take; the next poll gets
 the rest at once.
@@ -49,7 +49,7 @@ _NOT_DIGITS = re.compile("[^0-9]+")
 
 @dataclass(frozen=True)
 class PollingForm:
-    """How a client wants its polls answered, as its handshake said.
+    """How a client wants its polls answered, according to its handshake.
 
     Attributes:
         base64: Binary as text only (``b64=1``, or JSONP).
@@ -201,7 +201,7 @@ class PollingTransport:
         self._pause = max(self._pause, seconds)
 
     def ping(self) -> None:
-        """There is no way: HTTP knows no such question."""
+        """Does nothing: HTTP has no ping."""
 
     def handshake(self, request: Request) -> Response:
         """The answer to the handshake: whatever has been sent so far."""
@@ -307,7 +307,7 @@ class PollingTransport:
         if (options.sendQueue and self._queued > options.sendQueue) or (
             options.sendPackets and len(self._outbox) - self._left > options.sendPackets and self._poll is None
         ):
-            # Not now: whoever sends may be in the middle of a room.
+            # Not now: the sender may be in the middle of a fan-out.
             self._clock.callLater(0, self._session.close, CloseReason.SLOW_CONSUMER)
             self._clear()
         elif self._poll is not None:

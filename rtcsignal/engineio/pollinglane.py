@@ -6,7 +6,7 @@ with a Content-Length. At the first request that is anything else (another path 
 is too large, an expectation, an upgrade) the rest of the stream, that request included, is passed on untouched, and
 the connection with it. It uses nothing of twisted.web; what both do is specified by the same tests.
 
-Limits are those of `rtcsignal.engineio.http`: deadlines are absolute, and who does not read is not read either.
+Limits are those of `rtcsignal.engineio.http`: deadlines are absolute, and a client that does not read is not read.
 Source: RFC 9112 sections 6, 9.3 and 9.6.
 """
 
@@ -64,7 +64,7 @@ class _State(enum.Enum):
     ENDED = "there will be no more requests"
 
 
-# Looking up a member of an enumeration takes long.
+# Looking up a member of an enumeration is slow.
 _HEAD, _BODY, _ANSWERING = _State.HEAD, _State.BODY, _State.ANSWERING
 _LINGERING, _ENDED = _State.LINGERING, _State.ENDED
 
@@ -102,7 +102,7 @@ class PollingLane(StallGuard, Protocol):
         engines: The engines on this port, by path.
         limits: What the connection may cost.
         deadlines: Where deadlines come from.
-        proxies: Whose word is taken on where a request comes from.
+        proxies: Those that are trusted to say where a request comes from.
         answers: Writes answers.
         passOn: Takes the connection when a request is not for here.
         place: What counts it.
@@ -208,7 +208,7 @@ class PollingLane(StallGuard, Protocol):
                 self._takeHead()
             if self._state is not _BODY or not self._takeBody() or self._isCongested:
                 return
-        self.transport.pauseProducing()  # others want to be heard, too
+        self.transport.pauseProducing()  # others have to be served, too
         self._deadlines.clock.callLater(0, self._goOn)
 
     def _takeHead(self) -> None:
@@ -247,7 +247,7 @@ class PollingLane(StallGuard, Protocol):
         """Drop them.
 
         Returns:
-            Whether they are no more than are overlooked.
+            Whether they are few enough to be ignored.
         """
         count = emptyLines(self._received)
         self._emptyLines += count
@@ -266,7 +266,7 @@ class PollingLane(StallGuard, Protocol):
             self._refuse(withCors(request, error.response(), engine.options.origins))
             return
         if self._post is None and engine.options.maxPayload > 0 and self._length > STRANGERS_BODY:
-            self._refusals.request(request, TOO_LARGE.status, "too large a body for a session that is not known")
+            self._refusals.request(request, TOO_LARGE.status, "request body too large for an unknown session")
             self._refuse(withCors(request, TOO_LARGE, engine.options.origins))
 
     def _takeBody(self) -> bool:

@@ -2,7 +2,7 @@
 
 `PortFactory` is the Autobahn factory that listens. A connection is met by a `Doorman`, which reads no further than
 the head of the first request. A WebSocket upgrade for one of the engines goes on in Autobahn, and a plain poll or
-post in a `PollingLane`; everything else is handed, with the bytes read so far, to a twisted.web site. Lane and site
+POST in a `PollingLane`; everything else is handed, with the bytes read so far, to a twisted.web site. Lane and site
 give a connection back if an upgrade comes later.
 """
 
@@ -55,7 +55,7 @@ _END = b"\r\n\r\n"
 _CLOSE_HANDSHAKE_SECONDS = 2
 _VERSION = "13"
 _TLS_HANDSHAKE = b"\x16"  # how a ClientHello begins (RFC 8446 section 5.1), and no request does
-_TOO_MANY = "too many connections of this address"
+_TOO_MANY = "too many connections from this address"
 _OTHER_VERSION = Response(400, b"", (("Sec-WebSocket-Version", _VERSION),))
 
 
@@ -67,7 +67,7 @@ class Doorman(Protocol):
     """
 
     factory: PortFactory
-    transport: Any  # TCP, TLS or UNIX: what we need is common to all, but to no interface
+    transport: Any  # TCP, TLS or UNIX: what we use is common to all, but part of no interface
 
     def __init__(self, factory: PortFactory) -> None:
         self.factory = factory
@@ -80,8 +80,8 @@ class Doorman(Protocol):
         factory, peer = self.factory, addressOf(socketOf(self.transport))
         if not factory.proxies.trusts(peer):
             if socketOf(self.transport) is not self.transport:
-                self.transport.abortConnection()  # it could say that it speaks for anybody
-                factory.refusals.connection(peer, 0, "it speaks the PROXY protocol and is not among the proxies")
+                self.transport.abortConnection()  # it could claim to speak for anyone
+                factory.refusals.connection(peer, 0, "it speaks the PROXY protocol, but is not listed in proxies")
                 return
             if not factory.connections.hasPlaceFor(peer):
                 if ISSLTransport.providedBy(self.transport):
@@ -144,7 +144,7 @@ class Doorman(Protocol):
         """End a connection that speaks TLS, which this port does not: its client would wait for an answer in vain."""
         self._cancel()
         peer = addressOf(socketOf(self.transport))
-        self.factory.refusals.connection(peer, 0, "it speaks TLS, and this port does not")
+        self.factory.refusals.connection(peer, 0, "it speaks TLS, but this port does not")
         place, self._place = self._place, None
         _handTo(Farewell(self.factory.deadlines, place), self.transport)
 
@@ -172,7 +172,7 @@ class PortFactory(WebSocketServerFactory):
         root: The resources for everything else; the engines' own must be among them.
         limits: What a connection may cost.
         clock: The time.
-        proxies: Whose word is taken on where a client is. The PROXY protocol is spoken with them alone.
+        proxies: Those that are trusted to say where a client is. The PROXY protocol is accepted only from them.
         wall: The time of day, for Date headers.
 
     Attributes:

@@ -1,6 +1,6 @@
 """Back-pressure in both directions: a client that sends too fast is not read, one that does not read is not either.
 
-Whoever does not read what it is sent must not make the server write more, with pings for instance: so while a
+A client that does not read what it is sent must not make the server write more, with pings for instance: so while a
 transport's buffer is full nothing is read from its client, and after a while the client is given up.
 """
 
@@ -79,7 +79,7 @@ class Backpressure(FastLane):
         self._endStall()
 
     def pauseReading(self, seconds: float) -> None:
-        """Take nothing from the client for so long from now. What has been read already is still handled."""
+        """Read nothing from the client for so long from now. What has been read already is still handled."""
         if self._pause is None:
             self.transport.pauseProducing()
             self._pause = self.clock.callLater(seconds, self._endPause)
@@ -87,7 +87,7 @@ class Backpressure(FastLane):
             self._pause.reset(seconds)
 
     def pauseProducing(self) -> None:
-        """The transport's buffer is full: count what is added, and take nothing more from who does not read."""
+        """The transport's buffer is full: count what is added, and read no more from a client that does not read."""
         if not self._congested:  # transports say it again with every write
             self._congested = True
             self._waiting = 0

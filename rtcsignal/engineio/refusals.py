@@ -1,4 +1,4 @@
-"""Lines of the log about what was refused: who asked, with what, and why it was refused.
+"""Log lines about refusals: who asked for what, and why it was refused.
 
 Each kind is limited by itself: a flood of requests for sessions that have ended, as after a restart, does not hide a
 handshake that was refused.
@@ -24,7 +24,7 @@ def whereabouts(address: str) -> str:
     """An address for a log line, also where there is none.
 
     Args:
-        address: An IP address, or "" for whoever is connected to a UNIX socket.
+        address: An IP address, or "" for a client that is connected to a UNIX socket.
     """
     return address or "a UNIX socket"
 
@@ -52,7 +52,7 @@ class Refusals:
         """
         if not self.ration.allows("refused connections"):
             return
-        text = "refused a connection of {address}: {reason} ({answer})"
+        text = "refused a connection from {address}: {reason} ({answer})"
         answer = f"status {status}" if status else "no answer"
         _log.info(text, address=whereabouts(address), reason=reason, answer=answer)
 
@@ -75,9 +75,9 @@ class Refusals:
             "revision": revision if len(revision) <= _MOST_REVISION and revision.isalnum() else "unknown",
         }
         if sid:
-            text = "refused a request of {address}: {reason} (status {status}, revision {revision}, conn {conn})"
+            text = "refused a request from {address}: {reason} (status {status}, revision {revision}, conn {conn})"
             _log.info(text, conn=connOf(sid) if len(sid) <= _MOST_SID else "unknown", **fields)
         else:
             origin, host = (safe(request.headers.get(name, "none")) for name in ("origin", "host"))
-            text = "refused a handshake of {address}: {reason} (status {status}, revision {revision}, {asked})"
+            text = "refused a handshake from {address}: {reason} (status {status}, revision {revision}, {asked})"
             _log.info(text, asked=f"origin {origin}, host {host}", **fields)

@@ -36,7 +36,7 @@ class SafeRequest(WebRequest):
         self.content = BytesIO()
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
-        # Forms of many parts take a second to read, and nobody here sends any.
+        # Forms of many parts take a second to read, and no client of this server sends any.
         self.content.seek(0)
         self.method, self.uri, self.clientproto = command, path, version
         self.path, _, query = path.partition(b"?")

@@ -4,8 +4,8 @@ Replaces ``write()`` of Twisted's TLS transport. That one collects what is writt
 already (see `rtcsignal.engineio.outbox`), with a timer for each connection and turn, and hands what it has sealed to
 the TCP transport, which asks the reactor for another turn to send it. It knows private names of
 twisted.protocols.tls.BufferingTLSTransport: a contract test fails when they change, and `canSealNow` lets every other
-transport take the ordinary way. So does what is not usual: a handshake or a shutdown under way, and data that waits
-for the client already.
+transport take the ordinary way. So does anything unusual: a handshake or a shutdown under way, and data that already
+waits for the client.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """An Engine.IO server: answers the requests for one path, and keeps the sessions.
 
-It takes requests as values (`Request`) and answers with values, whatever carries them. Order of the checks, status
-and texts are those of the protocol's reference server, except that a revision other than 3 and 4 is refused.
+It takes requests as values (`Request`) and answers with values, whatever carries them. The order of the checks,
+statuses and messages are those of the protocol's reference server, except that it refuses revisions other than 3 and 4.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class EngineServer:
 
     @property
     def pollings(self) -> Mapping[str, PollingTransport]:
-        """The transports of the sessions that polls and posts carry, by sid."""
+        """The transports of the sessions that are on polling, by sid."""
         return MappingProxyType(self._polling)
 
     @property
@@ -145,7 +145,7 @@ class EngineServer:
             What its loss is to be told to, or None if the session is not known.
 
         Raises:
-            RequestError: Another post of the session is running.
+            RequestError: Another POST of the session is running.
         """
         try:
             self._check(request, upgrade=False)
@@ -177,10 +177,10 @@ class EngineServer:
         self._checkClosed()
 
     def close(self, seconds: float = 5.0) -> Deferred[None]:
-        """Take no more sessions, and end all in such a way that their clients come back by themselves.
+        """Take no more sessions, and end all in such a way that their clients reconnect automatically.
 
         Args:
-            seconds: Clients that have not heard of it by then are cut off.
+            seconds: Clients that have not been told by then are aborted.
 
         Returns:
             Fires when all are gone.
@@ -285,7 +285,7 @@ class EngineServer:
         return OPEN + json.dumps(opening, separators=(",", ":"))
 
     def _begin(self, session: Session) -> None:
-        """Let the application in, behind the open packet."""
+        """Connect the application, after the open packet."""
         session.application = NOBODY
         try:
             application = self._connect(session)

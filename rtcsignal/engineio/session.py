@@ -9,7 +9,7 @@
     POLLING, PROBING, UPGRADING -- close() ------> CLOSING        a poll must still tell the client
     any -- lost(), abort(), WEBSOCKET -- close() > CLOSED
 
-The application hears of the end of the session once, when it leaves the first four states. The transport in use
+The application is told of the end of the session once, when it leaves the first four states. The transport in use
 does the sending: `Session.send` is its bound method, replaced at each change of state.
 """
 
@@ -91,21 +91,21 @@ class Transport(Protocol):
         """The same for a packet without a message, in its text form."""
 
     def close(self, reason: CloseReason, words: str = "") -> None:
-        """Tell the client that the session is over, as far as it can be told, and let go of it.
+        """Tell the client that the session is over, as far as it can be told, and release it.
 
         Args:
             reason: Why.
-            words: The same for those who look for a mistake, in at most 123 bytes of UTF-8.
+            words: The same for debugging, in at most 123 bytes of UTF-8.
         """
 
     def clientClosed(self) -> None:
-        """The client has sent a close packet: answer as the protocol wants it, and let go."""
+        """The client has sent a close packet: answer as the protocol requires, and release it."""
 
     def pauseReading(self, seconds: float) -> None:
-        """Take nothing from the client for so long."""
+        """Read nothing from the client for so long."""
 
     def ping(self) -> None:
-        """Ask for a sign of life below Engine.IO, if there is a way; the answer is told to `Session.pongReceived`."""
+        """Send a ping below Engine.IO, if the transport has one; the answer goes to `Session.pongReceived`."""
 
 
 class Heartbeat(Protocol):
@@ -122,11 +122,11 @@ class Heartbeat(Protocol):
         """
 
     def ponged(self, session: Session) -> None:
-        """A sign of life came that is no packet."""
+        """A sign of life came that is not a packet."""
 
 
 def _drop(message: Message) -> None:
-    """Sending after the end: there is nobody left."""
+    """Sending after the end: there is no client any more."""
 
 
 class _Nobody:
@@ -139,7 +139,7 @@ class _Nobody:
         """Dropped."""
 
     def sessionClosed(self, reason: CloseReason) -> None:
-        """There is nobody to tell."""
+        """There is no application to tell."""
 
 
 class _Gone:
@@ -168,7 +168,7 @@ class _Gone:
         """Nothing is read any more."""
 
     def ping(self) -> None:
-        """Nobody would answer."""
+        """No client would answer."""
 
 
 NOBODY: Application = _Nobody()
@@ -183,7 +183,7 @@ class Session:
     """One client's session.
 
     Args:
-        sid: Its id: a secret, which whoever knows it may use.
+        sid: Its id: a secret, as anyone who knows it may use the session.
         revision: Engine.IO revision of the handshake, kept for life.
         request: The handshake.
         heartbeat: How this revision's clients are watched.
@@ -255,7 +255,7 @@ class Session:
 
     @property
     def isPolling(self) -> bool:
-        """Polls and posts carry the session, perhaps with an upgrade under way."""
+        """The session is on polling, perhaps with an upgrade under way."""
         return self.phase in _POLLING
 
     @property
@@ -294,12 +294,12 @@ class Session:
                 self._heartbeat.received(self, kind, data)
 
     def frameReceived(self) -> None:
-        """Something has come that costs the server time, and is no packet: a control frame, or a fragment."""
+        """Something has come that costs the server time, and is not a packet: a control frame, or a fragment."""
         if self.phase in _OPEN:
             self._count(self)
 
     def pongReceived(self) -> None:
-        """What carries the session was answered, as `Transport.ping` asks for it."""
+        """The ping that `Transport.ping` sent has been answered."""
         if self.phase in _OPEN:
             self._heartbeat.ponged(self)
 

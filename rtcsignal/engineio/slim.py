@@ -1,8 +1,8 @@
 """Fast path, connections: Autobahn's protocol without what an open connection never needs again.
 
-Opening and keeping a connection costs Autobahn three things that no option switches off, and each has its remedy:
+Opening and keeping a connection costs Autobahn three things that no option disables, and each has its remedy:
 
-- it pretty-prints all options and colours values for debug lines that nobody sees: `quieten` makes these helpers of
+- it pretty-prints all options and colours values for debug lines that no one sees: `quieten` makes these helpers of
   its modules return at once;
 - it copies every option to every connection: `frugalClass` puts them on a class, which it then leaves alone;
 - it keeps the handshake, statistics, a validator and some forty flags with each connection: `SlimProtocol.slimDown`
@@ -80,7 +80,7 @@ Link = TypeVar("Link", bound="SlimProtocol")
 
 
 def quieten() -> None:
-    """Make the formatting of Autobahn's debug lines cost nothing. They say less then, should one switch them on."""
+    """Make the formatting of Autobahn's debug lines cost nothing. They say less then, if they are enabled."""
     for module in (core, adapters):
         for name in HELPERS:
             if hasattr(module, name):
@@ -110,7 +110,7 @@ def frugalClass(base: type[Link], factory: WebSocketServerFactory, **shared: Any
 
 
 class HushedLog:
-    """Takes the place of Autobahn's logger: what it finds worth a warning is the client's doing, not ours.
+    """Replaces Autobahn's logger: what that warns of is the client's doing, not the server's.
 
     A client that breaks rules a thousand times a second must not write a thousand lines.
 
@@ -153,7 +153,7 @@ class _Lazy:
 
 
 class Timers:
-    """Takes the place of Autobahn's timers, which keep what they have called in a circle with themselves.
+    """Replaces Autobahn's timers, which keep what they have called in a cycle with themselves.
 
     Args:
         clock: The time.
@@ -177,7 +177,7 @@ def _call(what: tuple[Callable[..., Any], tuple[Any, ...]]) -> None:
 
 
 class SlimProtocol(WebSocketServerProtocol):
-    """A WebSocket protocol that can be made small once it is open, and is in no circle when it is over."""
+    """A WebSocket protocol that can be made small once it is open, and is in no cycle when it is over."""
 
     __slots__ = ("current_frame", "data", "inside_message", "state")
 
@@ -204,7 +204,7 @@ class SlimProtocol(WebSocketServerProtocol):
             timer.cancel()
 
     def slimDown(self) -> None:
-        """Forget what an open connection does not need, now or as soon as nothing is coming.
+        """Drop what an open connection does not use, now or as soon as no message is being received.
 
         Half a message has a state that only Autobahn knows: how much of a character has been seen, for instance. A
         connection that is closing, or that Autobahn has something to send on, stays as it is.

@@ -1,4 +1,4 @@
-"""Cuts off clients that do not read what they are answered."""
+"""Aborts connections whose clients do not read their answers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class StallGuard:
             self._stall = deadlines.after(seconds).start(StallGuard._stalled, self)
 
     def stallEnds(self) -> None:
-        """The client reads, or the connection is nobody's business any more."""
+        """The client reads, or the connection is no longer ours to watch."""
         if self._stall is not None:
             self._stall.cancel()
             self._stall = None

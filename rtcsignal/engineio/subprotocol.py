@@ -1,6 +1,6 @@
 """The subprotocols that a client asks for (RFC 6455 sections 4.1 and 4.2.2).
 
-They mean nothing here, but browsers and proxies give up a connection when none of those is named that they asked for.
+They mean nothing here, but browsers and proxies give up a connection when the response names none that they asked for.
 """
 
 from __future__ import annotations
@@ -19,5 +19,5 @@ def areSubprotocols(value: str) -> bool:
 
 
 def chosenFrom(names: Sequence[str]) -> str | None:
-    """The one to name in the answer: the first; None where nothing is asked for."""
+    """The one to name in the response: the first; None where none is requested."""
     return next(filter(None, names), None)

@@ -1,9 +1,9 @@
 """Twisted's transport for TLS, without what keeps a connection in memory when it is over.
 
-Most clients end a connection without saying goodbye to TLS, which OpenSSL calls an error. Twisted keeps that error in a
-variable of a function that is in the error's own traceback: a circle that has hold of OpenSSL's objects too, some
-150 KB, of which the garbage collector knows only that they are few. It would let hundreds of them come together, and
-those of connections that lasted for long would stay for hours.
+Most clients end a connection without close_notify, which OpenSSL calls an error. Twisted keeps that error in a variable
+of a function that is in the error's own traceback: a cycle that holds OpenSSL's objects too, some 150 KB, of which the
+garbage collector knows only that they are few. It would let hundreds of them accumulate, and those of long-lived
+connections would stay for hours.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _declarations: dict[type, list[Any]] = {}
 
 
 class FrugalTlsTransport(BufferingTLSTransport):
-    """A transport that breaks the circle, and the one of a producer that knows its transport."""
+    """A transport that breaks the cycle, and that of a producer that knows its transport."""
 
     def makeConnection(self, transport: Any) -> None:
         # An object's declaration of what it provides is shared by all that declare the same, as long as there is one
@@ -51,7 +51,7 @@ class FrugalTlsTransport(BufferingTLSTransport):
 
 
 def handshakeFault(reason: Failure) -> str | None:
-    """Why a connection of TLS was lost before it was one.
+    """Why a connection was lost before its TLS handshake was done.
 
     Args:
         reason: What the protocol above is told.
@@ -63,7 +63,9 @@ def handshakeFault(reason: Failure) -> str | None:
         return None
     queue = reason.value.args[0] if reason.value.args else None
     words = str(queue[-1][-1]) if queue else "unknown"
-    return "it speaks HTTP without TLS, and this port TLS" if words == _HTTP else f"no TLS with it: {words}"
+    if words == _HTTP:
+        return "it speaks HTTP without TLS, but this port requires TLS"
+    return f"TLS handshake failed: {words}"
 
 
 def useFrugalTls(port: Any) -> None:

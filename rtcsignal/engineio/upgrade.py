@@ -1,9 +1,9 @@
-"""The upgrade from polling to WebSocket: nothing lost, doubled or out of order.
+"""The upgrade from polling to WebSocket: nothing lost, duplicated or out of order.
 
 The client opens a WebSocket with its sid and sends ``2probe``; the server answers ``3probe``. From then on every poll
-is answered at once, because the client waits for its poll to end before it sends ``5``. What the server has to say
-meanwhile and no poll has taken goes out on the WebSocket behind the ``5``. Some clients for microcontrollers send the
-``5`` alone, and are taken at their word. A WebSocket that sends anything else, is lost or takes too long changes
+is answered at once, because the client waits for its poll to end before it sends ``5``. Whatever the server sends
+meanwhile and no poll has taken goes out on the WebSocket after the ``5``. Some clients for microcontrollers send the
+``5`` alone, which is accepted. A WebSocket that sends anything else, is lost or takes too long changes
 nothing for the session. Source: Engine.IO protocol, "Upgrade".
 """
 
@@ -27,7 +27,7 @@ class Upgrade:
     Args:
         session: The session, in `Phase.POLLING`.
         polling: What carries it so far.
-        link: What shall carry it.
+        link: What is to carry it.
         base64: Binary goes as text on the link.
         timeouts: For the deadline of the attempt.
         done: Called with the session and the link when that carries it.
@@ -86,7 +86,7 @@ class Upgrade:
         self._session.frameReceived()
 
     def pongReceived(self) -> None:
-        """Nobody has asked."""
+        """Not asked for."""
 
     def sessionClosed(self) -> None:
         """The session ended meanwhile."""

@@ -46,7 +46,7 @@ _CLOSE_CODES = {
 
 
 class Admission(Protocol):
-    """Leave to open a WebSocket, given after all checks of the request."""
+    """Permission to open a WebSocket, given after all checks of the request."""
 
     headers: dict[str, list[str]]
     request: Request
@@ -72,8 +72,8 @@ class WebSocketLink(Backpressure):
     """One WebSocket connection.
 
     Attributes:
-        admission: What it was let in for; set before the connection is made.
-        receiver: What it is used for; None if nobody listens.
+        admission: What it was admitted for; set before the connection is made.
+        receiver: What it is used for; None if it has no receiver.
         fast: Use the fast path, once the client has seen the 101.
         sendQueue: Most bytes that may wait for the client, beyond what the transport holds anyway; 0 for no limit.
         flusher: Sends at the end of the turn what has come together in `frames`.
@@ -85,7 +85,7 @@ class WebSocketLink(Backpressure):
 
     admission: Admission
     fast = False
-    transport: Any  # TCP, TLS or UNIX: what we need is common to all, but to no interface
+    transport: Any  # TCP, TLS or UNIX: what we use is common to all, but part of no interface
     receiver: Receiver | None
     sendQueue = 0
     flusher: Flusher
@@ -113,7 +113,7 @@ class WebSocketLink(Backpressure):
         self.admission.opened(self)
 
     def processData(self) -> bool:
-        # A frame that broke a rule is read to its end, as it may be the client's farewell; what is behind it is not.
+        # A frame that broke a rule is read to its end, as it may be the client's close frame; what follows it is not.
         return not (self._failed and self.current_frame is None) and bool(super().processData())
 
     def onMessageBegin(self, isBinary: bool) -> None:
@@ -196,12 +196,12 @@ class WebSocketLink(Backpressure):
             self.sendCloseFrame(code, words.encode() or None)
 
     def fail(self, code: int) -> None:
-        """Close with a code as `closeWith`, and listen to nothing any more, not even to the client's farewell."""
+        """Close with a code as `closeWith`, and read nothing any more, not even the client's close frame."""
         self.receiver = None
         self._fail_connection(code, "")
 
     def drop(self) -> None:
-        """Cut the connection: the client would not read a farewell."""
+        """Abort the connection: the client would not read a close frame."""
         self.receiver = None
         self.transport.abortConnection()
 
@@ -216,7 +216,7 @@ class WebSocketLink(Backpressure):
 
     def _dataReceived(self, data: bytes) -> None:
         if not self._failed:
-            self._release()  # who sends has seen the 101
+            self._release()  # a client that sends has seen the 101
             super()._dataReceived(data)
 
     def _closeConnection(self, abort: bool = False) -> None:
@@ -227,7 +227,7 @@ class WebSocketLink(Backpressure):
         super()._closeConnection(abort)
 
     def _fail_connection(self, code: int = 1002, reason: str = "protocol error") -> None:
-        # Autobahn would go on reading frames from who breaks the rules until that one answers, and say nothing
+        # Autobahn would go on reading frames from a client that breaks the rules until it answers, and say nothing
         # to us before. The half-close lets the close frame arrive although unread data may still be under way.
         super()._fail_connection(code, reason)
         if not self._failed:
@@ -247,7 +247,7 @@ class WebSocketLink(Backpressure):
         return True
 
     def _letGo(self) -> None:
-        """Nobody is interested in this connection any more."""
+        """This connection has no receiver any more."""
         receiver, self.receiver = self.receiver, None
         if receiver is not None:
             receiver.linkLost()

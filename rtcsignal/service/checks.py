@@ -47,7 +47,7 @@ def endpoint(text: str) -> str | None:
     if kind in ("tcp", "tcp6", "ssl"):
         return _portProblem(named.get("port", plain[0] if plain else ""))
     if kind == "unix" and not named.get("address", plain[0] if plain else ""):
-        return 'needs the path of the socket, such as "unix:/run/rtcsignal.sock"'
+        return 'requires the path of the socket, such as "unix:/run/rtcsignal.sock"'
     if kind == "systemd" and ("domain" not in named or len({"index", "name"} & named.keys()) != 1):
         return 'must look like "systemd:domain=INET6:index=0" or "systemd:domain=INET6:name=http"'
     return None
@@ -78,7 +78,7 @@ def socketioPath(text: str) -> str | None:
 def namespace(text: str) -> str | None:
     """Whether it can name a Socket.IO namespace: a comma would end it, and ``?`` begin a query."""
     if _NAMESPACE.fullmatch(text) is None:
-        return 'must begin with "/" and hold no comma, question mark or space'
+        return 'must begin with "/" and contain no comma, question mark or space'
     return None
 
 
@@ -112,4 +112,4 @@ def _endpointKinds() -> frozenset[str]:
 def _portProblem(text: str) -> str | None:
     if text.isdecimal() and text.isascii() and int(text) <= _MOST_PORT:
         return None
-    return f"needs a port number from 0 to {_MOST_PORT}"
+    return f"requires a port number from 0 to {_MOST_PORT}"

@@ -94,7 +94,7 @@ def _readText(document: Document, path: str) -> str:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise ConfigError([f"{safe(path)}: cannot be read: {reason}"]) from error
     if len(data) > MOST_BYTES:
-        raise ConfigError([f"{safe(path)}: is larger than {MOST_BYTES} bytes, and so no configuration"])
+        raise ConfigError([f"{safe(path)}: is larger than {MOST_BYTES} bytes, too large for a configuration"])
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

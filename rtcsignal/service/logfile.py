@@ -14,7 +14,7 @@ _READABLE = 0o666
 
 
 class LogFile:
-    """A log file. It never grows a second one: whoever wants it rotated renames it and has it opened again.
+    """A log file. It is never rotated here: a tool that rotates it renames it and has it reopened.
 
     Args:
         path: The file; its lines are added to what it holds.
@@ -99,7 +99,7 @@ class StandardOutput:
 
 
 def discardOutput(stream: TextIO) -> None:
-    """Nobody reads it any more: what Python still keeps of it must not fail at the exit of the process."""
+    """No one reads it any more: what Python still keeps of it must not fail when the process exits."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)

@@ -95,5 +95,5 @@ def _portProblem(port: str | None) -> str | None:
     if port is None:
         return None
     if not port or int(port[:6]) > _MOST_PORT or len(port) > len(str(_MOST_PORT)):
-        return f"needs a port number from 1 to {_MOST_PORT}"
-    return "must have the port without zeros before it" if port.startswith("0") else None
+        return f"requires a port number from 1 to {_MOST_PORT}"
+    return "must have the port without leading zeros" if port.startswith("0") else None

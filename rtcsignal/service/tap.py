@@ -206,9 +206,9 @@ def _openLogFile(daemon: Mapping[str, Any]) -> LogFile | None:
 
 
 def _reopen(file: LogFile | None) -> None:
-    """Open the log file again, as somebody may have moved it."""
+    """Reopen the log file, as it may have been moved."""
     if file is None:
-        _log.info("SIGUSR1: there is no log file to open again")
+        _log.info("SIGUSR1: there is no log file to reopen")
         return
     try:
         file.reopen()

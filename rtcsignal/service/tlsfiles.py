@@ -24,10 +24,10 @@ def faultyFile(endpoint: str) -> str:
     """
     key, certificate, chain = _files(endpoint)
     if not _loads(_certificate, certificate):
-        return f"{certificate} holds no certificate in PEM form"
+        return f"{certificate} contains no certificate in PEM format"
     if not _loads(_key, key):
-        return f"{key} holds no private key in PEM form, or one with a pass phrase"
-    return f"{chain} holds something that OpenSSL cannot use"
+        return f"{key} contains no private key in PEM format, or one with a passphrase"
+    return f"{chain} contains something that OpenSSL cannot use"
 
 
 def mismatch(endpoint: str) -> str:
@@ -45,7 +45,7 @@ def mismatch(endpoint: str) -> str:
         context.use_privatekey_file(key)
         context.check_privatekey()
     except SSLError:
-        return f"the private key in {key} is not that of the certificate in {certificate}"
+        return f"the private key in {key} does not match the certificate in {certificate}"
     return ""
 
 

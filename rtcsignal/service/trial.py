@@ -117,7 +117,7 @@ def _tryUnix(path: str) -> str:
     except FileNotFoundError:
         return ""
     if not stat.S_ISSOCK(mode):
-        raise FileExistsError(errno.EEXIST, "there is something else that is not a socket", path)
+        raise FileExistsError(errno.EEXIST, "the path exists and is not a socket", path)
     # A server that listens there has put its process id into a link beside the socket.
     holder = _holder(f"{path}.lock")
     if holder is None:

@@ -84,7 +84,7 @@ class Server:
         return self.plugins.start()
 
     def reload(self, config: Config) -> Deferred[bool]:
-        """Take over the plugins of a configuration. Nobody is disconnected.
+        """Take over the plugins of a configuration. No one is disconnected.
 
         Returns:
             Fires with whether they could be taken over; if not, the log says why, and everything stays as it was.

@@ -15,7 +15,7 @@ _Attempt: TypeAlias = Callable[[], Any]
 
 
 class Admissions:
-    """Serializes what may take time, by room. A room in which nobody waits costs nothing."""
+    """Serializes what may take time, by room. A room in which no one waits costs nothing."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, deque[tuple[_Attempt, Deferred[Any]]]] = {}
@@ -24,7 +24,7 @@ class Admissions:
         """Make an attempt as soon as no other one for the room is under way.
 
         Returns:
-            The attempt's result, or a Deferred of it: at once if nobody is before it and it takes no time.
+            The attempt's result, or a Deferred of it: at once if no other is before it and it takes no time.
         """
         waiting = self._waiting.get(roomName)
         if waiting is not None:

@@ -53,7 +53,7 @@ def _auditSeats(room: Room, peers: Collection[Peer]) -> Iterator[str]:
         if peer not in peers or not peer.connected:
             yield f"{who} has gone"
         if seat.room is not room or seat.participant.peer is not peer:
-            yield f"{who} sits on the seat of somebody else"
+            yield f"{who} sits in the seat of someone else"
         if seat.participant.seats.get(room.name) is not seat:
             yield f"{who} does not know of its seat"
     if users != {userId: list(found) for userId, found in room.users.items()}:

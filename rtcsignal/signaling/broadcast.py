@@ -1,4 +1,4 @@
-"""The rules of broadcast: from which seats somebody may speak, what the filters make of it, and who hears it.
+"""The rules of broadcast: from which seats a peer may send, what the filters make of it, and who receives it.
 
 Once for each message, whatever the number of receivers; nothing waits unless a filter does.
 """
@@ -50,7 +50,7 @@ class Broadcasts:
             To how many it was handed.
 
         Raises:
-            Refused: It is not handed to anybody; also the way in which the Deferred fails.
+            Refused: It is handed to no one; also the way in which the Deferred fails.
         """
         if len(event.data) < 2:
             raise Refused("bad-arguments", "There is nothing to broadcast.")
@@ -69,12 +69,12 @@ class Broadcasts:
         return self._handOut(participant, seats, target, relay(event))
 
     def _speaking(self, participant: Participant, userId: str | None, roomName: str | None) -> list[Seat]:
-        """The seats from which a message may be spoken.
+        """The seats from which a message may be sent.
 
         Args:
             participant: The sender.
-            userId: Whom it says it is; None if it does not say.
-            roomName: The only room to speak in; None for all of its rooms.
+            userId: The user it claims to be; None if it does not say.
+            roomName: The only room to send to; None for all of its rooms.
 
         Raises:
             Refused: There is none.
@@ -90,7 +90,7 @@ class Broadcasts:
             return seats
         seats = [seat for seat in seats if seat.userId == userId]
         if not seats:
-            raise Refused("not-your-user-id", "You have joined as somebody else.")
+            raise Refused("not-your-user-id", "You have joined as someone else.")
         return seats
 
     def _handOut(
@@ -122,7 +122,7 @@ class Broadcasts:
 
         Args:
             event: What was sent.
-            asked: The seats from which it is spoken, each with the message of which the filters are asked.
+            asked: The seats from which it is sent, each with the message that the filters are asked about.
             verdict: What they say of the first.
             gates: What they say of the others.
         """
@@ -156,7 +156,7 @@ class Broadcasts:
         served: dict[Peer, None] = {}
         for seat, before, after in verdicts:
             if after is None or not seat.isTaken:
-                continue  # dropped; or the sender left, or was put out, while the filters thought
+                continue  # dropped; or the sender left, or was kicked, while the filters were busy
             unchanged = after.body is before.body
             outgoing = relayed if unchanged else OutgoingEvent.of(BROADCAST, plain(after.body))
             receivers = [peer for peer in self._receivers(seat, after.targetUserId) if peer not in served]

@@ -101,13 +101,13 @@ Envelope: TypeAlias = tuple[str, str | None, str | None, str | None]
 """What the server must know of a broadcast to route it. It is read of every message, and so has no names:
 
 1. the kind: ``offer``, ``answer``, ``candidate``, ``hangup`` or ``other``;
-2. the user id: whom the sender says it is; None if it does not say;
-3. the target: the only user it is for; None for everybody;
+2. the user id: the user that the sender claims to be; None if it does not say;
+3. the target: the only user it is for; None for everyone;
 4. the room: the only room it is for; None for all rooms of the sender.
 """
 
 PLAIN: Envelope = ("other", None, None, None)
-"""Goes to everybody in all rooms of the sender."""
+"""Goes to everyone in all rooms of the sender."""
 
 
 def readRoomRequest(arguments: Sequence[Any], mostCharacters: int, known: str | None = None) -> RoomRequest:
@@ -116,7 +116,7 @@ def readRoomRequest(arguments: Sequence[Any], mostCharacters: int, known: str | 
     Args:
         arguments: The event's arguments; only the first one counts.
         mostCharacters: Longest name of a user or a room; 0 for no limit.
-        known: The user id that an authenticator has found; who has one need not say it.
+        known: The user id that an authenticator has given; a client that has one need not send it.
 
     Raises:
         Refused: ``bad-arguments``.
@@ -135,7 +135,7 @@ def readNames(
         except jsontext.JsonError:
             raise _bad("The argument is not JSON.") from None
     if not isinstance(body, dict):
-        raise _bad("An object with userId and roomName is needed.")
+        raise _bad("The argument must be an object with userId and roomName.")
     if known is not None and body.get("userId") is None:
         body = {**body, "userId": known}
     userId, roomName = body.get("userId"), body.get("roomName")
@@ -147,7 +147,7 @@ def readNames(
 
 
 def readEnvelope(body: Any, routed: bool = True) -> Envelope:
-    """Read what routes a broadcast. Values that are not objects go to everybody in all rooms of the sender.
+    """Read what routes a broadcast. Values that are not objects go to everyone in all rooms of the sender.
 
     Args:
         body: What was sent, built or not.
@@ -224,12 +224,12 @@ def membersOf(body: Unread) -> dict[str, Any]:
 
 
 def refusal(event: str, roomName: str | None, refused: Refused) -> dict[str, Any]:
-    """The argument of ``refused``, for who has not asked for an acknowledgement."""
+    """The argument of ``refused``, for a client that has not asked for an acknowledgement."""
     return {**refused.reply(), "event": event, "roomName": roomName}
 
 
 def farewell(reason: str, message: str = "") -> dict[str, Any]:
-    """The argument of ``refused``, for those who are kicked of the server.
+    """The argument of ``refused``, for a client that is kicked from the server.
 
     Args:
         reason: Why, as the rooms are told.
@@ -248,7 +248,7 @@ def checkedReason(reason: str) -> str:
         TypeError: It is not a string.
     """
     if not isinstance(reason, str):
-        raise TypeError(f"a reason is a text, not {type(reason).__name__}")
+        raise TypeError(f"a reason must be a string, not {type(reason).__name__}")
     return reason
 
 

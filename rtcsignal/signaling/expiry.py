@@ -1,8 +1,8 @@
-"""The end of identities: anyone who is known only until a certain time is put out when that has come.
+"""The end of identities: a client whose identity expires is disconnected at that time.
 
-An identity ends at a time of day, which is the word of whoever has issued it. The wall clock judges it when its client
-connects; from then on what is left of it is measured. So nobody is put out, and nobody stays longer, because the wall
-clock is set meanwhile.
+An identity ends at a time of day, which its issuer has set. The wall clock judges it when its client connects; from
+then on the time that is left is measured. So setting the wall clock meanwhile neither disconnects anyone early nor
+lets anyone stay longer.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["EXPIRED", "Expiries"]
 EXPIRED = "expired"
 """The reason that rooms are told, and the code that the client is."""
 
-_MESSAGE = "You were signed in until now. Sign in again."
+_MESSAGE = "Your sign-in has expired. Sign in again."
 _FOREVER = 1e10
 
 
@@ -54,7 +54,7 @@ class Expiries:
         return identity
 
     def watch(self, participant: Participant) -> None:
-        """A participant has come: it is put out when its identity expires."""
+        """A participant has come: it is disconnected when its identity expires."""
         expiresAt, now = participant.identity.expiresAt, self._wall()
         if expiresAt is not None and expiresAt < now + _FOREVER:
             self._timers[participant] = self._clock.callLater(max(expiresAt - now, 0.0), self._expire, participant)

@@ -1,4 +1,4 @@
-"""Where the signalling asks plugins. Whoever builds the server hands in what answers."""
+"""Where signalling asks plugins. The code that builds the server supplies the answers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ANYBODY = Identity()
 
 
 class Gates(Protocol):
-    """Answers at once, or with a Deferred; says no with `Refused`, at once or later, and fails with nothing else.
+    """Answers at once, or with a Deferred; refuses with `Refused`, at once or later, and fails with nothing else.
 
     Attributes:
         judgesJoins: `mayJoin` may say something.
@@ -38,7 +38,7 @@ class Gates(Protocol):
     def filterMessage(
         self, peer: Any, room: Any, message: Message
     ) -> Message | Deferred[Message | None] | None:
-        """What shall the room get? None: nothing."""
+        """What is the room to receive? None: nothing."""
 
     def handleEvent(
         self, peer: Any, room: Any, event: str, body: Mapping[str, Any]
@@ -49,7 +49,7 @@ class Gates(Protocol):
         """Tell the observers that this `IPeer` is about to join."""
 
     def withdrew(self, peer: Any, room: Any, reason: str) -> None:
-        """Tell the observers that this `IPeer` does not wait any more."""
+        """Tell the observers that this `IPeer` no longer waits."""
 
     def joined(self, peer: Any, room: Any) -> None:
         """Tell the observers."""
@@ -59,7 +59,7 @@ class Gates(Protocol):
 
 
 class OpenGates:
-    """No plugin at all: everybody may do everything."""
+    """No plugin at all: everyone may do everything."""
 
     judgesJoins = False
     judgesMessages = False

@@ -52,7 +52,7 @@ class Hub:
 
     Attributes:
         rooms: Those that have members, by name. Not to be changed from outside.
-        waiting: Who waits for which room; changed by the hub alone, but that plugins may dismiss.
+        waiting: Who waits for which room; changed only by the hub, except that plugins may dismiss.
         gates: May be replaced at any time; requests under way keep what they began with.
         ration: How much of all this may go to the log.
         expiries: When the participants have to go.
@@ -73,7 +73,7 @@ class Hub:
     def join(
         self, participant: Participant, request: RoomRequest, welcome: Callable[[Seat], None]
     ) -> Deferred[None] | None:
-        """Let a participant into a room, if the rules and the policies allow it.
+        """Admit a participant to a room, if the rules and the policies allow it.
 
         Args:
             participant: Who.
@@ -93,7 +93,7 @@ class Hub:
             return None
         most = self.options.roomsPerPeer
         if most and len({*participant.seats, *self.waiting.namesOf(participant)} - {request.roomName}) >= most:
-            raise Refused("too-many-rooms", f"No more than {most} rooms at once.")
+            raise Refused("too-many-rooms", f"You may be in {most} rooms at most.")
         if not self.gates.judgesJoins:
             self._enter(self._seatFor(participant, request), welcome)
             return None
@@ -111,7 +111,7 @@ class Hub:
             farewell: Called before the room is told.
 
         Raises:
-            Refused: It is not in the room, or there as somebody else.
+            Refused: It is not in the room, or there as someone else.
         """
         seat = participant.seats.get(request.roomName)
         if seat is None:
@@ -167,7 +167,7 @@ class Hub:
             To how many it was handed.
 
         Raises:
-            Refused: It is not handed to anybody; also the way in which the Deferred fails.
+            Refused: It is handed to no one; also the way in which the Deferred fails.
         """
         return self._broadcasts.hand(participant, event, self.gates)
 
@@ -187,7 +187,7 @@ class Hub:
         arguments = argumentsOf(event)
         body = arguments[0] if arguments else {}
         if not isinstance(body, dict):
-            raise Refused("bad-arguments", "An object is needed.")
+            raise Refused("bad-arguments", "The argument must be an object.")
         roomName = body.get("roomName")
         seats = [seat for name, seat in participant.seats.items() if roomName is None or name == roomName]
         if not seats:
@@ -199,11 +199,11 @@ class Hub:
     def _checkIdentity(self, participant: Participant, userId: str) -> None:
         bound = participant.identity.userId
         if bound is not None and bound != userId:
-            raise Refused("not-your-user-id", "You are signed in as somebody else.")
+            raise Refused("not-your-user-id", "You are signed in as someone else.")
 
     def _checkUser(self, seat: Seat, userId: str | None) -> None:
         if userId is not None and userId != seat.userId and not self.options.exact:
-            raise Refused("not-your-user-id", "You are in this room as somebody else.")
+            raise Refused("not-your-user-id", "You are in this room as someone else.")
 
     def _seatFor(self, participant: Participant, request: RoomRequest) -> Seat:
         """A seat that is not taken yet, in a room that may not be there yet."""
@@ -232,7 +232,7 @@ class Hub:
         return failure
 
     def _withdraw(self, participant: Participant, roomName: str, reason: str) -> None:
-        """Somebody who waited for a room does not any more."""
+        """A participant that waited for a room no longer does."""
         seat = self.waiting.seatsOf(participant).get(roomName)
         if seat is not None:
             self.waiting.remove(participant, roomName)
@@ -244,7 +244,7 @@ class Hub:
             self.waiting.remove(participant, seat.room.name)
             self.gates.entering(seat.view, self.rooms.get(seat.room.name, seat.room).view)
         if not participant.peer.connected:
-            return  # it went, or was put out, while the policies thought or because of what the observers did
+            return  # it went, or was kicked, while the policies were busy or because of what the observers did
         room = seat.room = self._openRoom(seat.room)
         room.add(seat)
         participant.seats[room.name] = seat
@@ -262,7 +262,7 @@ class Hub:
         self.gates.joined(seat.view, room.view)
 
     def _openRoom(self, judged: Room) -> Room:
-        """The room to enter: while the policies thought of one, its members may have left, or the first one come."""
+        """The room to enter: while the policies judged one, its members may have left, or the first one joined."""
         room = self.rooms.get(judged.name)
         if room is None:
             now = self.clock.seconds()
@@ -271,7 +271,7 @@ class Hub:
         return room
 
     def _end(self, seat: Seat, reason: str) -> None:
-        """End one membership; who loses it is told as well."""
+        """End one membership; its participant is told as well."""
         if seat.isTaken:
             receivers = list(seat.room.seats)
             self._vacate(seat)

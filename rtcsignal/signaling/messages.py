@@ -39,7 +39,7 @@ def argumentsOf(event: Packet) -> list[Any]:
     """
     last = event.data[-1]
     if isinstance(last, Unread) and last.isDense:
-        raise Refused("bad-arguments", "There are too many arrays and objects in the argument.")
+        raise Refused("bad-arguments", "The argument has too many arrays and objects.")
     return event.arguments
 
 
@@ -49,8 +49,8 @@ def messageOf(event: Packet, kind: str, target: str | None, seat: Seat) -> Messa
     Args:
         event: What the sender sent.
         kind: Its kind.
-        target: The only user it is for; None for everybody.
-        seat: From which it is spoken.
+        target: The only user it is for; None for everyone.
+        seat: The seat from which it is sent.
     """
     body = event.data[1]
     if isinstance(body, Unread):

@@ -128,7 +128,7 @@ class SignalingNamespace:
             room = seat.room
             members = [{"userId": userId} for userId in room.users]
             answer: dict[str, Any] = {"roomName": room.name, "userId": seat.userId, "members": members}
-            # Clients that count connections need to know where to begin.
+            # Clients that count connections have to know where to start.
             if len(room.seats) > len(members) and request.body.get("connections") is True:
                 answer["connections"] = {user: len(peers) for user, peers in room.users.items() if len(peers) > 1}
             participant.peer.acknowledge(ackId, {**_OK, **answer})
@@ -143,12 +143,12 @@ class SignalingNamespace:
         if session.ration is None:
             session.ration = rate.bucket(now)
         if not session.ration.tryTake(now):
-            raise Refused("too-many-joins", "You join rooms too fast.")
+            raise Refused("too-many-joins", "You are joining rooms too fast.")
 
     def _checkSize(self, event: Packet) -> None:
         most, size = self._hub.options.joinBytes, len(event.text.encode()) + sum(map(len, event.attachments))
         if 0 < most < size:
-            raise Refused("too-large", "The request to join is too long.", {"most": most, "size": size})
+            raise Refused("too-large", "The join request is too long.", {"most": most, "size": size})
 
     def _leave(self, participant: Participant, event: Packet) -> None:
         request = self._roomRequest(participant, event)
@@ -238,7 +238,7 @@ def _outlineOf(event: Packet) -> Packet:
 
 
 def _userOf(participant: Participant, event: Packet) -> str:
-    """For a line of the log: who has sent an event, as far as that is known, else whom it says it is."""
+    """For a log line: the user that sent an event, as far as that is known, otherwise the user that it names."""
     known = participant.identity.userId or next((seat.userId for seat in participant.seats.values()), None)
     return known or _textIn(event, "userId") or "?"
 

@@ -1,4 +1,4 @@
-"""What the signalling can be told."""
+"""Settings of signalling."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["SignalingOptions"]
 
 @dataclass(frozen=True)
 class SignalingOptions:
-    """Settings of the signalling. 0 switches a limit off.
+    """Settings of the signalling. 0 disables a limit.
 
     Attributes:
         echo: Senders get their own broadcasts, unless these are for one user.
@@ -19,8 +19,8 @@ class SignalingOptions:
             arguments of events.
         roomsPerPeer: Most rooms of one peer.
         nameCharacters: Longest name of a user or a room.
-        joinsRate: Requests to join of one connection.
-        joinBytes: Longest request to join, with its attachments.
+        joinsRate: Join requests of one connection.
+        joinBytes: Longest join request, with its attachments.
         waitingBytes: Most bytes of one peer's requests that wait for the one before them.
     """
 

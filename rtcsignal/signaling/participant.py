@@ -25,7 +25,7 @@ class Participant:
         peer: The peer.
         identity: Who it is.
         connectedAt: When, in seconds on the clock of the hub.
-        handle: Handles one of its events; returns a Deferred, which never fails, if it needs time.
+        handle: Handles one of its events; returns a Deferred, which never fails, if it takes time.
         newInbox: Makes what keeps those that come meanwhile.
 
     Attributes:
@@ -98,7 +98,7 @@ class Participant:
                 return
 
     def expel(self, reason: str, message: str = "") -> None:
-        """Disconnect it from the server. Its client is told before, and does not come back by itself.
+        """Disconnect it from the server. Its client is told first, and does not reconnect by itself.
 
         Args:
             reason: Why; its rooms are told as well.

@@ -80,13 +80,13 @@ class Room:
         self.isOpen = True
 
     def add(self, seat: Seat) -> None:
-        """Somebody takes a seat."""
+        """A peer takes a seat."""
         peer = seat.participant.peer
         self.seats[peer] = seat
         self._users.setdefault(seat.userId, []).append(peer)
 
     def remove(self, seat: Seat) -> None:
-        """Somebody gives up a seat."""
+        """A peer gives up a seat."""
         peer = seat.participant.peer
         del self.seats[peer]
         peers = self._users[seat.userId]
@@ -95,7 +95,7 @@ class Room:
             del self._users[seat.userId]
 
     def tell(self, event: OutgoingEvent) -> int:
-        """Send an event to everybody here.
+        """Send an event to everyone here.
 
         Returns:
             To how many.

@@ -1,7 +1,7 @@
-"""What plugins see of peers and rooms: read-only, and none of it ours to break.
+"""What plugins see of peers and rooms: read-only, so that no plugin can break the server's own objects.
 
 Seats and rooms know their views, and no view knows its seat or room. So whatever a plugin keeps of them, in `data` for
-instance, makes no circle that would stay in memory until the garbage collector finds it.
+instance, makes no cycle that would stay in memory until the garbage collector finds it.
 """
 
 from __future__ import annotations

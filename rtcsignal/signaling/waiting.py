@@ -1,4 +1,4 @@
-"""Who waits: participants whom a room policy has not let in yet. They are no members, and no room exists for them."""
+"""Participants that a room policy makes wait. They are not members, and no room exists for them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NONE: Mapping[str, Seat] = {}
 
 
 class WaitingList:
-    """Seats that have been asked for, by room and in the order in which they first were. Empty places cost nothing."""
+    """Seats that have been asked for, by room and in the order of the first request. Other rooms cost nothing."""
 
     def __init__(self) -> None:
         self._rooms: dict[str, dict[Participant, Seat]] = {}
@@ -28,11 +28,11 @@ class WaitingList:
 
     @property
     def participants(self) -> Collection[Participant]:
-        """Everybody who waits."""
+        """Everyone who waits."""
         return self._participants.keys()
 
     def add(self, seat: Seat) -> None:
-        """Somebody waits, unless it has gone meanwhile. Who does so already keeps the place in the order."""
+        """A seat waits, unless its participant has gone. One that waits already keeps its place in the order."""
         participant, name = seat.participant, seat.room.name
         if not participant.peer.connected:
             return
@@ -40,7 +40,7 @@ class WaitingList:
         self._participants.setdefault(participant, {})[name] = seat
 
     def remove(self, participant: Participant, roomName: str) -> None:
-        """Somebody does not wait for a room any more, or never did."""
+        """A seat no longer waits, or never did."""
         rooms = self._participants.get(participant)
         if rooms is None or rooms.pop(roomName, None) is None:
             return
@@ -59,7 +59,7 @@ class WaitingList:
             self.remove(participant, seat.room.name)
 
     def seatsOf(self, participant: Participant) -> Mapping[str, Seat]:
-        """For which rooms a participant waits."""
+        """The seats that a participant waits for, by room."""
         return self._participants.get(participant, _NONE)
 
     def namesOf(self, participant: Participant) -> Collection[str]:
@@ -67,5 +67,5 @@ class WaitingList:
         return self.seatsOf(participant).keys()
 
     def views(self, roomName: str) -> tuple[PeerView, ...]:
-        """Those who wait for a room, as plugins see them."""
+        """The peers that wait for a room, as plugins see them."""
         return tuple(seat.view for seat in self._rooms.get(roomName, {}).values())

@@ -1,6 +1,6 @@
 """A Socket.IO connection: one Engine.IO session, and the peers that its client has in the namespaces.
 
-Protocol 4 (Engine.IO 3): the server lets the client into ``/`` unasked. Protocol 5: the client asks for every
+Protocol 4 (Engine.IO 3): the server connects the client to ``/`` unasked. Protocol 5: the client asks for every
 namespace, and must have asked for one in time. Everything else is the same for both.
 """
 
@@ -174,12 +174,12 @@ class Connection(Inbox):
             _safely(self._lose, peer, reason)
 
     def left(self, peer: Peer, reason: str) -> None:
-        """A peer is not in its namespace any more."""
+        """A peer is no longer in its namespace."""
         if self._peers.pop(peer.namespace, None) is peer:
             self._server.dismiss(peer, reason)
 
     def surrender(self, peer: Peer) -> None:
-        """Somebody else keeps a peer from now on."""
+        """Another keeper has a peer from now on."""
         del self._peers[peer.namespace]
 
     def _lose(self, peer: Peer, reason: CloseReason) -> None:
@@ -193,7 +193,7 @@ class Connection(Inbox):
         if kind == CONNECT:
             self._connectReceived(packet)
         elif peer is None:
-            raise ProtocolError("packet for a namespace that is not joined")
+            raise ProtocolError("packet for a namespace that is not connected")
         elif kind == EVENT:
             self._server.namespaces[namespace].received(peer, packet)
         elif kind == ACK:
@@ -258,7 +258,7 @@ class Connection(Inbox):
             self._refuse(name, failure.value)
         else:
             _log.error(
-                "a client could not be judged: {error} (conn {conn})",
+                "the admission of a client failed: {error} (conn {conn})",
                 error=repr(failure.value),
                 conn=self._session.conn,
             )
@@ -266,7 +266,7 @@ class Connection(Inbox):
         forgetTraceback(failure)
 
     def _isAnswered(self, name: str) -> bool:
-        """Whether the client still wants to hear of a namespace for which it was judged; from now on it does not."""
+        """Whether the client still waits for the verdict on a namespace; from now on it does not."""
         if name not in self._asked:
             return False
         self._asked = {other: asked for other, asked in self._asked.items() if other != name} or EMPTY
@@ -284,7 +284,7 @@ class Connection(Inbox):
         self._server.namespaces[name].connected(peer)
 
     def _newPeer(self, name: str, identity: Any) -> tuple[Peer, str]:
-        """A peer, and what its client is told of it."""
+        """A new peer, and what its client is told of it."""
         session, recovery = self._session, self._server.recovery
         channel: Channel = self._server.channelFor(name)
         if session.revision == 3:
@@ -299,7 +299,7 @@ class Connection(Inbox):
         return peer, _recoverable(sid, trail.pid)
 
     def _resume(self, name: str, identity: Any, claim: Claim) -> bool:
-        """Let a peer in again that was here before, if its client may have it back."""
+        """Recover a peer that was connected before, if its client may have it back."""
         recovery, session = self._server.recovery, self._session
         found = None if recovery is None else recovery.recover(claim, name, identity, self._number)
         if found is None:
@@ -350,8 +350,8 @@ def _recoverable(sid: str, pid: str) -> str:
 
 
 def _safely(step: Callable[..., Any], *arguments: Any) -> None:
-    """Take a step of the end; one that fails keeps nobody from the others."""
+    """Take a step of the end; a step that fails must not prevent the others."""
     try:
         step(*arguments)
     except Exception:
-        _log.failure("a goodbye failed")
+        _log.failure("the end of a peer could not be handled")

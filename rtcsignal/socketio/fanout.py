@@ -1,4 +1,4 @@
-"""Events that go to many: encoded once for each namespace, not once for each receiver."""
+"""Events for many receivers: encoded once for each namespace, not once for each receiver."""
 
 from __future__ import annotations
 

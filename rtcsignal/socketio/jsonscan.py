@@ -1,4 +1,4 @@
-"""What a JSON text holds, told without building it: how deep it is, and whether its numbers are ones that all can read.
+"""What a JSON text contains, found without building it: how deep it is, and whether every client can read its numbers.
 
 Each step is a search or a translation over the whole text, which C does at some nanoseconds for each byte. Nothing
 here loops over characters, and nothing costs more because of what the text says.

@@ -1,7 +1,7 @@
 """Strict JSON, both ways: what goes out can be read by every client, whatever came in.
 
 Not accepted: NaN and Infinity, numbers out of the range of a double, integers of thousands of digits, nesting beyond
-a given depth, text after the value. A lone surrogate, which JavaScript can escape but UTF-8 cannot hold, is replaced
+a given depth, text after the value. A lone surrogate, which JavaScript can escape but UTF-8 cannot encode, is replaced
 by U+FFFD. Integers beyond 64 bits and the order of keys are kept. Source: RFC 8259.
 """
 
@@ -27,7 +27,7 @@ _SMALL = 1_024
 
 
 class JsonError(ProtocolError):
-    """The text is not JSON that we accept."""
+    """The text is not JSON that the server accepts."""
 
 
 class _HasFraction(ValueError):
@@ -46,7 +46,7 @@ class _Start(msgspec.Struct, array_like=True, gc=False):
     third: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
-# Nearly no message has a fraction. So they are looked at only where there are any: some take a thousand times as long
+# Hardly any message has a fraction. So they are looked at only where there are any: some take a thousand times as long
 # as others to be read.
 _integersDecoder = msgspec.json.Decoder(float_hook=_stop)
 _decoder = msgspec.json.Decoder()
@@ -66,9 +66,9 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Unread:
-    """A JSON value whose text is right, and that would take longer to build than its length lets expect.
+    """A JSON value whose text is valid, and that would take longer to build than its length suggests.
 
-    What is only relayed need not be built: `read` leaves that to whoever needs the value.
+    What is only relayed need not be built: `read` leaves that to the code that uses the value.
 
     Attributes:
         text: Its text.
@@ -113,14 +113,14 @@ def decode(text: str, depth: int = MOST_DEPTH) -> tuple[Any, str]:
         The value, and the text to relay for it: `text` itself unless lone surrogates had to be replaced.
 
     Raises:
-        JsonError: The text is not JSON that we accept.
+        JsonError: The text is not JSON that the server accepts.
     """
     value, relayed = read(text, depth)
     return (value.value() if value.__class__ is Unread else value), relayed
 
 
 def read(text: str, depth: int = MOST_DEPTH) -> tuple[Any, str]:
-    """As `decode`, in no more than some 30 nanoseconds for each byte, whatever the text is.
+    """As `decode`, in at most some 30 nanoseconds for each byte, whatever the text is.
 
     Returns:
         The value, or an `Unread` in its place; and the text to relay.

@@ -23,26 +23,26 @@ class Namespace(Protocol):
     """One namespace of a Socket.IO server."""
 
     def connecting(self, handshake: Handshake) -> Any:
-        """Judge a client before it is answered.
+        """Admit a client or not, before it is answered.
 
         Returns:
             What becomes `Peer.identity`, or a Deferred of it.
 
         Raises:
-            ConnectRefused: The client may not come in.
+            ConnectRefused: The client is not admitted.
         """
 
     def connected(self, peer: Peer) -> None:
-        """The client has been told that it is in."""
+        """The client has been told that it is connected."""
 
     def received(self, peer: Peer, event: Packet) -> None:
         """An event of a peer."""
 
     def mayReturn(self, peer: Peer, identity: Any) -> bool:
-        """Whether a client that names the key of a peer, and was found to be `identity`, may have it back."""
+        """Whether a client that presents the key of a peer, and has this identity now, may have it back."""
 
     def returned(self, peer: Peer) -> None:
-        """The client has a peer back; its identity is what was found this time."""
+        """The client has a peer back; its identity is that of the new connection."""
 
     def disconnected(self, peer: Peer, reason: str) -> None:
         """The peer has gone; called once for each that was connected."""
@@ -66,8 +66,8 @@ class EventNamespace:
     def on(self, name: str) -> Callable[[Handler], Handler]:
         """A decorator for the handler of an event.
 
-        Three names mean more, and are never taken from clients: ``connecting(handshake)`` may raise `ConnectRefused`;
-        ``connect(peer)`` and ``disconnect(peer, reason)`` tell of the coming and going of peers.
+        Three names are special, and never accepted from clients: ``connecting(handshake)`` may raise `ConnectRefused`;
+        ``connect(peer)`` and ``disconnect(peer, reason)`` are called when a peer has connected or disconnected.
         """
 
         def register(handler: Handler) -> Handler:

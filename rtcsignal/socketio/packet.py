@@ -6,7 +6,7 @@ type   name            payload
 ``0``  CONNECT         from the client: nothing, or the auth object (protocol 5); from the server: nothing, or
                        ``{"sid"}`` (protocol 5), with ``pid`` where lost connections can be recovered
 ``1``  DISCONNECT      nothing
-``2``  EVENT           array: the event's name, then its arguments; with an ack id an answer is wanted
+``2``  EVENT           array: the event's name, then its arguments; an ack id asks for an answer
 ``3``  ACK             array: the answer's arguments
 ``4``  CONNECT_ERROR   from the server: an object with ``message`` (protocol 5), any JSON (protocol 4: ERROR)
 ``5``  BINARY_EVENT    as EVENT; the places of the attachments are ``{"_placeholder":true,"num":i}``
@@ -52,7 +52,7 @@ __all__ = [
 CONNECT, DISCONNECT, EVENT, ACK, CONNECT_ERROR, BINARY_EVENT, BINARY_ACK = "0123456"
 
 RESERVED_NAMES = frozenset(("connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"))
-"""Events that happen at one side alone: none of them may be sent, and clients end the connection on which one comes."""
+"""Events that happen at one side only: none of them may be sent, and clients end the connection on which one comes."""
 
 _KINDS = frozenset("0123456")
 _DIGITS = re.compile("[0-9]+")
@@ -64,7 +64,7 @@ _MAPS = frozenset(bytes((0x80 + size,)) for size in range(16))
 
 
 class OtherParser(ProtocolError):
-    """The client encodes its packets in a way of its own (``parser`` in the options of the libraries)."""
+    """The client encodes its packets with a custom parser (``parser`` in the options of the libraries)."""
 
 
 class Packet(NamedTuple):
@@ -141,7 +141,7 @@ class PackedPacket:
             attachments: Those that have come meanwhile.
 
         Raises:
-            ProtocolError: The text asks for an attachment that there is not.
+            ProtocolError: The text asks for an attachment that is not there.
         """
         attachments = attachments or self.attachments
         text = self.text.decode()
@@ -150,14 +150,14 @@ class PackedPacket:
             return _packet((self.kind, self.namespace, self.ackId, data, text, ()))
         try:
             data = decodeData(text, attachments)
-        except RecursionError as error:  # only where the limit on depth is switched off
+        except RecursionError as error:  # only where the limit on depth is disabled
             raise ProtocolError("payload is nested too deeply") from error
         return _packet((self.kind, self.namespace, self.ackId, data, text, attachments))
 
 
 @dataclass(frozen=True)
 class DecoderLimits:
-    """What one packet may cost. 0 switches a limit off.
+    """What one packet may cost. 0 disables a limit.
 
     Attributes:
         attachments: Binary messages of one packet. Clients of 2026 refuse more than 10 themselves.
@@ -196,7 +196,7 @@ class Decoder:
         return self._header is not None
 
     def text(self, message: str) -> Packet | None:
-        """Take a text message.
+        """Decode a text message.
 
         Returns:
             The packet, or None if its attachments are still to come.
@@ -205,7 +205,7 @@ class Decoder:
             ProtocolError: The message breaks a rule of the protocol.
         """
         if self._header is not None:
-            raise ProtocolError("text while attachments are missing")
+            raise ProtocolError("text message while attachments are missing")
         if message[:2] == _PLAIN_EVENT:  # nearly all that comes: an event in / that wants no acknowledgement
             data, text = jsontext.read(message[1:], self._limits.depth)
             return _packet((EVENT, "/", None, _eventIn(data, True), text, ()))
@@ -226,19 +226,19 @@ class Decoder:
         return None
 
     def binary(self, message: bytes) -> Packet | None:
-        """Take a binary message: the next attachment.
+        """Decode a binary message: the next attachment.
 
         Returns:
             The packet that is now complete, or None.
 
         Raises:
-            ProtocolError: No attachment is expected, or they are too large together, or a placeholder is wrong.
+            ProtocolError: No attachment is expected, the attachments are too large together, or a placeholder is wrong.
         """
         header = self._header
         if header is None:
             if message[:1] in _MAPS:
-                raise OtherParser("MessagePack: this server understands the default parser of Socket.IO alone")
-            raise ProtocolError("binary message out of the blue")
+                raise OtherParser("MessagePack: this server supports only the default parser of Socket.IO")
+            raise ProtocolError("unexpected binary message")
         self._received.append(message)
         self._bytes += len(message)
         if self._limits.attachmentBytes and self._bytes > self._limits.attachmentBytes:
@@ -293,7 +293,7 @@ def _connectIn(data: Any, present: bool) -> Any:
 
 def _nothingIn(data: Any, present: bool) -> None:
     if present:
-        raise ProtocolError("payload of DISCONNECT")
+        raise ProtocolError("DISCONNECT with a payload")
 
 
 def _eventIn(data: Any, present: bool) -> list[Any]:
@@ -306,7 +306,7 @@ def _eventIn(data: Any, present: bool) -> list[Any]:
         if name in RESERVED_NAMES:
             raise ProtocolError("reserved event name")
     elif isinstance(name, bool) or not isinstance(name, (int, float)):
-        raise ProtocolError("event name is neither text nor a number")
+        raise ProtocolError("event name is neither a string nor a number")
     return data
 
 

@@ -27,13 +27,13 @@ class Gone(Exception):
 
 
 class Keeper(Protocol):
-    """Who keeps a peer: the connection that its client is on, or who waits for one."""
+    """The keeper of a peer: the connection that its client is on, or what waits for a new one."""
 
     def left(self, peer: Peer, reason: str) -> None:
-        """The peer is not in its namespace any more."""
+        """The peer is no longer in its namespace."""
 
     def surrender(self, peer: Peer) -> None:
-        """Somebody else keeps the peer from now on."""
+        """Another keeper has the peer from now on."""
 
 
 class Peer:
@@ -44,7 +44,7 @@ class Peer:
         namespace: The namespace's name.
         session: The Engine.IO session that carries it; while it is away the last one, which is closed.
         channel: How events reach it.
-        identity: What the namespace's `connecting` found out about it.
+        identity: What the namespace's `connecting` returned for it.
         application: For the namespace's own use.
         away: Its connection was lost and may be recovered: events are kept for it, as far as there is room.
     """
@@ -79,7 +79,7 @@ class Peer:
 
     @property
     def publicId(self) -> str:
-        """An id that others may know: in protocol 4 `sid` is the session's own, and whoever has that can use it."""
+        """An id that others may know: in protocol 4 `sid` is the session's own, and anyone who has that can use it."""
         digest = hashlib.blake2b(self.sid.encode(), digest_size=_PUBLIC_ID_BYTES).digest()
         return base64.urlsafe_b64encode(digest).decode("ascii")
 
@@ -126,7 +126,7 @@ class Peer:
             self._send(ACK, arguments, ackId)
 
     def disconnect(self, close: bool = False) -> None:
-        """Put the peer out of the namespace. Clients do not come back from that by themselves.
+        """Disconnect the peer from the namespace. Clients do not reconnect from that by themselves.
 
         Args:
             close: End the whole connection, with its other namespaces.
@@ -146,7 +146,7 @@ class Peer:
             answer.callback(arguments.value() if isinstance(arguments, Unread) else arguments)
 
     def detach(self, keeper: Keeper) -> None:
-        """Its connection is lost, and somebody waits for its client. Does nothing if it has gone."""
+        """Its connection is lost, and another keeper waits for its client. Does nothing if it has gone."""
         if self._keeper is None:
             return
         self._keeper.surrender(self)
@@ -161,7 +161,7 @@ class Peer:
         self.away = False
 
     def gone(self) -> None:
-        """It is not there any more."""
+        """It has gone."""
         self._keeper = None
         self.away = False
         self._giveUpAcks()

@@ -30,7 +30,7 @@ def portFor(
 
     Args:
         namespaces: The application, by namespace.
-        clock: The reactor. From now on it measures time with a clock that nobody can set, see
+        clock: The reactor. From now on it measures time with a clock that no one can set, see
             `rtcsignal.clocks.measureSteadily`.
         root: What else is served on the port; the Socket.IO path is added to it.
         engine: Settings of Engine.IO.

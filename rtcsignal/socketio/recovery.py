@@ -5,11 +5,11 @@
     LIVE ---- its connection is lost -----------> AWAY        what it is sent is kept in its trail
     AWAY ---- a CONNECT names its pid ----------> LIVE        missed events follow the answer
     LIVE ---- a CONNECT names its pid ----------> LIVE        on the newer connection; the older one is closed
-    AWAY ---- the window passes, no room left --> GONE        only now its namespace hears that it has gone
-    any ----- it leaves, or is put out ---------> GONE
+    AWAY ---- the window passes, no room left --> GONE        only now is its namespace told that it has gone
+    any ----- it leaves, or is kicked ----------> GONE
 
-The key to a peer is its *pid*, which the server tells its client and nobody else. A client that names a pid is judged
-again like any other, and its namespace says whether it is the same. Source: Socket.IO, connection state recovery; the
+The key to a peer is its *pid*, which the server tells only its client. A client that sends a pid is judged again
+like any other, and its namespace says whether it is the same. Source: Socket.IO, connection state recovery; the
 public server never recovers a peer whose loss it has not noticed, nor one that has seen no event; this one does both.
 """
 
@@ -56,7 +56,7 @@ _LOSSES = frozenset(
 
 @dataclass(frozen=True)
 class RecoveryOptions:
-    """How far lost connections can be recovered. 0 switches a limit off, and of `window` all of it.
+    """How far lost connections can be recovered. 0 disables a limit; a `window` of 0 disables recovery.
 
     Attributes:
         window: Seconds for which a peer waits for its client.
@@ -74,7 +74,7 @@ class RecoveryOptions:
 
 
 class Claim(NamedTuple):
-    """What a client says that wants to be recovered.
+    """What a client sends to be recovered.
 
     Attributes:
         pid: The key of its peer.
@@ -110,8 +110,8 @@ class Recovery:
     Args:
         options: How far.
         windows: For deadlines of the window.
-        gone: Called with a peer that is given up or put out while it is away, and the reason.
-        mayReturn: Called with a peer and the identity of a client that names its key: whether it may have it.
+        gone: Called with a peer that is given up or kicked while it is away, and the reason.
+        mayReturn: Called with a peer and the identity of a client that presents its key: whether it may have it.
     """
 
     def __init__(
@@ -157,7 +157,7 @@ class Recovery:
         """Find a claim in the auth object of a CONNECT.
 
         Returns:
-            The claim, and the object without it: the key is the business of nobody else.
+            The claim, and the object without it: no one else may see the key.
         """
         pid = auth.get("pid")
         if not isinstance(pid, str) or _PID.fullmatch(pid) is None:
@@ -187,9 +187,9 @@ class Recovery:
         that: the connection that was opened last is the client's.
 
         Args:
-            claim: What the client says.
-            namespace: Where it says so.
-            identity: Who it was found to be.
+            claim: What the client sent.
+            namespace: The namespace that it sent it to.
+            identity: Its identity now.
             opened: Number of its connection.
 
         Returns:
@@ -205,7 +205,7 @@ class Recovery:
         peer.detach(self)
         peer.session.abort(CloseReason.TRANSPORT_CLOSE)
         if not peer.connected:
-            return None  # put out by somebody who has just heard of the loss
+            return None  # kicked by a plugin that has just been told of the loss
         missed = found.trail.missed(claim.offset)
         if missed is None:
             self.left(peer, NOT_RECOVERED)
@@ -223,7 +223,7 @@ class Recovery:
             return False
         peer.detach(self)
         if not peer.connected:
-            return True  # put out by somebody whose question to it will not be answered
+            return True  # kicked because a request to it failed with its connection
         found.deadline = self._windows.start(self._giveUp, peer)
         self._away[peer] = None
         address = countedAs(peer.session.request.address)
@@ -237,7 +237,7 @@ class Recovery:
         return True
 
     def surrender(self, peer: Peer) -> None:
-        """A peer does not wait any more."""
+        """A peer no longer waits."""
         found = self._byPeer[peer]
         if found.deadline is not None:
             found.deadline.cancel()
@@ -256,14 +256,14 @@ class Recovery:
             del self._byPid[self._byPeer.pop(peer).trail.pid]
 
     def left(self, peer: Peer, reason: str) -> None:
-        """A peer without a connection is given up, or put out."""
+        """A peer without a connection is given up, or kicked."""
         try:
             self._gone(peer, reason)
         except Exception:
-            _log.failure("a goodbye failed")
+            _log.failure("the end of a peer could not be handled")
 
     def close(self) -> None:
-        """The server stops: nobody waits any more."""
+        """The server stops: no peer waits any more."""
         self._closed = True
         for peer in list(self._away):
             self.left(peer, CloseReason.SHUTDOWN.value)

@@ -104,7 +104,7 @@ class SocketServer:
         self._numbers = itertools.count(1)
 
     def connect(self, session: Session) -> Connection:
-        """Let a new session in."""
+        """Serve a new session."""
         connection = Connection(self, session)
         session.application = connection
         connection.start()
@@ -152,7 +152,7 @@ class SocketServer:
         return channel
 
     def refused(self, session: Session, namespace: str, refusal: ConnectRefused) -> None:
-        """Log that a client was not let into a namespace.
+        """Log that a client was not admitted to a namespace.
 
         Args:
             session: The client's session.
@@ -172,7 +172,7 @@ class SocketServer:
         )
 
     def misunderstood(self, session: Session, reason: str) -> None:
-        """Log that a client encodes its packets in a way that is not known here, and so will never get in.
+        """Log that a client encodes its packets in an unknown way, and so will never be able to connect.
 
         Args:
             session: The client's session.
@@ -180,14 +180,14 @@ class SocketServer:
         """
         if self.ration.allows("connections with another parser"):
             _log.info(
-                "closed a connection of {address}: {reason} (conn {conn})",
+                "closed a connection from {address}: {reason} (conn {conn})",
                 address=whereabouts(session.request.address),
                 reason=reason,
                 conn=session.conn,
             )
 
     def dismiss(self, peer: Peer, reason: str) -> None:
-        """A peer is not in its namespace any more."""
+        """A peer is no longer in its namespace."""
         if self.recovery is not None:
             self.recovery.forget(peer)
         peer.gone()

@@ -1,7 +1,7 @@
 """Trails: what a peer was sent last, numbered, so that it can be sent again to a client that comes back.
 
-The number is the last argument of every event, as text (``"<epoch>.<number>"``, an *offset*): clients keep the last one
-that they saw and name it when they return. All receivers of one fan-out share a number, and so the encoded message.
+The number is the last argument of every event, a string (``"<epoch>.<number>"``, an *offset*): clients keep the last
+one that they saw and send it when they return. All receivers of one fan-out share a number, and so the encoded message.
 Source: Socket.IO, connection state recovery.
 """
 
@@ -49,7 +49,7 @@ class Numbers:
         return f"{self._epoch}.{number}"
 
     def read(self, offset: Any) -> int | None:
-        """The number of an offset, 0 for one of another epoch; None for what is no offset, or was never given."""
+        """The number of an offset, 0 for one of another epoch; None if it is not an offset, or was never given."""
         match = _OFFSET.fullmatch(offset) if isinstance(offset, str) else None
         if match is None:
             return None

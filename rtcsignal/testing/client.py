@@ -148,7 +148,7 @@ class MemoryClient:
             arguments: JSON values and bytes; for events of plugins one object, which may be left out.
 
         Returns:
-            The answer. Events that nobody handles are never answered.
+            The answer. Events without a handler are never answered.
         """
         answer = Answer()
         self._answers.append(answer)
@@ -239,7 +239,7 @@ class MemoryClient:
 
 class _NoHeartbeat:
     def start(self, session: Session) -> None:
-        """Nobody is watched."""
+        """No client is watched."""
 
     def received(self, session: Session, kind: str, data: str | bytes) -> None:
         """Nothing of this kind is sent."""
@@ -249,7 +249,7 @@ class _NoHeartbeat:
 
 
 def _forget(session: Session) -> None:
-    """Nobody keeps the sessions."""
+    """Nothing keeps the sessions."""
 
 
 def _attached(value: Any, attachments: tuple[bytes, ...]) -> Any:

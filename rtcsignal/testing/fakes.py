@@ -252,7 +252,7 @@ class FakeServices:
         wallOffset: Seconds by which the system's clock, which ``now()`` tells, is ahead of `clock`.
         http: A `FakeHttp`.
         data: A dict for the plugin.
-        kicked: Those who were kicked out of a room: the peer and the reason of each.
+        kicked: Who was kicked from a room: the peer and the reason.
     """
 
     def __init__(self, name: str = "plugin", rooms: Iterable[FakeRoom] = ()) -> None:

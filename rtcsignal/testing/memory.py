@@ -137,7 +137,7 @@ class InMemoryServer:
 
     def _forgetful(self) -> list[str]:
         """The message filters that have dropped every message, and look as if that were not meant."""
-        text = "{} ({}) has dropped every message: return them, or None; or say dropsAll=True if that is meant"
+        text = "{} ({}) has dropped every message: return them, or None; or set dropsAll=True if this is intended"
         silent = () if self._dropsAll else self._running.silentFilters()
         return [text.format(name, shownPlace(method)) for name, method in silent if forgetsReturn(method)]
 
@@ -156,7 +156,7 @@ class InMemoryServer:
         """A client connects, and asks for a namespace.
 
         Args:
-            identity: Who it is. By default the authenticators are asked.
+            identity: Its identity. By default the authenticators are asked.
             auth: Its auth object.
             query: The query of its request.
             headers: The headers of its request, names in lower case.
@@ -217,7 +217,7 @@ class InMemoryServer:
     @property
     def _running(self) -> PluginHost:
         if self._host is None:
-            raise RuntimeError("the server is used without with")
+            raise RuntimeError("the server must be used in a with statement")
         return self._host
 
     def _load(self, plugins: Sequence[Any], wanted: _Wanted) -> PluginSet:
@@ -246,7 +246,7 @@ class InMemoryServer:
 
 @implementer(IAuthenticator)
 class _Identities:
-    """Lets those in who have been given an identity; and all others, if there is no other authenticator.
+    """Admits clients that have been given an identity; and all others, if there is no other authenticator.
 
     Attributes:
         alone: There is no other one.

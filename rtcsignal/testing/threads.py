@@ -92,7 +92,7 @@ def _watched(
 
 
 def _daemon(*args: Any, **kw: Any) -> threading.Thread:
-    """A thread that does not keep the process from ending; nobody may ever stop the pool."""
+    """A thread that does not keep the process from exiting; the pool may never be stopped."""
     return threading.Thread(*args, **kw, daemon=True)
 
 

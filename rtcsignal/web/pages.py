@@ -1,4 +1,4 @@
-"""Pages whose answer is known before anybody asks."""
+"""Pages whose response is known in advance."""
 
 from __future__ import annotations
 

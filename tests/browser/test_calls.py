@@ -55,7 +55,7 @@ def test_a_hang_up_is_seen_at_once(person: PersonFactory, room: str) -> None:
     bob.page.get_by_role("button", name="Hang up").click()
     alice.expectSaid("Bob left.")
     expect(alice.tiles).to_have_count(1)
-    expect(alice.page.get_by_text("Nobody else is here yet")).to_be_visible()
+    expect(alice.page.get_by_text("No one else is here yet")).to_be_visible()
     expect(bob.status).to_have_text("You left the call")
     expect(bob.page.get_by_role("button", name="Join the room")).to_be_focused()
 

@@ -96,9 +96,9 @@ def test_an_old_page_calls_whoever_joins(
     """It and the newcomer both offer at once; the newcomer gives way, however the ids compare."""
     old = oldPage(user, "many")
     alice = person("Alice", url=signalling.url).enter(room)
-    expect(alice.tile("Somebody")).to_have_attribute("data-state", "connected")
+    expect(alice.tile("Someone")).to_have_attribute("data-state", "connected")
     old.evaluate(_RECEIVES)
-    expect(alice.tile("Somebody").locator("video")).to_be_visible()
+    expect(alice.tile("Someone").locator("video")).to_be_visible()
     assert old.evaluate("window.received()") > 2000
 
 
@@ -109,7 +109,7 @@ def test_an_old_page_that_waits_for_the_older_member_is_called(
     alice = person("Alice", url=signalling.url).enter(room)
     expect(alice.status).to_have_text("Waiting for others")
     old = oldPage("old", "many")
-    expect(alice.tile("Somebody")).to_have_attribute("data-state", "connected")
+    expect(alice.tile("Someone")).to_have_attribute("data-state", "connected")
     old.evaluate(_RECEIVES)
     old.evaluate("window.hangUpButton()")
     expect(alice.tiles).to_have_count(1)
@@ -124,4 +124,4 @@ def test_an_old_page_for_two_calls_the_demo(
     old = oldPage("old", "pair")
     expect(alice.tiles).to_have_count(2)
     old.evaluate("window.callButton()")
-    expect(alice.tile("Somebody")).to_have_attribute("data-state", "connected")
+    expect(alice.tile("Someone")).to_have_attribute("data-state", "connected")

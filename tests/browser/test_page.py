@@ -247,7 +247,7 @@ def test_a_room_needs_a_name(person: PersonFactory) -> None:
     alice = person("Alice").open()
     alice.page.get_by_label("Room").fill("  ")
     alice.page.get_by_role("button", name="Join the room").click()
-    expect(alice.page.get_by_role("alert")).to_have_text("Give the room a name.")
+    expect(alice.page.get_by_role("alert")).to_have_text("Enter a room name.")
     expect(alice.page.get_by_label("Room")).to_be_focused()
 
 

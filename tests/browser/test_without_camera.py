@@ -41,7 +41,7 @@ def test_two_people_without_devices_see_each_other(person: PersonFactory, room: 
     ("script", "words"),
     [
         (_BROKEN.format(name="NotFoundError"), "No camera was found"),
-        (_BROKEN.format(name="NotReadableError"), "Another program holds the camera"),
+        (_BROKEN.format(name="NotReadableError"), "Another program is using the camera"),
         (_BROKEN.format(name="AbortError"), "The camera does not start"),
         (_INSECURE, "only to secure pages"),
     ],

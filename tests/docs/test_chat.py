@@ -128,12 +128,12 @@ def test_theExampleIsAsShortAsItIsSaidToBe() -> None:
 def test_whatOneSaysInATerminalIsReadInAllOthers(npmClients: None, chat: Process, tmp_path: Path, library: str) -> None:
     other = "client-4.8" if library == "client-2.2.0" else "client-2.2.0"
     with Terminal(terminal(tmp_path, other), "bob", chat.url) as bob:
-        assert bob.reads() == "* bob came"
+        assert bob.reads() == "* bob joined"
         with Terminal(terminal(tmp_path, library), "ann", chat.url) as ann:
-            assert bob.reads() == "* ann came"
+            assert bob.reads() == "* ann joined"
             ann.types("good evening")
             assert bob.reads() == "ann: good evening"
-        assert bob.reads() == "* ann went"
+        assert bob.reads() == "* ann left"
 
 
 @BOTH
@@ -169,7 +169,7 @@ def test_thePiecesOfThePageDoWhatItSays(npmClients: None, chatOfThePage: Process
             "5",
             "ann hears bob psst",
             "delivered",
-            "nobody",
+            "no one",
             "the answer was yes",
             "entered: ann",
             "1",

@@ -113,7 +113,7 @@ class TestRefusals:
         visitor.send(data)
         assert (visitor.read(), visitor.connected) == (b"", False)
         (line,) = log.lines
-        assert line == "refused a connection of 192.0.2.1: it speaks TLS, and this port does not (no answer)"
+        assert line == "refused a connection from 192.0.2.1: it speaks TLS, but this port does not (no answer)"
 
     @pytest.mark.parametrize(
         ("data", "status"),

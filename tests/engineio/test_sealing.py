@@ -275,7 +275,8 @@ def test_whoSpeaksWithoutTlsIsKnown(fresh: Sealed, protocol: Quiet) -> None:
     fresh.link.send(b"GET / HTTP/1.1\r\n")
     for _ in range(3):
         fresh.link.turn()
-    assert [handshakeFault(reason) for reason in protocol.reasons] == ["it speaks HTTP without TLS, and this port TLS"]
+    faults = [handshakeFault(reason) for reason in protocol.reasons]
+    assert faults == ["it speaks HTTP without TLS, but this port requires TLS"]
 
 
 def test_soIsWhoSpeaksNonsense(fresh: Sealed, protocol: Quiet) -> None:
@@ -283,12 +284,16 @@ def test_soIsWhoSpeaksNonsense(fresh: Sealed, protocol: Quiet) -> None:
     for _ in range(3):
         fresh.link.turn()
     (fault,) = map(handshakeFault, protocol.reasons)
-    assert str(fault).startswith("no TLS with it: ")
+    assert str(fault).startswith("TLS handshake failed: ")
 
 
 @pytest.mark.parametrize(
     ("error", "fault"),
-    [(Error(), "no TLS with it: unknown"), (Error([]), "no TLS with it: unknown"), (ConnectionDone(), None)],
+    [
+        (Error(), "TLS handshake failed: unknown"),
+        (Error([]), "TLS handshake failed: unknown"),
+        (ConnectionDone(), None),
+    ],
 )
 def test_noFaultIsWithoutWords(error: Exception, fault: str | None) -> None:
     assert handshakeFault(Failure(error)) == fault

@@ -303,7 +303,7 @@ class TestAddresses:
         assert error.status == 429
         assert poller.socket().connected, "an upgrade is no new session"
         reason = "Too many connections (status 429, revision 4, origin none, host none)"
-        assert log.lines == [f"refused a handshake of 192.0.2.1: {reason}"]
+        assert log.lines == [f"refused a handshake from 192.0.2.1: {reason}"]
         poller.session.abort(CloseReason.TRANSPORT_CLOSE)
         assert world.handle("GET", POLLING).status == 200
 

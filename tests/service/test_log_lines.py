@@ -56,13 +56,13 @@ class TestRefusals:
         with wireTo(process) as wire:
             for method, target, headers, line in HANDSHAKES:
                 assert wire.request(method, target, headers).status >= 400
-                process.waitOutput(rf"#info\] refused a handshake of 127\.0\.0\.1: {line}")
+                process.waitOutput(rf"#info\] refused a handshake from 127\.0\.0\.1: {line}")
             # With an upgrade as well, and in whatever Autobahn does not like.
             wire.tryWebSocket(WEBSOCKET, FOREIGN)
             wire.connection().send(upgradeBytes(WEBSOCKET).replace(b"Version: 13", b"Version: 7"))
-            process.waitOutput(r"refused a handshake of 127\.0\.0\.1: not version 13 of WebSocket \(status 400,")
+            process.waitOutput(r"refused a handshake from 127\.0\.0\.1: not version 13 of WebSocket \(status 400,")
             wire.connection().send(upgradeBytes(WEBSOCKET).replace(*NO_KEY))
-            process.waitOutput(r"refused a handshake of 127\.0\.0\.1: not a WebSocket handshake: HTTP Sec-WebSocket")
+            process.waitOutput(r"refused a handshake from 127\.0\.0\.1: not a WebSocket handshake: HTTP Sec-WebSocket")
         assert process.output().count("Origin not allowed") == 2
         assert "secret" not in process.output()
 
@@ -77,7 +77,7 @@ class TestRefusals:
             process.waitOutput(rf"session opened by 127\.0\.0\.1: polling, revision 4 \(conn {conn}\)")
             process.waitOutput(rf"session closed: transport close \(conn {conn}\)")
             line = rf"Session ID unknown \(status 400, revision 4, conn {conn}\)"
-            process.waitOutput(rf"#info\] refused a request of 127\.0\.0\.1: {line}")
+            process.waitOutput(rf"#info\] refused a request from 127\.0\.0\.1: {line}")
         assert session.sid not in process.output()
 
     def test_whatIsNotHttpIsALineToo(self, server: Server) -> None:
@@ -85,21 +85,21 @@ class TestRefusals:
         with wireTo(process) as wire:
             for data, line in (
                 (b"nonsense\r\n\r\n", r"not a request line of HTTP/1\.1 \(status 400\)"),
-                (b"GET / HTTP/1.1\r\n" + b"x" * 3_000, r"too large a head of a request \(status 431\)"),
+                (b"GET / HTTP/1.1\r\n" + b"x" * 3_000, r"request headers too large \(status 431\)"),
                 (b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", r"more than one Host header \(status 400\)"),
             ):
                 wire.connection().send(data)
-                process.waitOutput(rf"#info\] refused a connection of 127\.0\.0\.1: {line}")
+                process.waitOutput(rf"#info\] refused a connection from 127\.0\.0\.1: {line}")
 
     def test_theLimitsOfAnAddressAreALine(self, server: Server) -> None:
         process = server({"limits": {"connections_per_address": 1}})
         with wireTo(process) as wire:
             wire.polling(4, path=SOCKETIO_PATH)
             assert wire.request("GET", POLLING).status == 429
-            process.waitOutput(r"refused a handshake of 127\.0\.0\.1: Too many connections \(status 429, revision 4,")
+            process.waitOutput(r"refused a handshake from 127\.0\.0\.1: Too many connections \(status 429, revision 4,")
             for _ in range(4):
                 wire.connection().send(b"GET ")
-            process.waitOutput(r"refused a connection of 127\.0\.0\.1: too many connections of this address \(st")
+            process.waitOutput(r"refused a connection from 127\.0\.0\.1: too many connections from this address \(st")
 
     def test_aFloodOfOneKindHidesNoOther(self, server: Server) -> None:
         process = server({"limits": {"log_lines_per_second": 1}})

@@ -25,13 +25,16 @@ def folder(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        ("privateKey={0}/key.pem:certKey={0}/other.pem", "other.pem holds no certificate in PEM form"),
-        ("{0}/key.pem:{0}/other.pem", "other.pem holds no certificate in PEM form"),
-        ("privateKey={0}/key.pem", "key.pem holds no certificate in PEM form"),
-        ("{0}/other.pem:{0}/certificate.pem", "other.pem holds no private key in PEM form, or one with a pass phrase"),
+        ("privateKey={0}/key.pem:certKey={0}/other.pem", "other.pem contains no certificate in PEM format"),
+        ("{0}/key.pem:{0}/other.pem", "other.pem contains no certificate in PEM format"),
+        ("privateKey={0}/key.pem", "key.pem contains no certificate in PEM format"),
+        (
+            "{0}/other.pem:{0}/certificate.pem",
+            "other.pem contains no private key in PEM format, or one with a passphrase",
+        ),
         (
             "privateKey={0}/key.pem:certKey={0}/certificate.pem:extraCertChain={0}/damaged.pem",
-            "damaged.pem holds something that OpenSSL cannot use",
+            "damaged.pem contains something that OpenSSL cannot use",
         ),
     ],
 )

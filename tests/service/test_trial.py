@@ -88,7 +88,7 @@ class TestProblems:
             writeCertificate(tmp_path / name)
         (line,) = problems(tmp_path, "listen: ['ssl:0:privateKey=one/key.pem:certKey=two/certificate.pem']")
         assert line.endswith(
-            "the private key in ./one/key.pem is not that of the certificate in ./two/certificate.pem"
+            "the private key in ./one/key.pem does not match the certificate in ./two/certificate.pem"
         )
 
     def test_aFileOfTlsThatIsNotThere(self, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ TOLD: Heard = (
         "event": "connect",
         "roomName": None,
         "code": "expired",
-        "message": "You were signed in until now. Sign in again.",
+        "message": "Your sign-in has expired. Sign in again.",
     },
 )
 

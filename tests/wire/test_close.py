@@ -103,10 +103,10 @@ PARSE_ERRORS: dict[str, tuple[str | bytes, str]] = {
     "no packet": ("", "empty Engine.IO packet"),
     "no such packet": ("x", "unknown Engine.IO packet type"),
     "an event that is none": ("42{}", "payload of EVENT is not an array with a name"),
-    "a binary message alone": (b"\x01", "binary message out of the blue"),
+    "a binary message alone": (b"\x01", "unexpected binary message"),
     "MessagePack": (
         b"\x83\xa4type\x00\xa4data\xc0\xa3nsp\xa1/",
-        "MessagePack: this server understands the default parser of Socket.IO alone",
+        "MessagePack: this server supports only the default parser of Socket.IO",
     ),
 }
 

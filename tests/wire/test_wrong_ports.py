@@ -19,8 +19,8 @@ from tests.wire.rawtls import anyCertificate
 
 MANY = 300
 PATIENT = {"limits": {"header_seconds": 600}}
-TLS_WHERE_NONE_IS = r"refused a connection of 127\.0\.0\.1: it speaks TLS, and this port does not"
-NONE_WHERE_TLS_IS = r"refused a connection of 127\.0\.0\.1: it speaks HTTP without TLS, and this port TLS"
+TLS_WHERE_NONE_IS = r"refused a connection from 127\.0\.0\.1: it speaks TLS, but this port does not"
+NONE_WHERE_TLS_IS = r"refused a connection from 127\.0\.0\.1: it speaks HTTP without TLS, but this port requires TLS"
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +104,7 @@ def test_otherFaultsOfAHandshakeAreToldToo(sealed: Process) -> None:
         pytest.raises(ssl.SSLCertVerificationError),
     ):
         ssl.create_default_context().wrap_socket(client, server_hostname="localhost")
-    sealed.waitOutput(r"refused a connection of 127\.0\.0\.1: no TLS with it: .*unknown ca", start=start)
+    sealed.waitOutput(r"refused a connection from 127\.0\.0\.1: TLS handshake failed: .*unknown ca", start=start)
 
 
 def test_whoJustGoesLeavesNoLine(sealed: Process) -> None:

@@ -110,7 +110,7 @@ function prepareLobby() {
   nameField.value = recall(localStorage, "name");
   if (invited !== "") {
     byId("greeting").textContent = "Join the call";
-    byId("lead").textContent = `You are invited to “${invited}”. Say who you are and come in.`;
+    byId("lead").textContent = `You are invited to “${invited}”. Enter your name to join.`;
   }
   media.setName(nameField.value);
   ownTile.setName(nameField.value);
@@ -137,7 +137,7 @@ function enter() {
   const roomName = roomField.value.trim();
   const name = nameField.value.trim();
   roomField.setAttribute("aria-invalid", String(roomName === ""));
-  problem.textContent = roomName === "" ? "Give the room a name." : "";
+  problem.textContent = roomName === "" ? "Enter a room name." : "";
   if (roomName === "") return roomField.focus();
   remember(localStorage, "name", name);
   return startCall(roomName, name);
@@ -160,7 +160,7 @@ function startCall(roomName, name) {
   demo.call = call;
   call.on("status", setSituation);
   call.on("news", tellNews);
-  call.on("held", () => tellNews("Your browser holds the sound back. Click anywhere to hear the others."));
+  call.on("held", () => tellNews("Your browser blocks the sound. Click anywhere to hear the others."));
   call.on("ended", showLobby);
   call.start();
   call.showFigures(detailsShown());
@@ -184,8 +184,8 @@ function showMedia() {
   microphoneButton.setAttribute("aria-disabled", String(microphone === null));
   microphoneButton.toggleAttribute("data-off", !hasSound);
   cameraButton.toggleAttribute("data-off", !hasPicture);
-  microphoneButton.title = hasSound ? "Mute the microphone (M)" : "Switch the microphone on (M)";
-  cameraButton.title = hasPicture ? "Switch the picture off (V)" : "Switch the picture on (V)";
+  microphoneButton.title = hasSound ? "Mute the microphone (M)" : "Unmute the microphone (M)";
+  cameraButton.title = hasPicture ? "Turn the camera off (V)" : "Turn the camera on (V)";
   ownTile.setTracks(media.picture === null ? [] : [media.picture]);
   ownTile.setMirrored(source === "camera");
   ownTile.setPicture(hasPicture);

@@ -167,7 +167,7 @@ export class Call extends Emitter {
   #announce(peer) {
     const entry = this.#tiles.get(peer);
     clearTimeout(entry.timer);
-    if (!entry.announced) this.fire("news", `${nameOf(peer) || "Somebody"} joined.`);
+    if (!entry.announced) this.fire("news", `${nameOf(peer) || "Someone"} joined.`);
     entry.announced = true;
   }
 
@@ -232,13 +232,13 @@ export class Call extends Emitter {
     const peers = [...this.#tiles.keys()];
     const connected = peers.filter(({ state }) => state === "connected");
     if (!this.room.joined) {
-      if (connected.length > 0) return ["The line to the server broke. Your call goes on; trying again…", "busy"];
+      if (connected.length > 0) return ["Server connection lost. Your call goes on; reconnecting…", "busy"];
       if (this.#tries > 0) return ["The server cannot be reached. Trying again…", "bad"];
       return ["Connecting to the server…", "busy"];
     }
     if (peers.length === 0) return ["Waiting for others", "calm"];
     if (connected.length > 0) return [whoIsHere(connected.map(nameOf)), "good"];
-    if (peers.every(({ state }) => state === "failed")) return ["No connection to the others comes about", "bad"];
+    if (peers.every(({ state }) => state === "failed")) return ["Could not connect to the others", "bad"];
     return [`Connecting to ${nameOf(peers[0]) || "the others"}…`, "busy"];
   }
 }

@@ -88,7 +88,7 @@ export class Room extends Emitter {
    * @throws {SignalingError} the server's refusal; "offline" while we are not in the room
    */
   async send(targetUserId, body) {
-    if (!this.joined) throw new SignalingError("offline", "We are not in the room at the moment.");
+    if (!this.joined) throw new SignalingError("offline", "You are not in the room at the moment.");
     const target = targetUserId === null ? {} : { targetUserId };
     const message = { userId: this.userId, roomName: this.roomName, ...target, ...body };
     const ack = await this.#socket.request("broadcast", message);
@@ -177,7 +177,7 @@ export class Room extends Emitter {
     const reason = place?.reason ?? "left";
     if (userId === this.userId) {
       // "left" and a loss are those of another connection with our name: ours is here.
-      if (reason !== "left" && !LOST.has(reason)) this.#end(new SignalingError(reason, "The server took us out of the room."));
+      if (reason !== "left" && !LOST.has(reason)) this.#end(new SignalingError(reason, "The server removed you from the room."));
     } else if (this.members.has(userId)) {
       this.#connectionEnded(userId, reason);
     }

@@ -98,7 +98,7 @@ export class Tile {
   }
 
   #label() {
-    const who = this.#name || (this.self ? "You" : "Somebody");
+    const who = this.#name || (this.self ? "You" : "Someone");
     const how = this.self && this.#name === "" ? "" : this.#words;
     this.element.querySelector(".who").textContent = who;
     this.element.querySelector(".how").textContent = how;

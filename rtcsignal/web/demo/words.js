@@ -6,11 +6,11 @@
 import { LOST } from "./room.js";
 
 const REFUSALS = {
-  "bad-arguments": "The server does not accept this room name. Try a shorter one of plain letters.",
-  "rate-limited": "That was too fast for the server. Wait a moment and try again.",
+  "bad-arguments": "The server does not accept this room name. Try a shorter one with plain letters.",
+  "rate-limited": "Too many requests. Wait a moment and try again.",
   "too-many-rooms": "You are in too many rooms already.",
-  "unauthorized": "The server does not let you in without signing in.",
-  "expired": "You were signed in until now. Sign in again.",
+  "unauthorized": "You have to sign in to use this server.",
+  "expired": "Your sign-in has expired. Sign in again.",
   "timeout": "The server did not answer in time. Try again.",
   "internal": "Something went wrong on the server. Try again.",
   "server-disconnect": "The server ended the connection.",
@@ -25,8 +25,8 @@ const LEFT = new Set(["left", "hangup"]);
 
 /** @param {string} reason of a user-left, or "hangup" */
 export function howTheyWent(name, reason) {
-  const how = LEFT.has(reason) ? "left" : LOST.has(reason) ? "lost the connection" : "was taken out of the room";
-  return `${name || "Somebody"} ${how}.`;
+  const how = LEFT.has(reason) ? "left" : LOST.has(reason) ? "lost the connection" : "was removed from the room";
+  return `${name || "Someone"} ${how}.`;
 }
 
 /** States of a peer: a word or two for beside the name, a sentence for over the picture. */
@@ -34,8 +34,8 @@ export const PEER_STATES = {
   waiting: ["joining", "Joining…"],
   connecting: ["connecting", "Connecting…"],
   connected: ["connected", ""],
-  interrupted: ["interrupted", "The connection broke. Trying again…"],
-  failed: ["no connection", "No way through to this person. A network in between may block calls."],
+  interrupted: ["interrupted", "The connection was lost. Reconnecting…"],
+  failed: ["no connection", "Could not connect to this person. A network in between may block calls."],
   away: ["reconnecting", ""],
 };
 
@@ -43,16 +43,16 @@ export const PEER_STATES = {
 export function whyNoCamera(name) {
   switch (name) {
     case "NotAllowedError":
-      return "The browser may not use the camera and the microphone, so the others see a test picture. "
+      return "The browser is not allowed to use the camera and microphone, so the others see a test picture. "
         + "You can allow it in the address bar.";
     case "NotFoundError":
       return "No camera was found, so the others see a test picture.";
     case "NotReadableError":
-      return "Another program holds the camera, so the others see a test picture.";
+      return "Another program is using the camera, so the others see a test picture.";
     case "insecure":
-      return "Browsers give the camera only to secure pages (https), so the others see a test picture.";
+      return "Browsers allow the camera only on secure pages (https), so the others see a test picture.";
     default:
-      return "The camera does not start, so the others see a test picture.";
+      return "The camera could not be started, so the others see a test picture.";
   }
 }
 

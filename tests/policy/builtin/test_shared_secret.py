@@ -261,7 +261,7 @@ class TestTheCommand:
     @pytest.mark.parametrize(
         ("arguments", "problem"),
         [
-            ([], "the secret is needed: --secret-file, or RTCSIGNAL_SECRET in the environment"),
+            ([], "a secret is required: --secret-file, or RTCSIGNAL_SECRET in the environment"),
             (["--secret-file", "/nowhere"], "No such file or directory: '/nowhere'"),
             (["--secret-file", "/dev/null"], "the secret must have at least 32 characters"),
             (["--secret-file", "FILE", "--seconds", "0"], "--seconds must be more than 0"),
