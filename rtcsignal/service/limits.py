@@ -113,9 +113,9 @@ class Limits(Section, frozen=True, kw_only=True):
     deliveriesPerSecond: Annotated[
         Amount,
         Key(
-            "Most receivers per second, on average, to whom the messages and the coming and going of one client are "
-            "sent; who gets more than 4 KiB counts again for each. Beyond, the client is read more slowly; what goes "
-            "to 16 or fewer is not counted. 0 = no limit.",
+            "Most receivers per second, on average, of one client's messages, joins and leaves; a receiver of more "
+            "than 4 KiB counts again for each 4 KiB. Beyond it, the client is read more slowly; what goes to 16 or "
+            "fewer receivers is not counted. 0 = no limit.",
             "A hundred messages per second to a room of a hundred.",
             unit="receivers per second",
         ),
@@ -123,15 +123,15 @@ class Limits(Section, frozen=True, kw_only=True):
     deliveriesBurst: Annotated[
         Amount,
         Key(
-            "Most receivers to whom the messages of one client are sent at once.",
-            "Setting up all calls in a room of fifty takes some thirty thousand, with clients that send to everybody.",
+            "Most receivers of one client's messages at once.",
+            "Setting up all calls in a room of fifty takes some thirty thousand, with clients that send to everyone.",
             unit="receivers",
         ),
     ] = 50_000
     addressDeliveriesPerSecond: Annotated[
         Amount,
         Key(
-            "The same for all clients of an address together, as connections_per_address counts them; with that "
+            "The same for all clients of an address together, as connections_per_address counts them; if that is "
             "0, there is no limit here either.",
             "A fifth of what one processor handles.",
             unit="receivers per second",
@@ -140,7 +140,7 @@ class Limits(Section, frozen=True, kw_only=True):
     addressDeliveriesBurst: Annotated[
         Amount,
         Key(
-            "Most receivers to whom the messages of all clients of an address are sent at once.",
+            "Most receivers of the messages of all clients of an address at once.",
             "Fifty people behind one address who set up all their calls at once.",
             unit="receivers",
         ),

@@ -168,7 +168,7 @@ class TestTheServer:
             assert server.clock.seconds() >= 1
 
     def test_must_be_entered(self) -> None:
-        with pytest.raises(RuntimeError, match="without with"):
+        with pytest.raises(RuntimeError, match="in a with statement"):
             InMemoryServer().counters("policy")
 
     def test_is_there_as_a_fixture(self, inMemoryServer: Callable[..., InMemoryServer]) -> None:

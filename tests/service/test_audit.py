@@ -237,7 +237,7 @@ BREAKS: dict[Callable[[House], None], str] = {
     _forgetPolling: "has no polling transport",
     _forgetPeer: "has gone",
     _loseLink: "WebSocket that is gone",
-    _deafen: "nobody listens to",
+    _deafen: "no one listens to",
     _miscount: "sessions per address",
     _endSilently: "still registered",
     _endProbe: "an upgrade under way",
@@ -252,7 +252,7 @@ BREAKS: dict[Callable[[House], None], str] = {
     _noRoom: "the room does not list it",
     _forgetSeat: "does not know of its seat",
     _wrongUser: "are not those of its seats",
-    _wrongSeat: "the seat of somebody else",
+    _wrongSeat: "the seat of someone else",
     _watchGone: "still watched",
     _waitGone: "still waits",
 }

@@ -153,7 +153,7 @@ class TestKick:
         ann, ben = world.members("kitchen", "ann", "ben")
         view = cast(PeerView, plugins.peers["ann"])
         for end in (view.disconnect, lambda reason: world.hub.kick(view, reason)):
-            with pytest.raises(TypeError, match="a reason is a text"):
+            with pytest.raises(TypeError, match="a reason must be a string"):
                 end(reason)
         assert world.rosters() == {"kitchen": ["ann", "ben"]}
         ann.lose()
