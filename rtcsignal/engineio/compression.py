@@ -1,7 +1,7 @@
-"""Compression of answers to polls: done once for all who get the same answer within a moment.
+"""Compression of responses to polls: done once for all that get the same response within a moment.
 
-A message to a room becomes the same answer for each member on polling, and to compress it takes far longer than all
-else that is done for one of them.
+A message to a room becomes the same response for each member on polling, and compressing it takes far longer than
+everything else that is done for one of them.
 """
 
 from __future__ import annotations

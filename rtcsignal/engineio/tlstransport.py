@@ -32,7 +32,7 @@ class FrugalTlsTransport(BufferingTLSTransport):
 
     def makeConnection(self, transport: Any) -> None:
         # An object's declaration of what it provides is shared by all that declare the same, as long as there is one
-        # of them; and each is a circle of its own.
+        # of them; and each is a cycle of its own.
         kind = type(transport)
         isFirst = kind not in _declarations
         if isFirst:

@@ -1,11 +1,11 @@
 """Memory that Python would keep: given back soon after it has been used.
 
-Connections leave no circles behind, so the garbage collector has next to nothing to do. But it is also what empties
+Connections leave no cycles behind, so the garbage collector has next to nothing to do. But it is also what empties
 Python's lists of free objects, each of which can hold on to a megabyte that a large message has once filled; it finds
 what plugins tie up; and it counts objects, not bytes, and so may let hours pass. `Sweeper` looks at the memory of the
 process, and collects when that has grown.
 
-`forgetCode` is for what a reload leaves: modules are nothing but circles, and those of the start have been frozen.
+`forgetCode` is for what a reload leaves: modules are nothing but cycles, and those of the start have been frozen.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def residentBytes() -> int:
 
 
 def forgetCode() -> None:
-    """Let go of code that is not used any more."""
+    """Release code that is no longer used."""
     for clear in getattr(typing, "_cleanups", ()):  # Optional[X] is remembered for any class X
         clear()
     frozen = gc.get_freeze_count()

@@ -45,14 +45,14 @@ class Source:
         self._returned: dict[str, list[TokenBucket]] = {}
 
     def giveBack(self, kind: str, bucket: TokenBucket | None) -> None:
-        """A connection is over, and this is what is left of what it might do."""
+        """A connection is over, and this is what is left of its allowance."""
         if bucket is not None:
             returned = self._returned.setdefault(kind, [])
             returned.append(bucket)
             del returned[:-_MOST_RETURNED]
 
     def bucketOf(self, kind: str, now: float) -> TokenBucket | None:
-        """What a new connection begins with, if one before it has left a bucket that is not full again."""
+        """What a new connection starts with, if an earlier one has left a bucket that is not full again."""
         returned = self._returned.get(kind)
         while returned:
             bucket = returned.pop()

@@ -1,12 +1,12 @@
 """Turns: how much is done for clients before the others get theirs.
 
-What a message costs is what is done for its receivers. A reactor handles whatever has come for one connection after the
-other, so a few clients that send to large rooms could keep everybody waiting for seconds. So work is counted, and when
-a turn has had its share, what else comes is held. In the next turn of the reactor the addresses that have something
-held take turns, and of an address its connections; each in the order in which its messages came, with the connection's
-end as the last of them.
+What a message costs is what is done for its receivers. A reactor handles whatever has come in one connection after
+another, so a few clients that send to large rooms could keep everyone waiting for seconds. So work is counted, and when
+a turn has used up its share, whatever else comes is held. In the next turn of the reactor the addresses that have
+something held take turns, and so do the connections of an address; each in the order in which its messages came, with
+the connection's end as the last of them.
 
-Who sends more than it may, counted in receivers, is read more slowly.
+A client that sends more than it may, counted in receivers, is read more slowly.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["FEW", "Turns", "Work"]
 
 FEW = 16
-"""To so many receivers a message goes without being charged for: the limit on events is enough."""
+"""A message to at most so many receivers is not charged: the limit on events is enough."""
 
 # In units of `Work`, of which one takes about a microsecond.
 _SLICE = 1_000
@@ -139,7 +139,7 @@ class Turns:
 
     @staticmethod
     def _pause(connection: Inbox) -> None:
-        """Take nothing more from a client of which much is held; and answer no post before it has been handled."""
+        """Read nothing more from a client of which much is held; and answer no POST before it has been handled."""
         session = connection.session
         if session.isOpen and (connection.heldSize > _MUCH or session.isPolling):
             session.transport.pauseReading(_PAUSE_SECONDS if connection.heldSize > _MUCH else _MOMENT_SECONDS)

@@ -1,5 +1,5 @@
 /**
- * One call of the page: the mesh, a tile for everybody, and words for what happens.
+ * One call of the page: the mesh, a tile for everyone, and words for what happens.
  * @module call
  */
 
@@ -22,8 +22,8 @@ const PICTURE_AT_MOST = 1.2e6;
  * Events:
  * - `status` (text, tone): what is going on, in one line; tone "calm", "good", "busy" or "bad"
  * - `news` (text): something that just happened
- * - `held` (): the browser plays no sound before somebody clicks
- * - `ended` (words): the server does not want us; words say why
+ * - `held` (): the browser plays no sound before the user clicks
+ * - `ended` (words): the server has refused or removed us; words say why
  */
 export class Call extends Emitter {
   #media;

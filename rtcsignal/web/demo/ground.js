@@ -1,5 +1,5 @@
 /**
- * What the other modules stand on: events, time, random ids, errors.
+ * What the other modules build on: events, time, random ids, errors.
  * @module ground
  */
 
@@ -106,7 +106,7 @@ export class Timer {
 }
 
 /**
- * An id that nobody can guess, of letters, digits, "_" and "-". Works on insecure pages too.
+ * An id that no one can guess, of letters, digits, "_" and "-". Works on insecure pages too.
  * @param {number} [bytes] of randomness
  * @returns {string}
  */

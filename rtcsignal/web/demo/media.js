@@ -11,7 +11,7 @@ const MICROPHONE = { echoCancellation: true, noiseSuppression: true, autoGainCon
 
 /**
  * Events:
- * - `changed` (): other tracks, or one was switched on or off
+ * - `changed` (): other tracks, or one was enabled or disabled
  *
  * `stream` is one object for ever; its tracks change.
  */

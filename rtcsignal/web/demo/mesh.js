@@ -1,5 +1,5 @@
 /**
- * A call in which everybody in a room is connected with everybody else.
+ * A call in which everyone in a room is connected with everyone else.
  * @module mesh
  */
 
@@ -14,7 +14,7 @@ const AWAY_AT_MOST = 60000;
 const AWAY_AND_SILENT = 3000;
 
 /**
- * Only the newcomer starts: it offers to everybody whom the answer to its join names, the others wait for that.
+ * Only the newcomer starts: it offers to everyone listed in the answer to its join, the others wait for that.
  *
  * Events:
  * - `peer` (Peer): another member is in the call; listen to its events for tracks, state and info
@@ -76,7 +76,7 @@ export class Mesh extends Emitter {
   }
 
   /**
-   * Send another track from now on, to everybody; null sends nothing of that kind. To switch a track off for a moment
+   * Send another track from now on, to everyone; null sends nothing of that kind. To disable a track for a moment
    * set its `enabled` to false instead: neither needs a negotiation.
    * @param {"audio" | "video"} kind
    * @param {MediaStreamTrack | null} track
@@ -92,7 +92,7 @@ export class Mesh extends Emitter {
   }
 
   /**
-   * Tell everybody something about us, now and when they join: a name, whether the microphone is on...
+   * Tell everyone something about us, now and when they join: a name, whether the microphone is on...
    * @param {object} info
    */
   setInfo(info) {

@@ -27,7 +27,7 @@ export const LOST = new Set(["disconnect", "timeout", "slow-consumer", "flood", 
  * - `member-left` (userId, reason)
  * - `message` (body): a message of another member; `body.userId` says whose
  * - `refused` (SignalingError): a request of ours was refused, the join or a later one
- * - `ended` (SignalingError): we are out and stay out, because the join was refused or we were put out
+ * - `ended` (SignalingError): we are out and stay out, because the join was refused or we were kicked
  *
  * `state`: "outside" -> "joining" -> "joined"; "away" while the connection is lost.
  */

@@ -35,7 +35,7 @@ export { Socket } from "./socket.js";
 export { StatsReader } from "./stats.js";
 
 /**
- * Enter a room and call everybody in it. Listeners that are added before the next `await` miss nothing.
+ * Enter a room and call everyone in it. Listeners that are added before the next `await` miss nothing.
  * @param {object} options
  * @param {string | URL} options.url any address of the server
  * @param {string} options.roomName

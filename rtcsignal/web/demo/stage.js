@@ -115,7 +115,7 @@ export class Stage {
   /**
    * @param {HTMLElement} list
    * @param {object} options
-   * @param {() => void} options.onInvite the button that is shown to somebody alone
+   * @param {() => void} options.onInvite the button that is shown to someone who is alone
    */
   constructor(list, { onInvite }) {
     this.#list = list;

@@ -71,7 +71,7 @@ export function initialsOf(name) {
   return letters.map((part) => [...part][0].toLocaleUpperCase()).join("") || "?";
 }
 
-/** Colours on which white letters read well and that go together, in degrees of the colour circle. */
+/** Colours on which white letters read well and that go together, in degrees of the colour wheel. */
 const HUES = [165, 187, 205, 222, 240, 258, 275, 295, 318, 338, 14, 30];
 
 /** @param {string} id @returns {number} its colour, always the same */
