@@ -213,7 +213,7 @@ def _reopen(file: LogFile | None) -> None:
     try:
         file.reopen()
     except OSError as error:
-        text = "{path} cannot be opened again, and the log goes on where it was: {reason}"
+        text = "{path} cannot be reopened, and the log stays where it was: {reason}"
         _log.error(text, path=safe(file.path, 1000), reason=error.strerror)
 
 

@@ -17,7 +17,7 @@ def test_refused_devices_leave_a_test_picture_and_a_call(person: PersonFactory, 
     alice, bob = person("Alice"), person("Bob", devices=False)
     alice.enter(room)
     bob.open(room)
-    expect(bob.page.locator("#media-hint")).to_contain_text("may not use the camera")
+    expect(bob.page.locator("#media-hint")).to_contain_text("is not allowed to use the camera")
     bob.screenshot("lobby-without-camera")
     bob.enter(room)
     expect(bob.page.get_by_role("button", name="No mic")).to_be_disabled()
@@ -42,8 +42,8 @@ def test_two_people_without_devices_see_each_other(person: PersonFactory, room: 
     [
         (_BROKEN.format(name="NotFoundError"), "No camera was found"),
         (_BROKEN.format(name="NotReadableError"), "Another program is using the camera"),
-        (_BROKEN.format(name="AbortError"), "The camera does not start"),
-        (_INSECURE, "only to secure pages"),
+        (_BROKEN.format(name="AbortError"), "The camera could not be started"),
+        (_INSECURE, "only on secure pages"),
     ],
 )
 def test_the_page_says_why_there_is_no_camera(person: PersonFactory, room: str, script: str, words: str) -> None:
@@ -59,7 +59,7 @@ def test_the_page_says_why_there_is_no_camera(person: PersonFactory, room: str, 
 def test_the_camera_can_be_allowed_later(person: PersonFactory, room: str) -> None:
     """A click on "Use the camera" asks again."""
     alice = person("Alice", devices=False).open(room)
-    expect(alice.page.locator("#media-hint")).to_contain_text("may not use the camera")
+    expect(alice.page.locator("#media-hint")).to_contain_text("is not allowed to use the camera")
     alice.page.context.grant_permissions(["camera", "microphone"])
     alice.page.get_by_role("button", name="Use the camera").click()
     expect(alice.page.locator("#media-hint")).to_have_text("This is how the others will see you.")

@@ -88,7 +88,7 @@ class TestTheEnd:
             for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGPIPE):
                 process.signal(number)
             process.waitOutput("nothing was reloaded: the server is shutting down")
-            process.waitOutput("no log file to open again")
+            process.waitOutput("no log file to reopen")
         assert process.waitExit() == 0
 
     @pytest.mark.parametrize("options", [(), ("--preserve-status",)])
@@ -150,7 +150,7 @@ class TestBeforeTheServerRuns:
                 (tmp_path / "later.conf").rename(tmp_path / "server.conf")
                 config.write("web: {demo: false}")
             process.waitOutput("reloaded, plugins: none")
-            process.waitOutput("no log file to open again")
+            process.waitOutput("no log file to reopen")
             process.waitOutput("consistent: yes")
             process.signal(signal.SIGTERM)
             assert process.waitExit() == 0
@@ -204,7 +204,7 @@ class TestTheLogFile:
             folder.rename(tmp_path / "moved")
             os.kill(pid, signal.SIGUSR1)
             log = tmp_path / "moved" / "server.log"
-            text = "cannot be opened again, and the log goes on where it was: No such file or directory"
+            text = "cannot be reopened, and the log stays where it was: No such file or directory"
             deadline = time.monotonic() + START_PATIENCE
             while text not in log.read_text():
                 assert time.monotonic() < deadline, log.read_text()
