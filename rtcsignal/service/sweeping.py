@@ -21,7 +21,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 __all__ = ["Sweeper", "forgetCode", "residentBytes"]
 
 _LOOK_SECONDS = 1.0
-_GROWTH_BYTES = 4 * 2**20
+_GROWTH_BYTES = 2 * 2**20
 _MOST_SHARE = 200
 """The collector gets one part of so many of the time."""
 

@@ -46,7 +46,7 @@ def world() -> World:
 
 class TestSweeper:
     def test_aProcessThatDoesNotGrowIsLeftAlone(self, world: World) -> None:
-        for grown in (0, 1, 2.5, -3):
+        for grown in (0, 0.5, 1.25, -3):
             world.after(10, grown)
         assert world.collected == []
 
