@@ -42,8 +42,8 @@ CONFIG: dict[str, Any] = {
 
 _SETTLE_SECONDS = 60.0
 _PARTS = 4
-_MOST_GROWTH_KIB = 65_536
-"""The garbage collector runs rarely, and eight clients at once leave holes; it does not grow with the cycles."""
+_MOST_GROWTH_KIB = 16_384
+"""Eight clients at once leave holes; it does not grow with the cycles."""
 
 
 

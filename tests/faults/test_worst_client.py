@@ -103,7 +103,10 @@ def isDone(target: Target) -> bool:
 
 @pytest.mark.parametrize(
     ("words", "doTheirWorst"),
-    [("the worst case: almost all of a largest message", everythingAtOnce), ("the worst case with a message filter", judged)],
+    [
+        ("the worst case: almost all of a largest message", everythingAtOnce),
+        ("the worst case with a message filter", judged),
+    ],
 )
 def test_theyCostNoMoreThanThePageSays(servers: Servers, words: str, doTheirWorst: Callable[[Client], None]) -> None:
     target = Target(servers(CONFIG))
