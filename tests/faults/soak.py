@@ -32,8 +32,8 @@ from tests.wire.rawws import WebSocket, textFrame, upgradeBytes
 __all__ = ["Findings", "leaks", "left", "reload", "soak", "soaked", "warm"]
 
 CONFIG: dict[str, Any] = {
-    "socketio": {"ping_interval": 1, "ping_timeout": 1, "upgrade_timeout": 1.5, "connect_timeout": 5},
-    "limits": {"header_seconds": 2, "body_seconds": 2, "idle_seconds": 4},
+    "socketio": {"ping_interval": 1, "ping_timeout": 2, "upgrade_timeout": 3, "connect_timeout": 5},
+    "limits": {"header_seconds": 3, "body_seconds": 3, "idle_seconds": 5},
     "plugins": {
         "folders": [str(ROOT / "tests" / "faults" / "plugins")],
         "use": [{"soaking": {"timeout": 0.5}}],
