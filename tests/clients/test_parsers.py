@@ -9,7 +9,7 @@ from tests.clients.opener import Clients
 from tests.support.processes import Process
 
 PARSER = "socket.io-msgpack-parser"
-LINE = r"closed a connection from 127\.0\.0\.1: MessagePack: this server understands the default parser .*conn \w+"
+LINE = r"closed a connection from 127\.0\.0\.1: MessagePack: this server supports only the default parser .*conn \w+"
 
 
 @pytest.mark.parametrize("library", ["3.1.3", "4.8"])
