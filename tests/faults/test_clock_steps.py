@@ -291,10 +291,10 @@ def test_whoEmbedsTheServerNeedNotCare(tmp_path: Path, step: int) -> None:
             ann, ben = (wire.socket(4, path=SOCKETIO_PATH, query=f"&name={name}") for name in ("ann", "ben"))
             for peer in (ann, ben):
                 peer.send("40")
-                while "came" not in str(peer.receive()):
+                while "joined" not in str(peer.receive()):
                     pass
             clock.set(step)
-            assert str(ann.receive()) == '42["news","ben came"]'
+            assert str(ann.receive()) == '42["news","ben joined"]'
             ann.send(event("say", "still here?"))
             assert [peer.receive() for peer in (ann, ben)] == ['42["said","ann","still here?"]'] * 2
             connection = wire.connection()
