@@ -1,4 +1,4 @@
-"""Open hours, by the server's local time: at other hours nobody is let in, and those who are in may stay."""
+"""Open hours, by the server's local time: at other hours no one is admitted, and members may stay."""
 
 from __future__ import annotations
 

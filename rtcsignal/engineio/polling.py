@@ -281,7 +281,7 @@ class PollingTransport:
         return self._postEnded(answer)
 
     def _posted(self) -> Response | Deferred[Response]:
-        """The answer to a POST whose packets have been handed in, once nobody wants it to wait any more."""
+        """The answer to a POST whose packets have been handed in, once no one wants it to wait any more."""
         pause, self._pause = self._pause, 0.0
         return deferLater(self._clock, pause).addCallback(lambda _: self._posted()) if pause else _POSTED
 

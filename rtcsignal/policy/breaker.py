@@ -97,6 +97,6 @@ class Breaker:
         return opened
 
     def abandoned(self) -> None:
-        """A call has been given up, and nobody knows how it would have ended."""
+        """A call has been given up, and no one knows how it would have ended."""
         if self.state is BreakerState.TRYING:
             self.state = BreakerState.OPEN

@@ -24,7 +24,7 @@ class Counters:
         unavailable: Requests that the breaker answered without a call.
         blocked: Calls that did not return for longer than they may.
         seconds: How long its calls ran; all others wait meanwhile.
-        waitSeconds: How long its asynchronous answers took in all; nobody else waits for them.
+        waitSeconds: How long its asynchronous answers took in all; no one else waits for them.
         pending: Asynchronous answers that have not come yet.
     """
 

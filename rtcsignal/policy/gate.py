@@ -29,7 +29,7 @@ class Gate:
         guard: The plugin's guard.
         method: The method, bound.
         answers: What it may answer.
-        enforced: What it answers counts. If not, nobody waits for it, and its failures are only told.
+        enforced: What it answers counts. If not, no one waits for it, and its failures are only logged.
 
     Attributes:
         breaker: The guard's; that of an observer never opens.
@@ -44,7 +44,7 @@ class Gate:
         self._answers = answers
         self._plain = answers.plain
         self._enforced = enforced and not guard.treatment.shadow
-        # What is told of comings and goings must be told of all of them, and harms nobody when it fails.
+        # What is told of comings and goings must be told of all of them, and harms no one when it fails.
         self.breaker = guard.breaker if enforced else Breaker(guard.clock, failures=0)
         self.counters = guard.counters
         self._stopwatch = guard.stopwatch

@@ -33,7 +33,7 @@ class _State(enum.Enum):
 class PluginHost:
     """Keeps the plugins of one server.
 
-    Until the plugins have started nobody is let in; anyone who asks meanwhile waits.
+    Until the plugins have started no one is admitted; anyone who asks meanwhile waits.
 
     Args:
         plugins: The plugins to begin with.
@@ -94,7 +94,7 @@ class PluginHost:
         return self._running.tryStart()
 
     def reload(self, load: Callable[[], PluginSet]) -> Deferred[bool]:
-        """Replace the plugins by others, while the server works. Nobody is disconnected.
+        """Replace the plugins by others, while the server works. No one is disconnected.
 
         Requests under way end with the plugins with which they began; those are stopped afterwards. If anything is
         wrong with the new ones, everything stays as it is, and the log says why.

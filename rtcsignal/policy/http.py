@@ -22,7 +22,7 @@ _CONNECTIONS_PER_HOST = 8
 
 
 class _NoJar(CookieJar):
-    """Takes no cookies from answers: the next request may be about somebody else. It has those of one request."""
+    """Takes no cookies from answers: the next request may be about someone else. It has those of one request."""
 
     def extract_cookies(self, response: Any, request: Any) -> None:
         """Nothing is taken."""
@@ -31,7 +31,7 @@ class _NoJar(CookieJar):
 class HttpClient:
     """HTTP requests as treq makes them, on a pool of connections and with lookups of names of its own.
 
-    No cookie is kept, answers are bounded in bytes and time, and a name that resolves slowly holds up nobody else.
+    No cookie is kept, answers are bounded in bytes and time, and a name that resolves slowly delays no one else.
 
     Args:
         reactor: The network and the time.

@@ -79,7 +79,7 @@ class _Connection(HTTP11ClientProtocol):
         return result
 
     def _abort(self, number: int) -> None:
-        # Otherwise the answer is over, and the connection may serve somebody else.
+        # Otherwise the answer is over, and the connection may serve someone else.
         if number == self._number and self.state not in ("QUIESCENT", "CONNECTION_LOST"):
             self.transport.abortConnection()
 

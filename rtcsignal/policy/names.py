@@ -1,7 +1,7 @@
 """Addresses of hosts, for the HTTP clients of plugins and for whatever else asks the reactor.
 
 The system's resolver blocks, for half a minute if a name server is down. Twisted asks it in the threads that the whole
-process shares, and waits for these threads when the process ends. Here each lookup has a thread of its own that nobody
+process shares, and waits for these threads when the process ends. Here each lookup has a thread of its own that no one
 waits for. Each plugin has only a few of them at a time: names that resolve slowly hold up the plugin that asks alone.
 """
 
@@ -38,7 +38,7 @@ _Addresses = tuple[IPv4Address | IPv6Address, ...]
 
 @implementer(IHostResolution)
 class _Waiting:
-    """Somebody who waits for the addresses of a host.
+    """Someone who waits for the addresses of a host.
 
     Attributes:
         name: The host.
@@ -94,7 +94,7 @@ class Names:
     Args:
         reactor: The time; and results come back to its thread.
         atOnce: Most lookups at a time; further ones wait.
-        seconds: How long somebody waits for the addresses of a host.
+        seconds: How long a caller waits for the addresses of a host.
     """
 
     def __init__(self, reactor: Any, atOnce: int = _AT_ONCE, seconds: float = _SECONDS) -> None:

@@ -1,4 +1,4 @@
-"""Plugins at work: started, asked through their chain, and stopped when nobody waits for them any more."""
+"""Plugins at work: started, asked through their chain, and stopped when no one waits for them any more."""
 
 from __future__ import annotations
 

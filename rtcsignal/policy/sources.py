@@ -55,7 +55,7 @@ class Catalogue:
         names: All names that could be used, also of plugins that were not loaded because nothing needs them.
         problems: What is wrong.
         hints: By the name of what looks like a plugin and is none: why.
-        absent: By the name of a built-in plugin that nobody needs, and that cannot be had here: why.
+        absent: By the name of a built-in plugin that is not in use and cannot be loaded here: why.
         generation: The modules that were made.
     """
 

@@ -104,12 +104,12 @@ class Broadcasts:
             peers = dict.fromkeys(peer for seat in seats for peer in seat.room.peersOf(target))
             peers.pop(sender, None)
             return deliver(event, peers)
-        everybody: dict[Peer, Any] = {}
+        receivers: dict[Peer, Any] = {}
         for seat in seats:
-            everybody.update(seat.room.seats)
+            receivers.update(seat.room.seats)
         if not self._echo:
-            everybody.pop(sender, None)
-        return deliver(event, everybody)
+            receivers.pop(sender, None)
+        return deliver(event, receivers)
 
     def _filtered(
         self,

@@ -116,7 +116,7 @@ class Host(Configurable):
             self._appoint(self._successor(room), room, state)
 
     def _fill(self, roomName: str) -> None:
-        """A host was replaced: if nobody came in its place, it was in another room."""
+        """A host was replaced: if no one came in its place, it was in another room."""
         room = self._services.room(roomName)
         state = room.data.get(_NAME) if room is not None else None
         if room is not None and state is not None and state["heir"] is not None:
@@ -129,7 +129,7 @@ class Host(Configurable):
         Args:
             room: The room.
             userId: Who was the host.
-            signedIn: That one had signed in, so nobody else is the same user.
+            signedIn: That one had signed in, so no one else is the same user.
         """
         peers = room.peers()
         same = [peer for peer in room.peersOf(userId) if peer.signedIn or not signedIn]

@@ -36,7 +36,7 @@ _CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _MOST_CODE = 64
 _NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f]+")
 
-# Who it is; or that it is nobody whom the service knows; or that it may not come in.
+# Who it is; or that the service does not know the client; or that it refuses the client.
 _Answer: TypeAlias = Identity | Refused | None
 
 

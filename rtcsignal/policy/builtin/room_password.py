@@ -27,7 +27,7 @@ from rtcsignal.api import (
 
 _MOST_CHARACTERS = 256
 
-# Salt and digest: what is compared is of one length, and what is kept tells nobody the password.
+# Salt and digest: what is compared is of one length, and what is kept does not reveal the password.
 _Lock: TypeAlias = tuple[bytes, bytes]
 
 

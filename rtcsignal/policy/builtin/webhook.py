@@ -35,7 +35,7 @@ _NOT_NOW = (408, 409, 425, 429)
 class Webhook(Configurable):
     """Posts joins, leaves, and the beginnings and ends of rooms to a web service, signed as Standard Webhooks are.
 
-    The events of a room arrive in their order. What fails is tried again, later and later; nobody waits for it.
+    The events of a room arrive in their order. What fails is tried again, later and later; no one waits for it.
     """
 
     name = "webhook"
