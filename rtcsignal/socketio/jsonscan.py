@@ -37,11 +37,14 @@ _SHAPE = bytes.maketrans(b"123456789.E", b"0000000000e")
 _SIGNS = b"+-"
 _LONG = b"0" * 20
 _EXPONENT = b"0e000"
-# Runs of numbers without an exponent. The class has no "e", so that a run ends there and goes back to its last blank.
-_WITHOUT_EXPONENT = re.compile(" [-+0-9. ]* ")
 _HALF_OF_VERY_LONG = b"0" * 90
-_SURELY_FINE = "307"
-_VERY_LONG = re.compile("[^ ]{200,}+")
+# From one blank to the next, so that nothing is looked at twice.
+_VERY_LONG = re.compile(" ([^ ]{200,}+)")
+# Of the others only one with a positive exponent of three digits can be too large, and hardly one with a single digit
+# before its point, as all languages write them: that one only beyond 307.
+_PERHAPS_TOO_LARGE = re.compile(
+    r" ([0-9](?:[0-9][0-9.]*+e[0-9]{3}|(?:\.[0-9]*+)?e(?:30[89]|3[1-9][0-9]|[4-9][0-9]{2}|[0-9]{4}))[0-9]*+)"
+)
 
 
 def depthOf(text: str) -> int:
@@ -79,14 +82,7 @@ def numbersOutside(text: str) -> bool | None:
     numbers = f" {outside.decode('ascii')} "
     if _HALF_OF_VERY_LONG in shape and any(map(_isTooLarge, _VERY_LONG.findall(numbers))):
         return None
-    # Of the others only one with a positive exponent of three digits can be too large, and hardly one with a single
-    # digit before its point, as all languages write them.
-    numbers = _WITHOUT_EXPONENT.sub(" ", numbers.replace("e+", "e").replace("e-", "-")).replace("-", "")
-    huge = [
-        number
-        for number in set(numbers.split())
-        if "e" not in number[-3:] and (number[-4] != "e" or number[-3:] > _SURELY_FINE or number[1] not in ".e")
-    ]
+    huge = set(_PERHAPS_TOO_LARGE.findall(numbers.replace("e+", "e").replace("-", " ")))
     return None if len(huge) > _MOST_HUGE + len(text) // 100 or any(map(_isTooLarge, huge)) else True
 
 
