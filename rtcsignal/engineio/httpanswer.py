@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from email.utils import formatdate
-from functools import lru_cache
 
 from rtcsignal.clocks import WallClock
-from rtcsignal.engineio.exchange import Response
+from rtcsignal.engineio.exchange import Headers, Response
 
 __all__ = ["REASONS", "Answers", "lastAnswer"]
 
@@ -24,6 +23,9 @@ REASONS = {
 }
 """The reason phrases, where those of twisted.web are not the usual ones."""
 
+_MOST_KNOWN = 256
+_MOST_KNOWN_BYTES = 1_024
+
 
 class Answers:
     """Writes answers after which a connection goes on.
@@ -36,6 +38,7 @@ class Answers:
         self._wall = wall
         self._second = -1
         self._date = b""
+        self._known: dict[tuple[int, Headers], bytes] = {}
 
     def write(self, response: Response) -> bytes:
         """A whole answer."""
@@ -43,15 +46,21 @@ class Answers:
         if second != self._second:
             self._second = second
             self._date = b"Date: %b\r\n" % formatdate(second, usegmt=True).encode("ascii")
-        head = _headOf(response.status, response.headers)
+        head = self._known.get((response.status, response.headers)) or self._head(response.status, response.headers)
         return b"%b%bContent-Length: %d\r\n\r\n%b" % (head, self._date, len(response.body), response.body)
 
+    def _head(self, status: int, headers: Headers) -> bytes:
+        """Status line and headers. Most answers of a server have the same.
 
-@lru_cache(maxsize=256)
-def _headOf(status: int, headers: tuple[tuple[str, str], ...]) -> bytes:
-    """Status line and headers. Most answers of a server have the same."""
-    lines = [f"HTTP/1.1 {status} {REASONS.get(status, 'Error')}", *(f"{name}: {value}" for name, value in headers), ""]
-    return "\r\n".join(lines).encode("latin-1")
+        Some repeat what a client sent, its origin for instance. What is long of that is not kept.
+        """
+        lines = [f"HTTP/1.1 {status} {REASONS.get(status, 'Error')}", *(f"{name}: {value}" for name, value in headers)]
+        head = "\r\n".join((*lines, "")).encode("latin-1")
+        if len(head) <= _MOST_KNOWN_BYTES:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[status, headers] = head
+        return head
 
 
 def lastAnswer(response: Response) -> bytes:

@@ -6,6 +6,7 @@ That its answers are those of twisted.web's road is shown by the tests of HTTP r
 from __future__ import annotations
 
 import re
+import tracemalloc
 
 import pytest
 
@@ -40,6 +41,26 @@ NOT_PLAIN = {
 def fast() -> bool:
     """The fast path is what this is about."""
     return True
+
+
+def test_whatIsLongInAnAnswerIsNotKept() -> None:
+    answers = Answers(lambda: 0.0)
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        for number in range(100):
+            answers.write(Response(200, b"", (("Access-Control-Allow-Origin", f"http://{'h' * 7_000}{number}"),)))
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before < 100_000
+
+
+def test_headsOfAnswersAreKeptUpToANumber() -> None:
+    answers = Answers(lambda: 0.0)
+    for number in range(600):
+        headers = (("X-Number", str(number % 300)),)
+        assert b"\r\nX-Number: %d\r\n" % (number % 300) in answers.write(Response(200, b"", headers))
 
 
 def carrier(visitor: Visitor) -> type:
