@@ -50,7 +50,7 @@ _TOO_LARGE = ConnectRefused("Too large", {"code": "too-large"})
 _UNKNOWN = ConnectRefused("Invalid namespace", legacy={"message": "Invalid namespace"})
 _TOO_MANY = ConnectRefused("Too many namespaces", legacy={"message": "Too many namespaces"})
 _BY_CLIENT = frozenset((CloseReason.TRANSPORT_CLOSE, CloseReason.TRANSPORT_ERROR, CloseReason.GOING_AWAY))
-# What a message costs besides its receivers, in units of `Work`: so much, and one for each 64 characters.
+# What a message costs besides its receivers, in units of `Work`: so much, and one for each 64 characters or bytes.
 _PER_MESSAGE, _CHARACTERS_BITS = 8, 6
 _INTERNAL = ConnectRefused("Internal error", legacy={"message": "Internal error"})
 
@@ -138,7 +138,7 @@ class Connection(Inbox):
         if self._held is not None or work.done > work.most:
             self._hold(data, self._server.turns)
             return
-        before = work.done = work.done + _PER_MESSAGE
+        before = work.done = work.done + _PER_MESSAGE + (len(data) >> _CHARACTERS_BITS)
         try:
             packet = self._decoder.binary(data)
         except OtherParser as error:

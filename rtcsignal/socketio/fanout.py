@@ -71,9 +71,7 @@ class OutgoingEvent:
 
     def _newMessage(self, namespace: str) -> Message:
         if self.attachments:
-            return Message(
-                encode(EVENT, namespace, self.text, None, len(self.attachments)), self.attachments
-            )
+            return Message(encode(EVENT, namespace, self.text, None, len(self.attachments)), self.attachments)
         return Message(EVENT + self.text if namespace == "/" else f"{EVENT}{namespace},{self.text}")
 
 
@@ -124,4 +122,7 @@ def deliver(event: OutgoingEvent, peers: Iterable[Peer]) -> int:
         count += 1
     if channel is not None:
         channel.work.done += count + (count * len(event.text) >> _PIECE_BITS)
+        if event.attachments:
+            parts = event.attachments
+            channel.work.done += count * len(parts) + (count * sum(map(len, parts)) >> _PIECE_BITS)
     return count

@@ -3,7 +3,8 @@
     python -m tests.faults.crowd PORT COUNT ADDRESS
 
 A process of its own, which reads all the time. For the first line on its standard input (JSON: a list of packets, and
-how often each member sends it) the members send; an empty line ends it, and with it all connections at once.
+how often each member sends it) the members send; an empty line ends it, and with it all connections at once. A packet
+that begins with "\\0" is sent as binary.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ _RESET = struct.pack("ii", 1, 0)
 
 
 def _frame(text: str) -> bytes:
-    payload = text.encode()
-    head = bytes((0x81, 0x80 | len(payload))) if len(payload) < 126 else struct.pack(">BBH", 0x81, 0xFE, len(payload))
+    payload, kind = text.encode(), 0x82 if text.startswith("\0") else 0x81
+    head = bytes((kind, 0x80 | len(payload))) if len(payload) < 126 else struct.pack(">BBH", kind, 0xFE, len(payload))
     return head + bytes(4) + payload
 
 

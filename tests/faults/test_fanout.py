@@ -33,6 +33,7 @@ FLOODS = {
         ['42["leave-room",{"roomName":"crowd"}]', '42["join-room",{"userId":"member","roomName":"crowd"}]'],
         90,
     ),
+    "attachments": (['451-["broadcast",{"_placeholder":true,"num":0}]', "\0" + "x" * 60_000], 20),
     "events that nobody knows": (['42["nobody-listens"]'], 480),
 }
 

@@ -43,6 +43,18 @@ def test_binaryGoesToEverybodyInItsOwnForm(world: World) -> None:
     assert [client.take() for client in clients] == [expected] * 2
 
 
+def test_binaryIsWorkByItsPartsAndTheirBytes(world: World, revision: Revision) -> None:
+    for _ in range(3):
+        world.member(revision)
+    work = world.root.peers[0].channel.work
+    done = work.done
+    deliver(OutgoingEvent.of("x"), world.root.peers)
+    assert work.done - done == 3
+    done = work.done
+    deliver(OutgoingEvent.of("x", b"1", bytes(40_960)), world.root.peers)
+    assert work.done - done == 3 * 3 + 3 * 10
+
+
 def test_aTextThatCameIsRelayedAsItIs(world: World, revision: Revision) -> None:
     client = world.member(revision)
     text = '[ "x", 9007199254740993, {"b":1,"a":2}, 1.0 ]'
