@@ -45,7 +45,7 @@ class IAuthenticator(Interface):
         """Judge a client that asks for a namespace. Called once for each, before the client gets any answer.
 
         Args:
-            handshake: A `Handshake`: auth, query, headers, cookies, address, origin, namespace, revision, secure.
+            handshake: A `Handshake`: auth, query, headers, cookies, address, origin, namespace, revision, secure, conn.
 
         Returns:
             An `Identity`, or None: this kind of credential is not mine, ask the next authenticator. A client that
@@ -327,6 +327,7 @@ class IPeer(Interface):
         "authenticators have not signed in."
     )
     address: str = Attribute("Its IP address, or an empty string.")
+    conn: str = Attribute("What the log calls its connection: a short id, no secret.")
     namespace: str = Attribute("The namespace it uses: a slash, or a slash and a name.")
     transport: str = Attribute("What carries it, or did at its end: polling or websocket.")
     rooms: frozenset[str] = Attribute("A frozenset of the names of the rooms it is in.")

@@ -51,6 +51,7 @@ class Handshake:
         address: IP address of the client, or "".
         revision: Engine.IO revision: 3 for clients 1.x and 2.x, 4 for later ones.
         secure: The connection came over TLS.
+        conn: What the log calls its connection; no secret. Two handshakes that differ in nothing else are equal.
     """
 
     namespace: str
@@ -60,6 +61,7 @@ class Handshake:
     address: str = ""
     revision: int = 4
     secure: bool = False
+    conn: str = field(default="", compare=False)
 
     @property
     def origin(self) -> str | None:

@@ -277,6 +277,7 @@ class PortFactory(WebSocketServerFactory):
             self.refuse(transport, _OTHER_VERSION, place)
             return
         if not areSubprotocols(head.headers.get("sec-websocket-protocol", "")):
+            self.refusals.request(request, 400, "a malformed Sec-WebSocket-Protocol header")
             self.refuse(transport, Response(400), place)
             return
         if place is not None:

@@ -6,6 +6,8 @@ handshake that was refused.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from twisted.logger import Logger
 
 from rtcsignal.engineio.exchange import Request
@@ -67,17 +69,50 @@ class Refusals:
         sid = request.query.get("sid")
         if status == _FAULT or not self.ration.allows("refused requests" if sid else "refused handshakes"):
             return
-        revision = request.query.get("EIO", "none")
         fields = {
             "address": whereabouts(request.address),
             "reason": safe(reason),
             "status": status,
-            "revision": revision if len(revision) <= _MOST_REVISION and revision.isalnum() else "unknown",
+            "revision": _revisionOf(request),
         }
         if sid:
             text = "refused a request from {address}: {reason} (status {status}, revision {revision}, conn {conn})"
             _log.info(text, conn=connOf(sid) if len(sid) <= _MOST_SID else "unknown", **fields)
         else:
-            origin, host = (safe(request.headers.get(name, "none")) for name in ("origin", "host"))
             text = "refused a handshake from {address}: {reason} (status {status}, revision {revision}, {asked})"
-            _log.info(text, asked=f"origin {origin}, host {host}", **fields)
+            _log.info(text, asked=_askedBy(request), **fields)
+
+    def elsewhere(self, request: Request, status: int, path: str, served: Iterable[str]) -> None:
+        """A client of Socket.IO, or of WebSocket, has asked at a path where there is none of it.
+
+        Args:
+            request: The request.
+            status: The HTTP status of the answer.
+            path: Where it asked.
+            served: The paths of Socket.IO.
+        """
+        if not self.ration.allows("handshakes at wrong paths"):
+            return
+        _log.info(
+            # It has a text of its own, as lines of one text share a limit.
+            "refused a handshake from {address} at {path}: Socket.IO is at {served} "
+            "(status {status}, revision {revision}, {asked})",
+            address=whereabouts(request.address),
+            path=safe(path),
+            served=safe(" and ".join(served)),
+            status=status,
+            revision=_revisionOf(request),
+            asked=_askedBy(request),
+        )
+
+
+def _revisionOf(request: Request) -> str:
+    revision = request.query.get("EIO")
+    if revision is None:
+        return "none"
+    return revision if len(revision) <= _MOST_REVISION and revision.isalnum() else "unknown"
+
+
+def _askedBy(request: Request) -> str:
+    origin, host = (safe(request.headers.get(name, "none")) for name in ("origin", "host"))
+    return f"origin {origin}, host {host}"

@@ -11,12 +11,18 @@ from twisted.web.http import parse_qs
 from twisted.web.server import Request as WebRequest
 
 from rtcsignal.engineio.exchange import TOO_LARGE
+from rtcsignal.engineio.httphead import Head
+from rtcsignal.engineio.httprequest import Caller, requestOf
 from rtcsignal.engineio.polling import PollingTransport
 
 if TYPE_CHECKING:
     from rtcsignal.engineio.http import SafeChannel
 
 __all__ = ["SafeRequest", "headersOf"]
+
+
+_ERRORS = 400
+_TRANSPORTS = {b"polling", b"websocket"}
 
 
 class SafeRequest(WebRequest):
@@ -62,11 +68,29 @@ class SafeRequest(WebRequest):
         elif not self.channel.isRefusing:
             super().handleContentChunk(data)
 
+    def finish(self) -> None:
+        self._tellAstray()
+        super().finish()
+
     def connectionLost(self, reason: Failure) -> None:
         if self.post is not None:
             self.post.postLost()
             self.post = None
         super().connectionLost(reason)
+
+
+    def _tellAstray(self) -> None:
+        """Log a client that looks for Socket.IO where there is none; its library says only "websocket error"."""
+        site = self.channel.site
+        if self.code < _ERRORS and not (self.requestHeaders.hasHeader(b"upgrade") or b"EIO" in self.args):
+            return
+        path, _, query = self.uri.decode("latin-1").partition("?")
+        head = Head(self.method.decode("latin-1"), path, query, headersOf(self))
+        if not site.engines or path in site.engines:
+            return
+        if head.wantsWebSocket or b"EIO" in self.args or _TRANSPORTS.intersection(self.args.get(b"transport", ())):
+            request = requestOf(head, Caller.of(self.channel.transport), site.proxies)
+            site.refusals.elsewhere(request, self.code, path, site.engines)
 
 
 def headersOf(request: WebRequest) -> Mapping[str, str]:

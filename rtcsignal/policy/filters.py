@@ -73,7 +73,7 @@ class Filters:
                 try:
                     answer = method(peer, room, message)
                 except BaseException as error:
-                    answer = gate.interrupted(error, began, message)
+                    answer = gate.interrupted(error, began, message, peer)
                 else:
                     now = stopwatch()
                     took = now - began
@@ -81,7 +81,7 @@ class Filters:
                         counters.seconds += took
                         began = now
                         continue
-                    answer = gate.answered(answer, began, message)
+                    answer = gate.answered(answer, began, message, peer)
             else:
                 answer = gate.ask(message, peer, room, message)
             if answer.__class__ is Deferred:

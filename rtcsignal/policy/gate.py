@@ -7,6 +7,7 @@ goes the long way: exceptions, answers that come later or never, wrong answers, 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from types import CoroutineType, TracebackType
 from typing import Any
 
@@ -54,7 +55,7 @@ class Gate:
 
         Args:
             instead: The answer if the plugin counts as if it were not there.
-            arguments: For the method.
+            arguments: For the method; the first is whom it is about, a peer or a handshake.
 
         Returns:
             The answer, or a Deferred of it.
@@ -70,16 +71,17 @@ class Gate:
         try:
             answer = self.method(*arguments)
         except BaseException as error:
-            return self.interrupted(error, began, instead)
-        return self.answered(answer, began, instead)
+            return self.interrupted(error, began, instead, arguments[0])
+        return self.answered(answer, began, instead, arguments[0])
 
-    def answered(self, answer: Any, began: float, instead: Any) -> Any:
+    def answered(self, answer: Any, began: float, instead: Any, subject: Any) -> Any:
         """The method has given something back, which may be an answer that takes time: what that comes to.
 
         Args:
             answer: What it gave back.
             began: When it was called, on the guard's stopwatch.
             instead: As in `ask`.
+            subject: Whom the call was about.
 
         Returns:
             As `ask`.
@@ -89,23 +91,24 @@ class Gate:
         """
         try:
             if answer is not instead and answer.__class__ not in self._plain:
-                answer = self._started(answer)
+                answer = self._started(answer, subject)
         except BaseException as error:
-            return self.interrupted(error, began, instead)
-        self._measure(began)
+            return self.interrupted(error, began, instead, subject)
+        self._measure(began, subject)
         if answer is instead and self.breaker.sound:
             return answer
         if isinstance(answer, Deferred):
-            return self._wait(answer, instead)
-        return self.returned(answer, instead)
+            return self._wait(answer, instead, subject)
+        return self.returned(answer, instead, subject)
 
-    def interrupted(self, error: BaseException, began: float, instead: Any) -> Any:
+    def interrupted(self, error: BaseException, began: float, instead: Any, subject: Any) -> Any:
         """The method has raised within its call: what that comes to.
 
         Args:
             error: What it raised.
             began: When it was called, on the guard's stopwatch.
             instead: As in `ask`.
+            subject: Whom the call was about.
 
         Returns:
             The answer, if the plugin counts as if it were not there.
@@ -113,10 +116,10 @@ class Gate:
         Raises:
             Refused: As `raised`.
         """
-        self._measure(began)
-        return self.raised(error, error.__traceback__, instead)
+        self._measure(began, subject)
+        return self.raised(error, error.__traceback__, instead, subject)
 
-    def returned(self, answer: Any, instead: Any) -> Any:
+    def returned(self, answer: Any, instead: Any, subject: Any) -> Any:
         """The method has answered: what that comes to.
 
         Raises:
@@ -125,12 +128,12 @@ class Gate:
         try:
             answer = self._answers.check(answer, instead)
         except BaseException as error:  # `WrongAnswer`, or what its answer raises when it is looked at
-            return self.raised(error, error.__traceback__, instead)
+            return self.raised(error, error.__traceback__, instead, subject)
         self._succeeded()
         verdict = self._answers.verdict(answer, instead)
         if not self._enforced:
             if verdict:
-                self.guard.wouldHave(self._answers.method, verdict)
+                self.guard.wouldHave(self._answers.method, verdict, subject)
             return instead
         if verdict == DROP:
             self.guard.drops(self.method)
@@ -138,7 +141,7 @@ class Gate:
             self.guard.passed = True
         return answer
 
-    def raised(self, error: BaseException, traceback: TracebackType | None, instead: Any) -> Any:
+    def raised(self, error: BaseException, traceback: TracebackType | None, instead: Any, subject: Any) -> Any:
         """The method has raised: what that comes to.
 
         Raises:
@@ -147,20 +150,20 @@ class Gate:
         if isinstance(error, Refused) and self._answers.mayRefuse:
             wrong = checkRefusal(error)
             if wrong is None:
-                return self._refused(error, instead)
+                return self._refused(error, instead, subject)
             error = wrong
-        self.guard.failed(self._answers.method, error, traceback)
+        self.guard.failed(self._answers.method, error, traceback, subject)
         forgetTraceback(error)
         self._failed()
         return self._unanswered("internal", "", instead)
 
-    def late(self, instead: Any) -> Any:
+    def late(self, instead: Any, subject: Any) -> Any:
         """The method has not answered in time: what that comes to.
 
         Raises:
             Refused: ``timeout``.
         """
-        self.guard.late(self._answers.method)
+        self.guard.late(self._answers.method, subject)
         self._failed()
         return self._unanswered("timeout", "The answer took too long.", instead)
 
@@ -168,22 +171,22 @@ class Gate:
         """The answer is not wanted any more."""
         self.breaker.abandoned()
 
-    def _measure(self, began: float) -> None:
-        self.guard.called(self._answers.method, self._stopwatch() - began)
+    def _measure(self, began: float, subject: Any) -> None:
+        self.guard.called(self._answers.method, self._stopwatch() - began, subject)
 
-    def _started(self, answer: Any) -> Any:
+    def _started(self, answer: Any, subject: Any) -> Any:
         """What is no plain answer: a coroutine is started, other things stay what they are."""
         if not isinstance(answer, CoroutineType):
             if isinstance(answer, Deferred) or not hasattr(answer, "__await__"):
                 return answer
             answer = _awaited(answer)
-        return Deferred.fromCoroutine(measured(answer, self._stopwatch, self._took))
+        return Deferred.fromCoroutine(measured(answer, self._stopwatch, partial(self._took, subject)))
 
-    def _took(self, seconds: float) -> None:
-        self.guard.called(self._answers.method, seconds)
+    def _took(self, subject: Any, seconds: float) -> None:
+        self.guard.called(self._answers.method, seconds, subject)
 
-    def _wait(self, call: Deferred[Any], instead: Any) -> Any:
-        result = _Awaited(self, call, instead).result
+    def _wait(self, call: Deferred[Any], instead: Any, subject: Any) -> Any:
+        result = _Awaited(self, call, instead, subject).result
         if not self._enforced:
             return instead
         if not result.called:
@@ -195,10 +198,10 @@ class Gate:
             outcome[0].raiseException()
         return outcome[0]
 
-    def _refused(self, refused: Refused, instead: Any) -> Any:
+    def _refused(self, refused: Refused, instead: Any, subject: Any) -> Any:
         self._succeeded()
         if not self._enforced:
-            self.guard.wouldHave(self._answers.method, refused.code)
+            self.guard.wouldHave(self._answers.method, refused.code, subject)
             forgetTraceback(refused)
             return instead
         self.counters.refused(refused.code)
@@ -222,12 +225,13 @@ class Gate:
 class _Awaited:
     """An answer that has not come yet. It comes, is late, or is not wanted any more, whatever is first."""
 
-    __slots__ = ("_began", "_call", "_deadline", "_gate", "_instead", "_waiting", "result")
+    __slots__ = ("_began", "_call", "_deadline", "_gate", "_instead", "_subject", "_waiting", "result")
 
-    def __init__(self, gate: Gate, call: Deferred[Any], instead: Any) -> None:
+    def __init__(self, gate: Gate, call: Deferred[Any], instead: Any, subject: Any) -> None:
         self.result: Deferred[Any] = Deferred(self._unwanted)
         self._gate = gate
         self._instead = instead
+        self._subject = subject
         self._began = gate.guard.clock.seconds()
         self._call = call
         self._waiting = True
@@ -267,7 +271,7 @@ class _Awaited:
 
     def _settle(self, judge: Callable[..., Any], *arguments: Any) -> None:
         try:
-            answer = judge(*arguments, self._instead)
+            answer = judge(*arguments, self._instead, self._subject)
         except Refused as refused:
             self.result.errback(refused)
         else:
@@ -278,7 +282,7 @@ class _Awaited:
         try:
             self._call.cancel()
         except BaseException as error:
-            self._gate.guard.failed("cancel", error, error.__traceback__)
+            self._gate.guard.failed("cancel", error, error.__traceback__, self._subject)
 
 
 async def _awaited(answer: Awaitable[Any]) -> Any:

@@ -15,7 +15,7 @@ from rtcsignal.engineio.deadlines import Deadline, Deadlines
 from rtcsignal.policy.answers import WrongAnswer
 from rtcsignal.policy.breaker import SECONDS, Breaker
 from rtcsignal.policy.counters import Counters
-from rtcsignal.policy.logs import Damper, describe, placeOf
+from rtcsignal.policy.logs import Damper, describe, placeOf, whoIs
 from rtcsignal.policy.shape import shownPlace
 
 __all__ = ["BLOCKING_SECONDS", "SUSPICIOUS_DROPS", "TIMEOUT_SECONDS", "Guard", "Treatment"]
@@ -113,28 +113,34 @@ class Guard:
         if not self._pending:
             self.idle()
 
-    def failed(self, method: str, error: BaseException, traceback: TracebackType | None) -> None:
+    # What follows takes the subject of a call, whom it is about: the peer or the handshake, None if it is nobody.
+
+    def failed(
+        self, method: str, error: BaseException, traceback: TracebackType | None, subject: Any = None
+    ) -> None:
         """A call has ended as it must not."""
         self.counters.errors += 1
         if isinstance(error, WrongAnswer):
-            self._complain((method, str(error)), "{method} returned {error}", method=method, error=str(error))
+            text = str(error)
+            self._complain((method, text), "{method} returned {error}", subject, method=method, error=text)
             return
         place = placeOf(traceback)
         self._complain(
             (method, type(error), place),
             "{method} failed: {error} at {place}",
+            subject,
             method=method,
             error=describe(error),
             place=place,
         )
 
-    def late(self, method: str) -> None:
+    def late(self, method: str, subject: Any = None) -> None:
         """An answer has not come in time."""
         self.counters.timeouts += 1
-        seconds = self.treatment.timeout
-        self._complain((method, "late"), "{method} did not answer within {seconds:g} s", method=method, seconds=seconds)
+        text, seconds = "{method} did not answer within {seconds:g} s", self.treatment.timeout
+        self._complain((method, "late"), text, subject, method=method, seconds=seconds)
 
-    def called(self, method: str, seconds: float) -> None:
+    def called(self, method: str, seconds: float, subject: Any = None) -> None:
         """A call has returned after so long."""
         self.counters.seconds += seconds
         if seconds > BLOCKING_SECONDS:
@@ -142,16 +148,18 @@ class Guard:
             self._complain(
                 (method, "blocked"),
                 "{method} blocked the server for {milliseconds:.0f} ms",
+                subject,
                 method=method,
                 milliseconds=seconds * 1000,
             )
 
-    def wouldHave(self, method: str, verdict: str) -> None:
+    def wouldHave(self, method: str, verdict: str, subject: Any = None) -> None:
         """A verdict that is not enforced."""
         self.counters.wouldHave(verdict)
         self._complain(
             (method, "shadow", verdict),
             "{method} would have said {verdict}; it is not enforced",
+            subject,
             method=method,
             verdict=verdict,
         )
@@ -184,12 +192,13 @@ class Guard:
         """It is asked as usual again."""
         self._log.info("plugin {plugin} works again", plugin=self.name)
 
-    def _complain(self, key: Any, text: str, **fields: Any) -> None:
+    def _complain(self, key: Any, text: str, subject: Any, **fields: Any) -> None:
         """Write a line, unless the same was written within the last minute."""
         left = self._damper.due(key)
         if left is not None:
             more = f" (and {left} times more since this was last said)" if left else ""
-            self._log.warn("plugin {plugin}: " + text + "{more}", plugin=self.name, more=more, **fields)
+            text = "plugin {plugin}: " + text + "{who}{more}"
+            self._log.warn(text, plugin=self.name, who=whoIs(subject), more=more, **fields)
 
 
 def _nothing() -> None:

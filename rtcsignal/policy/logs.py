@@ -12,10 +12,13 @@ from twisted.internet import defer
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from rtcsignal.engineio.refusals import whereabouts
+from rtcsignal.interfaces import IPeer
 from rtcsignal.lograte import LogRation
 from rtcsignal.logtext import safe, textOf
+from rtcsignal.values import Handshake
 
-__all__ = ["Damper", "PluginLogger", "describe", "placeOf"]
+__all__ = ["Damper", "PluginLogger", "describe", "placeOf", "whoIs"]
 
 _REPEAT_SECONDS = 60.0
 _MOST_KEYS = 100
@@ -124,3 +127,16 @@ def placeOf(traceback: TracebackType | None) -> str:
             places.append(f"{safe(code.co_filename)}:{traceback.tb_lineno} in {code.co_name}")
         traceback = traceback.tb_next
     return ", called from ".join(reversed(places[-_MOST_FRAMES:])) or "an unknown place"
+
+
+def whoIs(subject: Any) -> str:
+    """Whom a plugin was asked about, for the end of a log line; "" where it was asked about nobody.
+
+    Args:
+        subject: The first argument of a plugin's method: an `IPeer`, a `Handshake`, or anything else.
+    """
+    if isinstance(subject, Handshake):
+        return f" ({whereabouts(subject.address)}, conn {subject.conn or 'unknown'})"
+    if IPeer.providedBy(subject):
+        return f" (user {safe(subject.userId)}, {whereabouts(subject.address)}, conn {subject.conn})"
+    return ""

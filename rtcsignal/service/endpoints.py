@@ -6,7 +6,7 @@ import os
 import re
 from ipaddress import IPv6Address
 
-__all__ = ["completed", "endpointArguments", "kindOf", "withAddresses", "withPaths"]
+__all__ = ["completed", "endpointArguments", "isProxied", "kindOf", "withAddresses", "withPaths"]
 
 _BACKLOG = 1_024
 _WITH_BACKLOG = ("tcp", "tcp6", "ssl", "unix")
@@ -26,6 +26,11 @@ _KEY = "server.pem"  # as Twisted has it
 def kindOf(endpoint: str) -> str:
     """``tcp``, ``unix``...; of one that speaks the PROXY protocol, the kind below."""
     return endpoint.removeprefix(_HAPROXY).partition(":")[0]
+
+
+def isProxied(endpoint: str) -> bool:
+    """Whether it speaks the PROXY protocol."""
+    return endpoint.startswith(_HAPROXY)
 
 
 def endpointArguments(text: str) -> tuple[list[str], dict[str, str]]:
@@ -71,7 +76,7 @@ def withPaths(endpoint: str, base: str) -> str:
         endpoint: An endpoint string.
         base: The folder from which relative paths count.
     """
-    proxied = endpoint.startswith(_HAPROXY)
+    proxied = isProxied(endpoint)
     kind, _, rest = endpoint.removeprefix(_HAPROXY).partition(":")
     places = _PATHS.get(kind)
     if places is None:

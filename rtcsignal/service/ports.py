@@ -18,7 +18,7 @@ from twisted.logger import Logger
 
 from rtcsignal.engineio.tlstransport import useFrugalTls
 from rtcsignal.logtext import safe
-from rtcsignal.service.endpoints import completed
+from rtcsignal.service.endpoints import completed, isProxied, kindOf
 from rtcsignal.service.tlsfiles import faultyFile, mismatch
 
 __all__ = ["CannotListen", "OpenPort", "closePorts", "openPorts", "whyNot"]
@@ -56,27 +56,27 @@ class OpenPort:
 
     @property
     def name(self) -> str:
-        """Where it really listens: ``tcp:127.0.0.1:8080``, ``ssl:[::1]:8443`` or ``unix:/run/server.sock``."""
+        """The kind of endpoint that was asked for, and where it really listens: ``tcp:127.0.0.1:8080``,
+        ``ssl:[::1]:8443``, ``haproxy:tcp:127.0.0.1:8080`` or ``unix:/run/server.sock``.
+        """
         address = self.port.getHost()
+        kind = safe(kindOf(self.endpoint))
+        if isProxied(self.endpoint):
+            kind = f"haproxy:{kind}"
         if isinstance(address, (IPv4Address, IPv6Address)):
             host = f"[{address.host}]" if isinstance(address, IPv6Address) else address.host
-            return f"{self._kind}:{host}:{address.port}"
+            return f"{kind}:{host}:{address.port}"
         if isinstance(address, UNIXAddress):
-            return f"unix:{safe(os.fsdecode(address.name or b''))}"
+            return f"{kind}:{safe(os.fsdecode(address.name or b''))}"
         return safe(str(address))
-
-    @property
-    def _kind(self) -> str:
-        """What is spoken on a TCP port: ``ssl``, or ``tcp`` where it is plain."""
-        return "ssl" if self.endpoint.startswith("ssl:") else "tcp"
 
     @property
     def url(self) -> str | None:
         """What to open in a browser on this machine; None for a port that a browser cannot reach."""
         address = self.port.getHost()
-        if not isinstance(address, (IPv4Address, IPv6Address)) or self.endpoint.startswith("haproxy:"):
+        if not isinstance(address, (IPv4Address, IPv6Address)) or isProxied(self.endpoint):
             return None
-        scheme = "https" if self._kind == "ssl" else "http"
+        scheme = "https" if kindOf(self.endpoint) == "ssl" else "http"
         host = f"[{address.host}]" if isinstance(address, IPv6Address) else address.host
         return f"{scheme}://{'localhost' if address.host in _EVERYWHERE else host}:{address.port}/"
 

@@ -64,6 +64,10 @@ class PeerView:
         return self._participant.peer.session.request.address
 
     @property
+    def conn(self) -> str:
+        return self._participant.peer.session.conn
+
+    @property
     def namespace(self) -> str:
         return self._participant.peer.namespace
 
@@ -97,8 +101,7 @@ class PeerView:
         self._participant.expel(reason)
 
     def __repr__(self) -> str:
-        conn = self._participant.peer.session.conn
-        return f"<peer {self.userId!r} in {self._request.roomName!r}, conn {conn}>"
+        return f"<peer {self.userId!r} in {self._request.roomName!r}, conn {self.conn}>"
 
 
 def seatAmong(seats: Mapping[str, Seat], view: PeerView) -> Seat | None:

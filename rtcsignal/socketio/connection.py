@@ -230,7 +230,7 @@ class Connection(Inbox):
             return
         request, session = self._session.request, self._session
         handshake = Handshake(
-            name, auth, request.query, request.headers, request.address, session.revision, request.secure
+            name, auth, request.query, request.headers, request.address, session.revision, request.secure, session.conn
         )
         try:
             identity = namespace.connecting(handshake)

@@ -52,6 +52,7 @@ class FakePeer:
         claims: Its claims.
         joinRequest: What it sent to join, besides ``userId``.
         address: Its IP address.
+        conn: What the log calls its connection.
         namespace: Its namespace.
         sid: Its id; by default made of the user id.
         transport: ``websocket`` or ``polling``.
@@ -71,6 +72,7 @@ class FakePeer:
         joinRequest: Mapping[str, Any] = EMPTY,
         *,
         address: str = "127.0.0.1",
+        conn: str = "c0ffee00",
         namespace: str = "/",
         sid: str = "",
         transport: str = "websocket",
@@ -83,6 +85,7 @@ class FakePeer:
         self.claims: Mapping[str, Any] = MappingProxyType(dict(claims))
         self.joinRequest: Mapping[str, Any] = MappingProxyType({"userId": userId, **joinRequest})
         self.address = address
+        self.conn = conn
         self.namespace = namespace
         self.sid = sid or f"sid-of-{userId}"
         self.transport = transport

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from tests.policy.sources import MEMBERS_ONLY, policy
 from tests.support.patience import START_PATIENCE
 from tests.support.processes import Process, checkoutEnvironment, twistdCommand
 from tests.wire.socketio import Peer, event
-from tests.wire.wire import Wire
+from tests.wire.wire import SOCKETIO_PATH, Wire
 
 Folder = Callable[..., Path]
 Server = Callable[..., Process]
@@ -133,6 +134,96 @@ class TestDrops:
         line = "plugin stamp: filterMessage has dropped each of its first 100 messages; does it forget to return them?"
         assert process.output().count(line) == 1
         assert re.search(rf"{re.escape(line)} \({path}/a\.py:\d+\)", process.output())
+
+
+ERRING = """
+from twisted.internet.defer import Deferred
+from zope.interface import implementer
+from rtcsignal.api import *
+
+
+@implementer(IAuthenticator, IRoomPolicy, IMessageFilter, IEventHandler, IRoomObserver)
+class Erring:
+    name = "erring"
+    events = frozenset({"ask"})
+
+    def authenticate(self, handshake):
+        if "how" not in handshake.query:
+            return Identity()
+        return self.err(handshake.query["how"])
+
+    def mayJoin(self, peer, room):
+        return self.err(room.name)
+
+    def filterMessage(self, peer, room, message):
+        return self.err(message.body["how"])
+
+    def handleEvent(self, peer, room, event, body):
+        return self.err(body["how"])
+
+    def joined(self, peer, room):
+        self.err("late")
+        raise LookupError("nobody")
+
+    def left(self, peer, room, reason):
+        pass
+
+    def err(self, how):
+        if how == "late":
+            return Deferred()
+        if how == "wrong":
+            return 7
+        if how == "fails":
+            raise ValueError("cannot")
+
+
+erring = Erring()
+"""
+
+
+class TestComplaints:
+    @pytest.mark.parametrize("fast", [True, False])
+    def test_lines_about_failures_say_whom_the_plugin_was_asked_about(
+        self, server: Server, folder: Folder, fast: bool
+    ) -> None:
+        folder(a=ERRING)
+        config = {"plugins": {"folders": ["plugins"], "use": [{"erring": {"timeout": 0.2}}]}}
+        process = server({**config, "socketio": {"fast": fast}}, "--log-level", "debug")
+        wire = Wire(("127.0.0.1", process.port))
+        with ExitStack() as stack:
+            stack.callback(wire.closeAll)
+            ann = wire.namespacePeer(4)
+            for number, how in enumerate(("fails", "late", "wrong", "hall")):
+                ann.send(event("join-room", {"userId": "ann", "roomName": how}, ack=f"{number}"))
+                while not str(ann.receive()).startswith(f"43{number}"):
+                    pass
+            conn = process.waitOutput(r"ann joined hall \(127\.0\.0\.1, conn (\w+)\)")[1]
+            who = rf"\(user ann, 127\.0\.0\.1, conn {conn}\)"
+            for name in ("broadcast", "ask"):
+                for how in ("fails", "late", "wrong"):
+                    ann.send(event(name, {"userId": "ann", "roomName": "hall", "how": how}))
+            for method in ("mayJoin", "filterMessage", "handleEvent"):
+                process.waitOutput(rf"plugin erring: {method} failed: ValueError: cannot at .* {who}$")
+                process.waitOutput(rf"plugin erring: {method} did not answer within 0\.2 s {who}$")
+                process.waitOutput(rf"plugin erring: {method} returned 7 instead of .* {who}$")
+            process.waitOutput(rf"plugin erring: joined failed: LookupError: nobody at .* {who}$")
+
+    def test_those_about_handshakes_say_the_address_and_the_connection(self, server: Server, folder: Folder) -> None:
+        folder(a=ERRING)
+        config = {"folders": ["plugins"], "use": [{"erring": {"timeout": 0.2}}]}
+        process = server({"plugins": config}, "--log-level", "debug")
+        wire = Wire(("127.0.0.1", process.port))
+        with ExitStack() as stack:
+            stack.callback(wire.closeAll)
+            for how, line in (
+                ("fails", r"failed: ValueError: cannot at .*"),
+                ("late", r"did not answer within 0\.2 s"),
+                ("wrong", r"returned 7 instead of an Identity or None"),
+            ):
+                client = wire.socket(4, path=SOCKETIO_PATH, query=f"&how={how}")
+                client.send("40")
+                told = process.waitOutput(rf"authenticate {line} \(127\.0\.0\.1, conn (?P<conn>\w+)\)$")
+                process.waitOutput(rf"session opened by 127\.0\.0\.1: websocket, revision 4 \(conn {told['conn']}\)")
 
 
 class TestReload:

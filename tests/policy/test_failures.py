@@ -108,7 +108,7 @@ class TestExceptions:
         assert bench.counters["policy"].pending == 0
 
     @pytest.mark.parametrize(
-        "text", ["v=0\r\no=- 1 2 IN IP4 127.0.0.1", "bad candidate:1 1 udp 2122", "m=audio 9 UDP", "in a=fingerprint"]
+        "text", ["v=0\r\no=- 1 2 IN IP4 192.0.2.1", "bad candidate:1 1 udp 2122", "m=audio 9 UDP", "in a=fingerprint"]
     )
     def test_texts_of_exceptions_that_may_hold_an_sdp_are_left_out(
         self, bench: Bench, log: LogLines, text: str

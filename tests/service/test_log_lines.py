@@ -141,6 +141,64 @@ class TestRefusals:
             process.waitOutput(rf"#info\] {line}$")
 
 
+class TestOtherPaths:
+    @pytest.mark.parametrize("fast", [True, False])
+    @pytest.mark.parametrize("demo", [True, False])
+    def test_aClientOfSocketIoAtAWrongPathIsALine(self, server: Server, fast: bool, demo: bool) -> None:
+        process = server({"socketio": {"fast": fast}, "web": {"demo": demo}})
+        begin, served = r"#info\] refused a handshake from 127\.0\.0\.1 at", rf"Socket\.IO is at {SOCKETIO_PATH}"
+        with wireTo(process) as wire:
+            wire.tryWebSocket("/socket.io2/?EIO=4&transport=websocket", FOREIGN)
+            who = r"status 404, revision 4, origin https://evil\.example, host \S+"
+            process.waitOutput(rf"{begin} /socket\.io2/: {served} \({who}\)$")
+            for target, path in (
+                ("/ws", "/ws"),
+                ("/status", "/status"),
+                ("/a%0Ab/\\", r"/a%0Ab/\\\\"),
+                ("/" + "x" * 2_000, r"/x+\.\.\."),
+            ):
+                wire.tryWebSocket(target)
+                process.waitOutput(rf"{begin} {path}: {served} \(status \d+, revision none,")
+            for target, path in (
+                ("/io/?EIO=3&transport=polling", "/io/"),
+                ("/poll?transport=polling&b64=1", "/poll"),
+                ("/?EIO=4&transport=polling", "/"),
+            ):
+                wire.request("GET", target)
+                process.waitOutput(rf"{begin} {path}: {served} \(")
+            assert wire.request("POST", "/late/?EIO=4&transport=polling&sid=abcd", body=b"40").status == 405
+            process.waitOutput(rf"{begin} /late/: {served} \(status 405, revision 4,")
+        assert "abcd" not in process.output()
+
+    def test_whatIsNotThereForAnyoneElseIsNoLine(self, server: Server) -> None:
+        process = server()
+        with wireTo(process) as wire:
+            for target in ("/robots.txt", "/.env", "/wp-login.php?transport=bus", "/socket.io2/"):
+                assert wire.request("GET", target).status == 404
+            assert wire.request("GET", "/status?transport=polling").status == 200
+            assert wire.request("GET", "/x", [("Upgrade", "h2c"), ("Connection", "Upgrade")]).status == 404
+            wire.request("GET", POLLING, FOREIGN)
+            process.waitOutput("refused a handshake")
+        assert "Socket.IO is at" not in process.output()
+
+    def test_aFloodOfThemHidesNoHandshake(self, server: Server) -> None:
+        process = server({"limits": {"log_lines_per_second": 1}})
+        with wireTo(process) as wire:
+            connection = wire.connection()
+            for _ in range(60):
+                connection.send(requestBytes("GET", "/ws?EIO=4"))
+                connection.readResponse()
+            wire.request("GET", POLLING, FOREIGN)
+            process.waitOutput("Origin not allowed")
+        assert process.output().count("at /ws") < 30
+
+    def test_anAbsurdSubprotocolIsALine(self, server: Server) -> None:
+        process = server()
+        with wireTo(process) as wire:
+            wire.tryWebSocket(WEBSOCKET, [("Sec-WebSocket-Protocol", "a b,(")])
+            process.waitOutput(r"refused a handshake from \S+: a malformed Sec-WebSocket-Protocol header \(status 400,")
+
+
 class TestLinesOfLibraries:
     def test_haveTheirValuesFilledIn(self, server: Server) -> None:
         process = server({"limits": {"idle_seconds": 0.2}}, "--log-level", "debug")

@@ -48,8 +48,6 @@ LOCAL = IPv4Address("TCP", "127.0.0.1", 8080)
         (LOCAL, "tcp:127.0.0.1:8080"),
         (IPv4Address("TCP", "0.0.0.0", 80), "tcp:0.0.0.0:80"),
         (IPv6Address("TCP", "::1", 8080), "tcp:[::1]:8080"),
-        (UNIXAddress("/run/server.sock"), "unix:/run/server.sock"),
-        (UNIXAddress("/run/a\nb"), "unix:/run/a\\x0ab"),
         (HostnameAddress(b"example.org", 80), "HostnameAddress(hostname=b'example.org', port=80)"),
     ],
 )
@@ -57,10 +55,14 @@ def test_aPortIsNamedByItsAddress(address: IAddress, name: str) -> None:
     assert OpenPort("tcp:0", Listening(address)).name == name
 
 
-def test_andByWhatIsSpokenThere() -> None:
+def test_andByTheKindThatWasConfigured() -> None:
     assert OpenPort("ssl:0:privateKey=key.pem", Listening(LOCAL)).name == "ssl:127.0.0.1:8080"
     assert OpenPort("ssl:0", Listening(IPv6Address("TCP", "::1", 8080))).name == "ssl:[::1]:8080"
-    assert OpenPort("ssl:0", Listening(UNIXAddress("/run/x"))).name == "unix:/run/x"
+    assert OpenPort("unix:x", Listening(UNIXAddress("/run/a\nb"))).name == "unix:/run/a\\x0ab"
+    assert OpenPort("tcp6:0", Listening(IPv6Address("TCP", "::1", 8080))).name == "tcp6:[::1]:8080"
+    assert OpenPort("haproxy:tcp:0", Listening(LOCAL)).name == "haproxy:tcp:127.0.0.1:8080"
+    assert OpenPort("haproxy:unix:x", Listening(UNIXAddress("/run/x"))).name == "haproxy:unix:/run/x"
+    assert OpenPort("systemd:domain=INET:index=0", Listening(LOCAL)).name == "systemd:127.0.0.1:8080"
 
 
 @pytest.mark.parametrize(
