@@ -34,6 +34,12 @@ class TokenBucket:
         self._at = now
         return -self._tokens / self._rate if self._tokens < 0 else 0.0
 
+    def copy(self) -> TokenBucket:
+        """Another bucket that holds as much."""
+        other = TokenBucket(self._rate, self._burst, self._at)
+        other._tokens = self._tokens
+        return other
+
     def isFull(self, now: float) -> bool:
         """Whether it is the same as a new one."""
         return self._tokens + (now - self._at) * self._rate >= self._burst

@@ -39,3 +39,12 @@ def test_whoWaitsAsToldNeverExceedsRateAndBurst(pauses: list[float], rate: int, 
         now += pause
         now += bucket.take(now)
         assert taken <= burst + rate * now + 1e-6
+
+
+def test_aCopyHoldsAsMuchAndIsIndependent() -> None:
+    bucket = TokenBucket(1, 10, 0)
+    bucket.take(0, 12)
+    other = bucket.copy()
+    assert other.take(1, 0) == 1
+    assert other.take(1, 5) == 6
+    assert bucket.take(1, 0) == 1

@@ -9,74 +9,37 @@ Source: Engine.IO protocol, "HTTP long-polling" and "Upgrade".
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import deferLater
+from twisted.python.failure import Failure
 
-from rtcsignal.bucket import TokenBucket
 from rtcsignal.engineio.compression import Compression
 from rtcsignal.engineio.deadlines import Deadline, Deadlines
-from rtcsignal.engineio.exchange import Request, Response, badRequest, parseQuery
+from rtcsignal.engineio.exchange import Headers, Request, Response, badRequest, parseQuery
 from rtcsignal.engineio.frames import Message
-from rtcsignal.engineio.intake import SLICE, Intake
+from rtcsignal.engineio.intake import Allowance, Intake
 from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.packet import CLOSE, NOOP, Packet
 from rtcsignal.engineio.payload import (
     BINARY_TYPE,
-    TEXT_TYPE,
     decodePayload,
     decodeTextPayload,
     encodePayload,
 )
+from rtcsignal.engineio.pollingform import NO_STORE, PollingForm
 from rtcsignal.engineio.session import CloseReason, Phase, Session
 from rtcsignal.errors import ProtocolError
 
-__all__ = ["PollingForm", "PollingTransport", "Probing"]
+__all__ = ["PollingTransport", "Probing"]
 
-_NO_STORE = ("Cache-Control", "no-store")
 _OVERLAP = Response(400, b"", (("Content-Type", "text/html"),))
-_POSTED = Response(200, b"ok", (("Content-Type", "text/html"), _NO_STORE))
+_POSTED = Response(200, b"ok", (("Content-Type", "text/html"), NO_STORE))
 _STALL_FROM = 65_536
 _MOST_IN_ANSWER = 16  # python-engineio of every version gives up its connection over more
-_NOT_DIGITS = re.compile("[^0-9]+")
-
-
-@dataclass(frozen=True)
-class PollingForm:
-    """How a client wants its polls answered, according to its handshake.
-
-    Attributes:
-        base64: Binary as text only (``b64=1``, or JSONP).
-        callback: Number of its JSONP callback, digits only; None without JSONP.
-    """
-
-    base64: bool = False
-    callback: str | None = None
-
-    @classmethod
-    def of(cls, request: Request) -> PollingForm:
-        """The form that a handshake asks for."""
-        index = request.query.get("j")
-        callback = None if index is None else _NOT_DIGITS.sub("", index)
-        return cls(callback is not None or request.query.get("b64") in ("1", "true"), callback)
-
-    def response(self, payload: str | bytes) -> Response:
-        """The answer that carries a payload."""
-        if isinstance(payload, bytes):
-            return Response(200, payload, (("Content-Type", BINARY_TYPE), _NO_STORE))
-        if self.callback is None:
-            return Response(200, payload.encode(), (("Content-Type", TEXT_TYPE), _NO_STORE))
-        # A JSON string is a JavaScript string: with ASCII only, U+2028 and U+2029 are escaped as well. The slash
-        # is escaped so that no text can look like the end of a script element.
-        literal = json.dumps(payload).replace("</", "<\\/")
-        script = f"___eio[{self.callback}]({literal});".encode()
-        return Response(200, script, (("Content-Type", "text/javascript; charset=UTF-8"), _NO_STORE))
 
 
 class Probing(Protocol):
@@ -95,7 +58,6 @@ class PollingTransport:
 
     Args:
         session: The session.
-        form: How its polls are answered.
         options: Limits.
         deadlines: For its deadlines.
         intake: Accounts for what is posted.
@@ -103,19 +65,17 @@ class PollingTransport:
 
     Attributes:
         probe: The WebSocket that tries to take over, or None.
+        allowance: How many bytes the client may post.
     """
 
     transportName = "polling"
 
     __slots__ = (
-        "_bytes",
         "_clock",
         "_compression",
-        "_credit",
         "_deadlines",
         "_flushing",
         "_form",
-        "_intake",
         "_left",
         "_lingering",
         "_options",
@@ -126,13 +86,13 @@ class PollingTransport:
         "_queued",
         "_session",
         "_stall",
+        "allowance",
         "probe",
     )
 
     def __init__(
         self,
         session: Session,
-        form: PollingForm,
         options: EngineOptions,
         deadlines: Deadlines,
         intake: Intake,
@@ -140,14 +100,12 @@ class PollingTransport:
     ) -> None:
         self.probe: Probing | None = None
         self._session = session
-        self._form = form
+        self._form = PollingForm.of(session.request)
         self._options = options
         self._deadlines = deadlines
         self._clock = deadlines.clock
-        self._intake = intake
+        self.allowance = Allowance(intake, session.request.address)
         self._compression = compression
-        self._bytes: TokenBucket | None = None
-        self._credit = SLICE
         self._outbox: list[str | bytes] = []
         self._queued = 0
         self._left = 0
@@ -176,6 +134,7 @@ class PollingTransport:
 
     def close(self, reason: CloseReason, words: str = "") -> None:
         """A waiting poll is told now; the next one is, if it comes in time and the session still has its sid."""
+        self.allowance.end()
         if self.probe is not None:
             self.probe.sessionClosed()
         if self._session.phase is Phase.CLOSING:
@@ -189,6 +148,7 @@ class PollingTransport:
             self._forget()
 
     def clientClosed(self) -> None:
+        self.allowance.end()
         if self._poll is not None:
             self._outbox = [NOOP]
             self._answer()
@@ -203,11 +163,28 @@ class PollingTransport:
     def ping(self) -> None:
         """Does nothing: HTTP has no ping."""
 
-    def handshake(self, request: Request) -> Response:
-        """The answer to the handshake: whatever has been sent so far."""
+    def handshake(self, request: Request, headers: Headers) -> Response | Deferred[Response]:
+        """The answer to the handshake: whatever has been sent so far.
+
+        A client that comes back before it may send does not learn its sid earlier than that.
+
+        Args:
+            request: The handshake.
+            headers: For the answer.
+        """
+        wait = self.allowance.wait
+        if wait:
+            return deferLater(self._clock, wait, self._greeting, request, headers).addErrback(self._greetingLost)
+        return self._greeting(request, headers)
+
+    def _greeting(self, request: Request, headers: Headers) -> Response:
         response = self._response(request, self._take())
         self._finishIfTold()
-        return response
+        return response.plus(*headers)
+
+    def _greetingLost(self, failure: Failure) -> Failure:
+        self._session.abort(CloseReason.TRANSPORT_ERROR)
+        return failure
 
     def poll(self, request: Request) -> Response | Deferred[Response]:
         """A GET.
@@ -267,7 +244,7 @@ class PollingTransport:
     def post(self, request: Request) -> Response | Deferred[Response]:
         """The whole of a POST for which `postStarted` was called."""
         session = self._session
-        self._account(len(request.body))
+        self.pauseReading(self.allowance.spend(len(request.body)))
         try:
             for packet in self._packets(request):
                 session.packetReceived(packet)
@@ -324,13 +301,6 @@ class PollingTransport:
     def _stalled(self) -> None:
         self._stall = None
         self._session.close(CloseReason.SLOW_CONSUMER)
-
-    def _account(self, count: int) -> None:
-        self._credit -= count
-        if self._credit < 0:
-            self._bytes, self._credit, wait = self._intake.advance(self._bytes, -self._credit)
-            if wait:
-                self.pauseReading(wait)
 
     def _flush(self) -> None:
         self._flushing = None

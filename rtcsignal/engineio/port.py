@@ -308,7 +308,6 @@ class PortFactory(WebSocketServerFactory):
             flusher=self.flusher,
             sendQueue=engine.options.sendQueue,
             stalls=engine.deadlines.after(engine.options.sendSeconds) if engine.options.sendSeconds else None,
-            intake=engine.intake,
             maxFramePayloadSize=engine.options.maxPayload,
             maxMessagePayloadSize=engine.options.maxPayload,
         )

@@ -10,11 +10,10 @@ from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from rtcsignal.bucket import TokenBucket
 from rtcsignal.engineio.deadlines import Deadline, DeadlineQueue
 from rtcsignal.engineio.farewell import endIfClientLeft
 from rtcsignal.engineio.fastlane import FastLane
-from rtcsignal.engineio.intake import SLICE, Intake
+from rtcsignal.engineio.intake import SLICE, Allowance
 
 __all__ = ["Backpressure"]
 
@@ -27,7 +26,8 @@ class Backpressure(FastLane):
     Attributes:
         clock: For pauses.
         stalls: For the deadline of a client that has stopped reading; None for no limit.
-        intake: Accounts for the bytes that come; None for no limit.
+        fast: Use the fast path, once the client has seen the 101.
+        isHeld: What has been read is kept, too, until the pause is over.
         stall: That deadline; None if the client reads.
         farewells: For the deadline of a client that is to confirm the end.
     """
@@ -37,7 +37,8 @@ class Backpressure(FastLane):
     clock: IReactorTime
     transport: Any
     stalls: DeadlineQueue | None = None
-    intake: Intake | None = None
+    fast = False
+    isHeld = False
 
     farewells: DeadlineQueue
 
@@ -45,7 +46,7 @@ class Backpressure(FastLane):
     stall: Deadline | None = None
     _farewell: Deadline | None = None
     _pause: IDelayedCall | None = None
-    _bytes: TokenBucket | None = None
+    _allowance: Allowance | None = None
 
     def __init__(self) -> None:
         super().__init__()
@@ -112,13 +113,36 @@ class Backpressure(FastLane):
 
     def creditSpent(self) -> None:
         """More has come than was accounted for."""
-        if self.intake is not None:
-            self._bytes, self.credit, wait = self.intake.advance(self._bytes, -self.credit)
+        if self._allowance is not None:
+            self.credit, wait = self._allowance.advance(-self.credit)
             if wait:
                 self.pauseReading(wait)
 
+    def accountBegins(self, allowance: Allowance) -> None:
+        """A session begins, or comes from another transport. What has come before counts as well.
+
+        Args:
+            allowance: What its client may send. If that has to wait, so has what it has sent already.
+        """
+        self._allowance = allowance
+        self.credit += allowance.credit - SLICE
+        if wait := allowance.wait:
+            self.isHeld = True
+            self.takesFrames = False
+            self.pauseReading(wait)
+
+    def accountEnds(self) -> None:
+        """The session is over."""
+        if self._allowance is not None:
+            self._allowance.credit, self.credit = self.credit, 0
+            self._allowance.end()
+
     def _endPause(self) -> None:
         self._pause = None
+        if self.isHeld:
+            self.isHeld = False
+            self._dataReceived(b"")
+            self.takesFrames = self.fast
         self._resumeReading()
 
     def _resumeReading(self) -> None:

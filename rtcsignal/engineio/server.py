@@ -36,12 +36,12 @@ from rtcsignal.engineio.exchange import (
 from rtcsignal.engineio.frames import textFrame
 from rtcsignal.engineio.greeting import byName, greeting
 from rtcsignal.engineio.heartbeat import ClientHeartbeat, ServerHeartbeat
-from rtcsignal.engineio.intake import Intake
+from rtcsignal.engineio.intake import Allowance, Intake
 from rtcsignal.engineio.introduction import Introduction, isNeeded
 from rtcsignal.engineio.links import Links
 from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.packet import OPEN, Revision
-from rtcsignal.engineio.polling import PollingForm, PollingTransport
+from rtcsignal.engineio.polling import PollingTransport
 from rtcsignal.engineio.refusals import Refusals, whereabouts
 from rtcsignal.engineio.registry import Registry
 from rtcsignal.engineio.session import NOBODY, Application, CloseReason, Heartbeat, Phase, Session
@@ -259,18 +259,17 @@ class EngineServer:
         self.registry.add(session)
         return session
 
-    def _handshake(self, request: Request) -> Response:
+    def _handshake(self, request: Request) -> Response | Deferred[Response]:
         sid = self._makeSid()
         headers = self._greeting(request, sid)
         session = self._newSession(sid, self._revision(request), request)
-        form = PollingForm.of(request)
-        polling = PollingTransport(session, form, self.options, self.deadlines, self.intake, self._compression)
+        polling = PollingTransport(session, self.options, self.deadlines, self.intake, self._compression)
         self._polling[session.sid] = polling
         session.carriedBy(polling, Phase.POLLING)
         upgrades = ["websocket"] if "websocket" in self.options.transports else []
         polling.sendPacket(self._opening(sid, upgrades))
         self._begin(session)
-        return polling.handshake(request).plus(*headers)
+        return polling.handshake(request, headers)
 
     def _opening(self, sid: str, upgrades: list[str]) -> str:
         """The open packet."""
@@ -371,7 +370,8 @@ class _Handshake:
     def _begin(self, link: WebSocketLink, revision: Revision) -> None:
         server = self._server
         session = server._newSession(self._sid, revision, self.request)
-        session.carriedBy(WebSocketTransport(session, link, self._base64), Phase.WEBSOCKET)
+        allowance = Allowance(server.intake, session.request.address)
+        session.carriedBy(WebSocketTransport(session, link, self._base64, allowance), Phase.WEBSOCKET)
         try:
             server._begin(session)
         except RequestError:

@@ -97,7 +97,7 @@ class Upgrade:
     def _complete(self) -> None:
         self.deadline.cancel()
         self._polling.probe = None
-        transport = WebSocketTransport(self._session, self._link, self._base64)
+        transport = WebSocketTransport(self._session, self._link, self._base64, self._polling.allowance)
         packets = self._polling.takeAll()
         self._session.carriedBy(transport, Phase.WEBSOCKET)
         for packet in packets:

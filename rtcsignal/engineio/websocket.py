@@ -17,6 +17,7 @@ from zope.interface import implementer
 from rtcsignal.engineio.exchange import Request
 from rtcsignal.engineio.farewell import halfClose
 from rtcsignal.engineio.frames import PING_FRAME, Message, binaryFrame, textFrame
+from rtcsignal.engineio.intake import Allowance
 from rtcsignal.engineio.outbox import Flusher, forgetUnsent
 from rtcsignal.engineio.packet import MESSAGE, decodeBinary, decodeText, encodeBase64, encodeBinary
 from rtcsignal.engineio.pressure import Backpressure
@@ -74,7 +75,6 @@ class WebSocketLink(Backpressure):
     Attributes:
         admission: What it was admitted for; set before the connection is made.
         receiver: What it is used for; None if it has no receiver.
-        fast: Use the fast path, once the client has seen the 101.
         sendQueue: Most bytes that may wait for the client, beyond what the transport holds anyway; 0 for no limit.
         flusher: Sends at the end of the turn what has come together in `frames`.
         closed: Called with the link when it is gone, if it had been open.
@@ -84,7 +84,6 @@ class WebSocketLink(Backpressure):
     __slots__ = ("_phase", "_write", "frames")
 
     admission: Admission
-    fast = False
     transport: Any  # TCP, TLS or UNIX: what we use is common to all, but part of no interface
     receiver: Receiver | None
     sendQueue = 0
@@ -114,7 +113,9 @@ class WebSocketLink(Backpressure):
 
     def processData(self) -> bool:
         # A frame that broke a rule is read to its end, as it may be the client's close frame; what follows it is not.
-        return not (self._failed and self.current_frame is None) and bool(super().processData())
+        if self.isHeld or (self._failed and self.current_frame is None):
+            return False
+        return bool(super().processData())
 
     def onMessageBegin(self, isBinary: bool) -> None:
         self._fragments = 0
@@ -262,7 +263,7 @@ class WebSocketLink(Backpressure):
             self._phase = _Sending.WRITTEN
             if self.fast:
                 self._write = writerFor(self.transport)
-                self.takesFrames = True
+                self.takesFrames = not self.isHeld
             self.flush()
 
     def _settle(self) -> None:
@@ -300,6 +301,7 @@ class WebSocketTransport:
         session: The session.
         link: The link, whose receiver this becomes.
         base64: Binary goes as text (``b64=1`` of the WebSocket's request).
+        allowance: How much its client may send.
 
     Attributes:
         link: The link.
@@ -309,13 +311,14 @@ class WebSocketTransport:
 
     __slots__ = ("_base64", "_flushLater", "_frames", "_session", "link")
 
-    def __init__(self, session: Session, link: WebSocketLink, base64: bool) -> None:
+    def __init__(self, session: Session, link: WebSocketLink, base64: bool, allowance: Allowance) -> None:
         self._session = session
         self.link = link
         self._base64 = base64
         self._frames = link.frames
         self._flushLater = link.flusher.add
         link.receiver = self
+        link.accountBegins(allowance)
 
     def send(self, message: Message) -> None:
         frames = self._frames  # as `WebSocketLink.writeFrame`; called once for each receiver of each message
@@ -340,6 +343,7 @@ class WebSocketTransport:
             self.link.writeFrame(binaryFrame(encodeBinary(data, revision)))
 
     def close(self, reason: CloseReason, words: str = "") -> None:
+        self.link.accountEnds()
         if reason in (CloseReason.SLOW_CONSUMER, CloseReason.PING_TIMEOUT):
             self.link.drop()
         elif reason is CloseReason.FLOOD:
@@ -348,6 +352,7 @@ class WebSocketTransport:
             self.link.closeWith(_CLOSE_CODES.get(reason, 1000), words)
 
     def clientClosed(self) -> None:
+        self.link.accountEnds()
         self.link.closeWith(1000)
 
     def pauseReading(self, seconds: float) -> None:
@@ -374,6 +379,7 @@ class WebSocketTransport:
             self._session.abort(CloseReason.PARSE_ERROR, error.reason)
 
     def linkLost(self) -> None:
+        self.link.accountEnds()
         left = self.link.remoteCloseCode == _GOING_AWAY
         self._session.lost(CloseReason.GOING_AWAY if left else CloseReason.TRANSPORT_CLOSE)
 

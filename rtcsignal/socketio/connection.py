@@ -333,6 +333,8 @@ class Connection(Inbox):
         if seconds > self._server.options.mostWait:
             self._session.close(CloseReason.FLOOD)
             raise ProtocolError("too many events")
+        if self._bucket is not None:
+            self._server.leftovers.owes("events", self._session.request.address, self._bucket)
         self._session.transport.pauseReading(seconds)
 
     def _idle(self) -> None:

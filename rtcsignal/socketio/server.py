@@ -12,6 +12,7 @@ from twisted.logger import Logger
 
 from rtcsignal.bucket import Rate, TokenBucket
 from rtcsignal.engineio.deadlines import Deadlines
+from rtcsignal.engineio.leftovers import Leftovers
 from rtcsignal.engineio.refusals import whereabouts
 from rtcsignal.engineio.session import Session
 from rtcsignal.errors import ConnectRefused
@@ -79,6 +80,7 @@ class SocketServer:
     Attributes:
         turns: Shares out the work.
         sources: Where the clients come from.
+        leftovers: What clients that are gone have left of their allowances.
         recovery: The peers that can be recovered; None if none can.
         ration: How many lines about refusals may go to the log; may be replaced.
     """
@@ -100,6 +102,7 @@ class SocketServer:
             self.recovery = Recovery(options.recovery, windows, self.dismiss, self._mayReturn)
         self.turns = Turns(clock, options.fanOut, options.turn)
         self.sources = Sources(clock, options.fanOutPerAddress)
+        self.leftovers = Leftovers(clock)
         self._channels: dict[str, PlainChannel] = {}
         self._numbers = itertools.count(1)
 
@@ -116,29 +119,30 @@ class SocketServer:
         Returns:
             How many events it may send; None without a limit.
         """
-        options, now = self.options, self.clock.seconds()
-        source, session = connection.source, connection.session
-        session.bucket = source.bucketOf("frames", now)
-        session.ration = source.bucketOf("ration", now)
-        connection.fanOut = source.bucketOf("fan-out", now)
+        options, session, leftovers = self.options, connection.session, self.leftovers
+        address = session.request.address
+        session.bucket = leftovers.take("frames", address)
+        session.ration = leftovers.take("ration", address)
+        connection.fanOut = leftovers.take("fan-out", address)
         if not options.eventsPerSecond:
             return None
         rate = Rate(options.eventsPerSecond, options.eventsBurst)
-        return source.bucketOf("events", now) or rate.bucket(now)
+        return leftovers.take("events", address) or rate.bucket(self.clock.seconds())
 
     def ended(self, connection: Inbox, events: TokenBucket | None) -> None:
-        """A connection is over.
+        """A connection is over, and everything that its client has sent has been handled.
 
         Args:
             connection: The connection.
             events: What is left of the events that it might send.
         """
-        source, session = connection.source, connection.session
-        source.giveBack("frames", session.bucket)
-        source.giveBack("ration", session.ration)
-        source.giveBack("fan-out", connection.fanOut)
-        source.giveBack("events", events)
-        self.sources.leave(session.request.address, source)
+        session, leftovers = connection.session, self.leftovers
+        address = session.request.address
+        leftovers.giveBack("frames", address, session.bucket)
+        leftovers.giveBack("ration", address, session.ration)
+        leftovers.giveBack("fan-out", address, connection.fanOut)
+        leftovers.giveBack("events", address, events)
+        self.sources.leave(address, connection.source)
 
     def nextNumber(self) -> int:
         """The number of a new connection, in the order in which they are opened."""

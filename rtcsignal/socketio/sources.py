@@ -1,6 +1,6 @@
-"""Where clients come from: what those of one address may cost together, and what each may still do after a reconnect.
+"""Where clients come from: what those of one address may cost together.
 
-An address is remembered for as long as it has clients, and then until its buckets are full again, as new ones are.
+An address is remembered for as long as it has clients, and then until its bucket is full again, as a new one is.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["Source", "Sources"]
 
 _MOST_IDLE = 10_000
-_MOST_RETURNED = 1_000
 
 
 class Source:
@@ -35,36 +34,17 @@ class Source:
         held: Characters and bytes of what these have sent.
     """
 
-    __slots__ = ("_returned", "clients", "fanOut", "held", "waiting")
+    __slots__ = ("clients", "fanOut", "held", "waiting")
 
     def __init__(self, fanOut: TokenBucket | None) -> None:
         self.fanOut = fanOut
         self.clients = 0
         self.waiting: deque[Inbox] = deque()
         self.held = 0
-        self._returned: dict[str, list[TokenBucket]] = {}
-
-    def giveBack(self, kind: str, bucket: TokenBucket | None) -> None:
-        """A connection is over, and this is what is left of its allowance."""
-        if bucket is not None:
-            returned = self._returned.setdefault(kind, [])
-            returned.append(bucket)
-            del returned[:-_MOST_RETURNED]
-
-    def bucketOf(self, kind: str, now: float) -> TokenBucket | None:
-        """What a new connection starts with, if an earlier one has left a bucket that is not full again."""
-        returned = self._returned.get(kind)
-        while returned:
-            bucket = returned.pop()
-            if not bucket.isFull(now):
-                return bucket
-        return None
 
     def isLikeNew(self, now: float) -> bool:
         """Nothing is lost if it is forgotten."""
-        if self.clients or (self.fanOut is not None and not self.fanOut.isFull(now)):
-            return False
-        return all(bucket.isFull(now) for buckets in self._returned.values() for bucket in buckets)
+        return not self.clients and (self.fanOut is None or self.fanOut.isFull(now))
 
 
 class Sources:

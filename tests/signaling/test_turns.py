@@ -276,17 +276,3 @@ class TestReconnects:
             source.fanOut.take(0, 5)
             sources.leave(f"address {number}", source)
         assert len(sources) == 10_000
-
-    def test_bucketsAreGivenOutOnceAndNotWhenTheyAreFull(self) -> None:
-        source = Sources(Clock(), UNLIMITED).enter("192.0.2.1")
-        full, used = Rate(1, 10).bucket(0), Rate(1, 10).bucket(0)
-        used.take(0, 3)
-        for bucket in (used, full, None):
-            source.giveBack("events", bucket)
-        assert source.bucketOf("joins", 0) is None
-        assert source.bucketOf("events", 0) is used
-        assert source.bucketOf("events", 0) is None
-        source.giveBack("events", used)
-        assert source.isLikeNew(0) is False
-        source.clients = 0
-        assert (source.isLikeNew(1), source.isLikeNew(3)) == (False, True)

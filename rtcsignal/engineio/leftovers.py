@@ -1,0 +1,97 @@
+"""What connections that are over have left of their allowances, so that a reconnect does not refill a bucket.
+
+A new connection gets what one before it has left, from the same address. The end of a connection that is not read for
+the moment is noticed only later, so a client that comes while another of the same address is in debt owes as much.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+
+from twisted.internet.interfaces import IReactorTime
+
+from rtcsignal.bucket import TokenBucket
+from rtcsignal.engineio.addresses import countedAs
+
+__all__ = ["Leftovers"]
+
+_MOST_LISTS = 20_000
+_MOST_BUCKETS = 1_000
+
+
+class Leftovers:
+    """Buckets that are not full, by kind and address. A full one is forgotten, as a new one is the same.
+
+    Args:
+        clock: The time.
+    """
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        self._lists: dict[tuple[str, str], list[TokenBucket]] = {}
+        self._debtors: dict[tuple[str, str], TokenBucket] = {}
+
+    def __len__(self) -> int:
+        return sum(map(len, self._lists.values())) + len(self._debtors)
+
+    def giveBack(self, kind: str, address: str, bucket: TokenBucket | None) -> None:
+        """A connection is over.
+
+        Args:
+            kind: What the bucket is for.
+            address: Where the client comes from.
+            bucket: What is left of its allowance; None if it has used nothing.
+        """
+        now, lists = self._clock.seconds(), self._lists
+        if bucket is not None and not bucket.isFull(now):
+            key = kind, countedAs(address)
+            left = lists.pop(key, [])
+            left.append(bucket)
+            lists[key] = left[-_MOST_BUCKETS:]  # as the last: the first is the one that was added to longest ago
+        for old in list(islice(lists, 2)):
+            self._forgetFull(old, now)
+        while len(lists) > _MOST_LISTS:
+            del lists[next(iter(lists))]
+
+    def take(self, kind: str, address: str) -> TokenBucket | None:
+        """What a new connection begins with; None if that is a full bucket.
+
+        Args:
+            kind: What the bucket is for.
+            address: Where the client comes from.
+        """
+        if not self._lists and not self._debtors:
+            return None
+        key, now = (kind, countedAs(address)), self._clock.seconds()
+        left = self._lists.get(key)
+        while left:
+            bucket = left.pop()
+            if not left:
+                del self._lists[key]
+            if not bucket.isFull(now):
+                return bucket
+        debtor = self._debtors.get(key)
+        return None if debtor is None or debtor.isFull(now) else debtor.copy()
+
+    def owes(self, kind: str, address: str, bucket: TokenBucket) -> None:
+        """A connection has overdrawn its bucket and is not read for a while.
+
+        Args:
+            kind: What the bucket is for.
+            address: Where the client comes from.
+            bucket: The bucket.
+        """
+        now, debtors, key = self._clock.seconds(), self._debtors, (kind, countedAs(address))
+        debtors.pop(key, None)
+        debtors[key] = bucket  # as the last: the first is the one that was in debt longest ago
+        for old in [name for name in islice(debtors, 2) if debtors[name].isFull(now)]:
+            del debtors[old]
+        while len(debtors) > _MOST_LISTS:
+            del debtors[next(iter(debtors))]
+
+    def _forgetFull(self, key: tuple[str, str], now: float) -> None:
+        left = self._lists[key]
+        while left and left[0].isFull(now):
+            del left[0]
+        if not left:
+            del self._lists[key]
