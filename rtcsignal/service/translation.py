@@ -18,6 +18,9 @@ _SILENT = (
     "Re-reserving EMFILE",
     "Could not reserve EMFILE",
     "Could not re-reserve EMFILE",
+    # The factories that Twisted wraps around ours, as for the PROXY protocol: the lines about ports say it all.
+    "Starting factory",
+    "Stopping factory",
     # Twisted looks for plugins without its cache as well, and a read-only installation cannot have one.
     "Unable to write to plugin cache",
 )

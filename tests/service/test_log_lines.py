@@ -21,6 +21,7 @@ Server = Callable[..., Process]
 POLLING = f"{SOCKETIO_PATH}?EIO=4&transport=polling"
 WEBSOCKET = f"{SOCKETIO_PATH}?EIO=4&transport=websocket"
 FOREIGN = [("Origin", "https://evil.example")]
+PROXIED = "haproxy:tcp:0:interface=127.0.0.1"
 NO_KEY = (b"Sec-WebSocket-Key: ", b"X-Key: ")
 
 
@@ -211,6 +212,12 @@ class TestLinesOfLibraries:
             assert wire.request("HEAD", "/status").status == 200
             process.waitOutput(r"#debug\] Timing out client")
         assert not re.search(r"\{[a-z_]*\}", process.output()), process.output()
+
+    def test_aPortBehindAProxyIsNamedAsItWasConfigured(self, server: Server) -> None:
+        process = server({"proxies": ["127.0.0.1"]}, "--listen", PROXIED)
+        process.waitOutput(r"listening on haproxy:tcp:127\.0\.0\.1:\d+$")
+        process.stop()
+        assert "factory" not in process.output()
 
     def test_thatSayNothingAreNotShown(self, server: Server) -> None:
         process = server({"limits": {"idle_seconds": 0.2}})

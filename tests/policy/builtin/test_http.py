@@ -120,7 +120,8 @@ class TestQuestions:
     def test_any_text_is_a_token_but_for_one_without_an_end(self, desk: Desk) -> None:
         desk.come('"\u2028\x00 {}')
         assert desk.asked == [{"token": '"\u2028\x00 {}'}]
-        assert codeOf(desk.come("a" * 16385)) == "bad-token"
+        long = {"authorization": f"Bearer {'a' * 16385}"}
+        assert codeOf(desk.server.connect(headers=long)) == "bad-token"
         assert len(desk.asked) == 1
 
 
