@@ -211,7 +211,8 @@ class Connection(Inbox):
         if 0 < most < len(packet.text) or 0 < most < len(packet.text.encode()):
             self._refuse(name, _TOO_LARGE)
             return
-        auth: Mapping[str, Any] = packet.data or EMPTY
+        data = packet.data.value() if packet.data.__class__ is jsontext.Unread else packet.data
+        auth: Mapping[str, Any] = data or EMPTY
         claim: Claim | None = None
         if self._session.revision == 3:
             auth = parseQuery(query)

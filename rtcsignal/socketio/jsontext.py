@@ -85,6 +85,10 @@ class Unread:
     def isArray(self) -> bool:
         return self.text.lstrip().startswith("[")
 
+    @property
+    def isObject(self) -> bool:
+        return self.text.lstrip().startswith("{")
+
     def value(self) -> Any:
         """The value, however long it takes to build."""
         return _patientDecoder.decode(self.text)

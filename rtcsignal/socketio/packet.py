@@ -76,7 +76,7 @@ class Packet(NamedTuple):
         ackId: Decimal digits, or None.
         data: The payload; None if there was none. Of an EVENT always a list, whose first item is the name. Items that
             would take long to build are `jsontext.Unread`, and then there may be more of them than are listed; the
-            payload of an ACK may be one.
+            payload of an ACK or a CONNECT may be one.
         text: The payload's JSON text, fit to be relayed together with `attachments`.
         attachments: The binary messages, in the order of their numbers.
     """
@@ -285,8 +285,10 @@ def _connectIn(data: Any, present: bool) -> Any:
     if data.__class__ is Unread:
         if data.isDense:
             raise ProtocolError("payload of CONNECT is too complex")
-        data = data.value()
-    if present and not isinstance(data, dict):
+        isObject = data.isObject
+    else:
+        isObject = isinstance(data, dict)
+    if present and not isObject:
         raise ProtocolError("payload of CONNECT is not an object")
     return data
 

@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 
 from rtcsignal.engineio.packet import Revision
 from rtcsignal.errors import ConnectRefused
+from rtcsignal.socketio import jsontext
 from tests.engineio.conftest import Log
 from tests.socketio.conftest import WorldFactory
 from tests.socketio.world import Client, World, sidOf
@@ -64,6 +65,22 @@ class TestComingInProtocol5:
         assert world.root.handshakes == []
         client.send('0{"token":"' + "x" * 16_000 + '"}')
         assert sidOf(client.take()[0]) == world.root.peer.sid
+
+    def test_whatItPresentsIsBuiltIfItIsNotTooLarge(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        client, built, value = world.client(4), list[str](), jsontext.Unread.value
+
+        def build(unread: jsontext.Unread) -> Any:
+            built.append(unread.text)
+            return value(unread)
+
+        monkeypatch.setattr(jsontext.Unread, "value", build)
+        client.send('0{"a":[' + "1e300," * 100_000 + "1]}")
+        assert client.take() == ['4{"message":"Too large","data":{"code":"too-large"}}']
+        assert built == []
+        client.send('0{"a":[1e300,1]}')
+        assert sidOf(client.take()[0]) == world.root.peer.sid
+        assert [handshake.auth for handshake in world.root.handshakes] == [{"a": [1e300, 1]}]
+        assert built == ['{"a":[1e300,1]}']
 
     def test_theIdIsNotTheSessions(self, world: World) -> None:
         client = world.client(4)

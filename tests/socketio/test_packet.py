@@ -371,6 +371,6 @@ class TestWhatTakesLongToBuild:
             decoder().text(wire.format(self.dense))
 
     def test_numbersThatTakeLongAreFineThere(self) -> None:
-        assert read('0{"a":1e300}').data == {"a": 1e300}
+        assert read('0{"a":1e300}').data.value() == {"a": 1e300}
         packet = read('51-["a",1e300,{"_placeholder":true,"num":0}]', b"x")
         assert packet.data == ["a", 1e300, b"x"]
