@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import PersonFactory
 from tests.browser.person import PATIENCE
+from tests.browser.site import served
 from tests.conftest import ServerFactory
 from tests.support.processes import ROOT, Process
 
@@ -34,37 +33,16 @@ _RECEIVES = f"""() => new Promise((resolve, reject) => {{
 }})"""
 
 
-class _Handler(BaseHTTPRequestHandler):
-    """The site of the old page: as the original's, it is another than the signalling server."""
-
-    def do_GET(self) -> None:
-        scripts = {"/library.js": _LIBRARY, "/page.js": _SCRIPT}
-        path = urlsplit(self.path).path
-        body = scripts[path].read_bytes() if path in scripts else _HTML
-        self.send_response(200)
-        self.send_header("Content-Type", "text/javascript" if path in scripts else "text/html")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Not on the terminal."""
-
-
 @pytest.fixture(scope="module")
 def oldSite() -> Iterator[str]:
-    """The address of a site that serves the old page."""
+    """The address of a site that serves the old page: as the original's, it is another than the signalling server."""
     if not _LIBRARY.is_file():
         message = "the npm clients are not installed: run `npm ci` in tests/clients"
         if os.environ.get("CI"):
             pytest.fail(message)
         pytest.skip(message)
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as site:
-        thread = threading.Thread(target=site.serve_forever, name="old site")
-        thread.start()
-        yield f"http://127.0.0.1:{site.server_port}"
-        site.shutdown()
-        thread.join()
+    with served(_HTML, {"/library.js": _LIBRARY.read_bytes(), "/page.js": _SCRIPT.read_bytes()}) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 @pytest.fixture
