@@ -18,8 +18,9 @@ from rtcsignal.engineio.server import EngineServer
 from rtcsignal.errors import ConfigError
 from rtcsignal.lograte import LogRation
 from rtcsignal.policy.host import PluginHost
-from rtcsignal.policy.loader import loadPlugins
+from rtcsignal.policy.loader import PluginSet, loadPlugins
 from rtcsignal.service.audit import audit, census
+from rtcsignal.service.endpoints import isProxied
 from rtcsignal.service.schema import Config
 from rtcsignal.service.sweeping import Sweeper, forgetCode
 from rtcsignal.service.tuning import allowDescriptors, settleGarbage, useLeanTurns
@@ -125,8 +126,7 @@ def build(config: Config, reactor: Any) -> Server:
     Raises:
         ConfigError: A plugin cannot be used, or an endpoint would let anyone pose as anyone.
     """
-    _checkProxies(config)
-    plugins = loadPlugins(config.plugins)
+    plugins = _pluginsOf(config)
     hub = Hub(_signalingOptions(config), OpenGates(), reactor, wallClock)
     lines = config.limits.logLinesPerSecond
     hub.ration = LogRation(reactor.seconds, lines, 10 * lines)
@@ -142,16 +142,27 @@ def build(config: Config, reactor: Any) -> Server:
     return Server(reactor, factory, hub, sockets, engine, PluginHost(plugins, hub, reactor, wallClock))
 
 
-def _checkProxies(config: Config) -> None:
-    if config.proxies:
-        return
-    problems = [
-        f"listen: {endpoint}: proxies must say who may connect there, as the PROXY protocol could tell any address"
-        for endpoint in config.listen
-        if endpoint.startswith("haproxy:")
-    ]
+def _pluginsOf(config: Config) -> PluginSet:
+    """Load the plugins. What is wrong with endpoints is told along with what is wrong with plugins."""
+    problems = _anyonesEndpoints(config)
+    try:
+        plugins = loadPlugins(config.plugins)
+    except ConfigError as error:
+        raise ConfigError([*problems, *error.problems]) from error
     if problems:
         raise ConfigError(problems)
+    return plugins
+
+
+def _anyonesEndpoints(config: Config) -> list[str]:
+    """A line for each endpoint at which anyone could pose as anyone."""
+    if config.proxies:
+        return []
+    return [
+        f"listen: {endpoint}: proxies must say who may connect there, as the PROXY protocol could tell any address"
+        for endpoint in config.listen
+        if isProxied(endpoint)
+    ]
 
 
 def _signalingOptions(config: Config) -> SignalingOptions:

@@ -141,6 +141,15 @@ class TestCheck:
         (line,) = refused(capsys, "--check", "--listen", "haproxy:tcp:0")
         assert line.startswith("listen: haproxy:tcp:0: proxies must say who may connect there")
 
+    def test_saysWhatIsWrongWithEndpointsAndWithPluginsAtOnce(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        path = tmp_path / "server.conf"
+        path.write_text('listen: ["haproxy:tcp:0", "unix:none/x.sock"]\nplugins: {folders: [gone], use: [nobody]}\n')
+        lines = "\n".join(refused(capsys, "--check", "--config", str(path)))
+        for problem in ("proxies must say", "none/x.sock: No such file", f"{tmp_path}/gone: the folder", "nobody"):
+            assert problem in lines
+
     def test_findsAPluginThatIsNotThere(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         path = tmp_path / "server.conf"
         path.write_text("plugins: {use: [nobody]}")
