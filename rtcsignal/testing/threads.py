@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
@@ -26,18 +26,18 @@ class Threads:
     is to be called in the reactor's thread is called in the test's, when it calls `settle`.
     """
 
-    _users = 0
+    _users: ClassVar[set[Threads]] = set()
     _jobs: dict[object, float] = {}
     _changed = threading.Condition()
 
     def start(self) -> None:
         """From now on thread pools work."""
-        Threads._users += 1
+        Threads._users.add(self)
         ThreadPool.callInThreadWithCallback = _watched  # type: ignore[method-assign,assignment]
 
     def stop(self) -> None:
-        """This test is over."""
-        Threads._users -= 1
+        """This test is over. It may be so more than once."""
+        Threads._users.discard(self)
         if not Threads._users:
             ThreadPool.callInThreadWithCallback = _original  # type: ignore[method-assign]
 

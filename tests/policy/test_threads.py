@@ -179,3 +179,8 @@ def test_afterwards_pools_are_what_they_were() -> None:
     with pytest.raises(ConfigError), InMemoryServer(use=["nothing-like-this"]):
         pass
     assert ThreadPool.callInThreadWithCallback is before
+    with InMemoryServer() as server:
+        server.__exit__(None, None, None)
+    with InMemoryServer():
+        pass
+    assert ThreadPool.callInThreadWithCallback is before
