@@ -40,6 +40,11 @@ class TokenBucket:
         other._tokens = self._tokens
         return other
 
+    def forgive(self, now: float, seconds: float = 0) -> None:
+        """See to it that there is at least what so many seconds bring; below 0, that the debt is paid in as many."""
+        self._tokens = max(self._tokens + (now - self._at) * self._rate, min(self._burst, seconds * self._rate))
+        self._at = now
+
     def isFull(self, now: float) -> bool:
         """Whether it is the same as a new one."""
         return self._tokens + (now - self._at) * self._rate >= self._burst

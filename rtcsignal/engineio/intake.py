@@ -22,6 +22,8 @@ SLICE = 65_536
 
 _EVERYTHING = 1 << 62
 _KIND = "bytes"
+_MOST_SECONDS = 1
+"""How long a client may have to wait before it is heard, for what others of its address have sent."""
 
 
 class Allowance:
@@ -42,7 +44,7 @@ class Allowance:
     def __init__(self, intake: Intake, address: str) -> None:
         self._intake = intake
         self._address = address
-        self._bucket = intake.leftovers.take(_KIND, address)
+        self._bucket = intake.leftovers.take(_KIND, address, -_MOST_SECONDS)
         self._isOver = False
         self.credit = SLICE if self._bucket is None else 0
 

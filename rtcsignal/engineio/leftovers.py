@@ -1,7 +1,9 @@
 """What connections that are over have left of their allowances, so that a reconnect does not refill a bucket.
 
 A new connection gets what one before it has left, from the same address. The end of a connection that is not read for
-the moment is noticed only later, so a client that comes while another of the same address is in debt owes as much.
+the moment is noticed only later, so a client that comes while another of the same address is in debt has nothing left,
+either. What it owes is bounded: it may be someone else, who must not be disconnected, nor wait long, for what others
+did.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ _MOST_BUCKETS = 1_000
 
 class Leftovers:
     """Buckets that are not full, by kind and address. A full one is forgotten, as a new one is the same.
+
+    Clients without an address, on a UNIX socket, have nothing in common, and nothing of theirs is kept.
 
     Args:
         clock: The time.
@@ -43,7 +47,7 @@ class Leftovers:
             bucket: What is left of its allowance; None if it has used nothing.
         """
         now, lists = self._clock.seconds(), self._lists
-        if bucket is not None and not bucket.isFull(now):
+        if bucket is not None and address and not bucket.isFull(now):
             key = kind, countedAs(address)
             left = lists.pop(key, [])
             left.append(bucket)
@@ -53,13 +57,20 @@ class Leftovers:
         while len(lists) > _MOST_LISTS:
             del lists[next(iter(lists))]
 
-    def take(self, kind: str, address: str) -> TokenBucket | None:
+    def take(self, kind: str, address: str, seconds: float = 0) -> TokenBucket | None:
         """What a new connection begins with; None if that is a full bucket.
 
         Args:
             kind: What the bucket is for.
             address: Where the client comes from.
+            seconds: There is at least as much as these bring; below 0, a debt is paid within as many.
         """
+        bucket = self._found(kind, address)
+        if bucket is not None:
+            bucket.forgive(self._clock.seconds(), seconds)
+        return bucket
+
+    def _found(self, kind: str, address: str) -> TokenBucket | None:
         if not self._lists and not self._debtors:
             return None
         key, now = (kind, countedAs(address)), self._clock.seconds()
@@ -81,6 +92,8 @@ class Leftovers:
             address: Where the client comes from.
             bucket: The bucket.
         """
+        if not address:
+            return
         now, debtors, key = self._clock.seconds(), self._debtors, (kind, countedAs(address))
         debtors.pop(key, None)
         debtors[key] = bucket  # as the last: the first is the one that was in debt longest ago

@@ -32,6 +32,9 @@ __all__ = ["SocketOptions", "SocketServer"]
 
 _log = Logger()
 
+_JOINS_SECONDS = 1
+"""A client that begins may join as many rooms as this brings, whatever others of its address have done."""
+
 
 @dataclass(frozen=True)
 class SocketOptions:
@@ -122,7 +125,7 @@ class SocketServer:
         options, session, leftovers = self.options, connection.session, self.leftovers
         address = session.request.address
         session.bucket = leftovers.take("frames", address)
-        session.ration = leftovers.take("ration", address)
+        session.ration = leftovers.take("ration", address, _JOINS_SECONDS)
         connection.fanOut = leftovers.take("fan-out", address)
         if not options.eventsPerSecond:
             return None

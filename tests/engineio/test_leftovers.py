@@ -57,18 +57,35 @@ class TestLeftovers:
             clock.advance(1)
         assert len(leftovers) < 10
 
-    def test_whoComesWhileAnotherIsInDebtBeginsWithAsMuch(self) -> None:
+    def test_whoeverComesWhileAnotherIsInDebtHasNothingLeftAndOwesNothing(self) -> None:
         clock = Clock()
         leftovers, debtor = Leftovers(clock), used(12)
         leftovers.owes("events", "192.0.2.1", debtor)
         bucket = leftovers.take("events", "192.0.2.1")
         assert bucket is not None
         assert bucket is not debtor
-        assert bucket.take(0, 0) == 2
+        assert bucket.take(0, 1) == 1
         clock.advance(12)
         assert leftovers.take("events", "192.0.2.1") is None
         leftovers.owes("events", "192.0.2.2", used(30))
         assert len(leftovers) == 1
+
+    def test_noOneBeginsWithADebt(self) -> None:
+        clock = Clock()
+        leftovers = Leftovers(clock)
+        for seconds, expected in ((0, 0), (4, 4), (100, 10)):
+            leftovers.giveBack("events", "192.0.2.1", used(15))
+            bucket = leftovers.take("events", "192.0.2.1", seconds)
+            assert bucket is not None
+            assert bucket.take(0, expected) == 0
+            assert bucket.take(0, 1) == 1
+
+    def test_ofClientsWithoutAnAddressAreNotKept(self) -> None:
+        leftovers = Leftovers(Clock())
+        leftovers.giveBack("events", "", used())
+        leftovers.owes("events", "", used(12))
+        assert leftovers.take("events", "") is None
+        assert len(leftovers) == 0
 
     def test_areFewInAnyCase(self) -> None:
         leftovers = Leftovers(Clock())
@@ -191,4 +208,4 @@ def test_aDebtIsNeverLargerThanABurst() -> None:
         allowance = Allowance(intake, "192.0.2.1")
         allowance.advance(10_000 * KIB)
         allowance.end()
-    assert Allowance(intake, "192.0.2.1").wait == 4
+    assert Allowance(intake, "192.0.2.1").wait == 1

@@ -10,6 +10,7 @@ already runs, and serves the same as tests/protocol_fixture.py, in the place of 
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import sys
@@ -29,7 +30,15 @@ _TROUBLE = ("Traceback", "Unhandled")
 
 _UNHURRIED = {"upgrade_timeout": 60_000, "connect_timeout": 60_000}
 
+_numbers = itertools.count()
+
 _TARGET = os.environ.get("RTCSIGNAL_WIRE_TARGET")
+
+
+def wireFrom(process: Process) -> Wire:
+    """Opens clients to a server on this machine, from an address of their own: limits per address begin anew."""
+    number = next(_numbers)
+    return Wire(("127.0.0.1", process.port), f"127.3.{number // 250 % 250}.{1 + number % 250}")
 
 
 @contextmanager
@@ -52,7 +61,7 @@ def _wireTo(process: Process | None) -> Iterator[Wire]:
         host, _, port = (_TARGET or "").rpartition(":")
         opener, before = Wire((host, int(port))), 0
     else:
-        opener, before = Wire(("127.0.0.1", process.port)), len(process.output())
+        opener, before = wireFrom(process), len(process.output())
     yield opener
     opener.closeAll()
     if process is not None:
@@ -116,7 +125,7 @@ def wireTo() -> Iterator[Callable[[Process], Wire]]:
     openers: list[Wire] = []
 
     def opener(process: Process) -> Wire:
-        openers.append(Wire(("127.0.0.1", process.port)))
+        openers.append(wireFrom(process))
         return openers[-1]
 
     yield opener
@@ -151,7 +160,7 @@ def daemon(request: pytest.FixtureRequest, daemons: DaemonFactory) -> Iterator[W
     """Opens clients to a real server with the configuration in the module's CONFIG; it must log no trouble."""
     process = daemons(request.module.CONFIG)
     before = len(process.output())
-    opener = Wire(("127.0.0.1", process.port))
+    opener = wireFrom(process)
     yield opener
     opener.endSessions()
     opener.closeAll()
