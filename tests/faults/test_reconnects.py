@@ -60,5 +60,5 @@ def test_a_reconnect_does_not_refill_the_bucket_of_bytes(server: Process, send: 
             send(wire, revision)
         finally:
             wire.closeAll()
-    lasted = time.monotonic() - began
-    assert _TIMES * 4 * len(_EVENT) < _BURST + _FREE + _RATE * lasted
+    ended = time.monotonic()  # a busy machine makes it later, which does no harm
+    assert _TIMES * 4 * len(_EVENT) < _BURST + _FREE + _RATE * (ended - began)
