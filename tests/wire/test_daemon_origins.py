@@ -152,7 +152,7 @@ def test_aPageThatTheBrowserCallsForeignMayNotUseIt(pages: Callable[[Any], Pages
     assert pages(LIST).asForeign(site, f"{LISTED}/page").status == 200
 
 
-TLS_PROXY: dict[str, Any] = {"proxies": ["127.0.0.1"]}
+TLS_PROXY: dict[str, Any] = {"proxies": ["127.0.0.0/8"]}
 
 
 def test_behindTlsAPlainPageIsForeign(pages: Callable[[Any], Pages]) -> None:
