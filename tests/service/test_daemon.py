@@ -66,7 +66,7 @@ class TestStart:
         config = tmp_path / "server.conf"
         config.write_text(f"listen: ['{LOCAL}', 'tcp6:0:interface=\\:\\:1', 'unix:{tmp_path}/socket']")
         with startProcess(twistdCommand("--config", "server.conf"), cwd=str(tmp_path)) as process:
-            port6 = int(process.waitOutput(r"listening on tcp:\[::1\]:(\d+)")[1])
+            port6 = int(process.waitOutput(r"listening on tcp6?:\[::1\]:(\d+)")[1])
             process.waitOutput(f"listening on unix:{re.escape(str(tmp_path))}/socket$")
             assert status(process.port) == status(port6, "::1") == "Status: OK"
             with socket.socket(socket.AF_UNIX) as client:

@@ -184,7 +184,7 @@ class TestEndpointsAsPeopleWriteThem:
             "  'ssl:0:interface=[::1]:privateKey=key.pem:certKey=certificate.pem']"
         )
         command = twistdCommand("--config", str(tmp_path / "server.conf"))
-        with startProcess(command, cwd="/", until=r"listening on tcp:\[::1\]:(?P<port>\d+)") as process:
+        with startProcess(command, cwd="/", until=r"listening on tcp6?:\[::1\]:(?P<port>\d+)") as process:
             assert status(process.port, "::1") == "Status: OK"
             process.waitOutput(rf"listening on unix:{tmp_path}/server\.sock$")
             assert (tmp_path / "server.sock").stat().st_mode & 0o777 == 0o660
