@@ -264,3 +264,9 @@ def test_readingTakesLinearTime(before: str, unit: str, after: str) -> None:
             pass
 
     assert growsLinearly(read, lambda size: before + unit * size + after, 2_000)
+
+
+@pytest.mark.parametrize("text", ['["\\ud800\0"]', '"\\u0041\0"', '\0["\\udfff"]'])
+def test_aNulIsNoJsonWhateverEscapesAreBesideIt(text: str) -> None:
+    with pytest.raises(JsonError):
+        decode(text)
