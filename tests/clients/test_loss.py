@@ -39,7 +39,7 @@ def gather(clients: Clients, process: NodeProcess, url: str, witness: Client, ro
     The witness is in all of them and has heard each come. The answer is their names; all is quiet then.
     """
     for room in dict.fromkeys(rooms):
-        witness.join(room)
+        assert witness.join(room)["ok"]
     members = [
         clients.connect(kind, f"user {number}", url=url, process=process) for number, kind in enumerate(EVERY_NPM_KIND)
     ]
