@@ -58,3 +58,7 @@ def _auditSeats(room: Room, peers: Collection[Peer]) -> Iterator[str]:
             yield f"{who} does not know of its seat"
     if users != {userId: list(found) for userId, found in room.users.items()}:
         yield f"the users of {safe(room.name)} are not those of its seats"
+    for userId, found in users.items():
+        signedIn = [peer for peer in found if room.seats[peer].participant.isSignedIn]
+        if room.addressees(userId) != (signedIn or found):
+            yield f"messages to {safe(userId)} in {safe(room.name)} would go to others"

@@ -100,8 +100,8 @@ class Broadcasts:
         sender = participant.peer
         if target is not None and self._routes:
             if len(seats) == 1:
-                return deliver(event, [peer for peer in seats[0].room.peersOf(target) if peer is not sender])
-            peers = dict.fromkeys(peer for seat in seats for peer in seat.room.peersOf(target))
+                return deliver(event, [peer for peer in seats[0].room.addressees(target) if peer is not sender])
+            peers = dict.fromkeys(peer for seat in seats for peer in seat.room.addressees(target))
             peers.pop(sender, None)
             return deliver(event, peers)
         receivers: dict[Peer, Any] = {}
@@ -167,5 +167,5 @@ class Broadcasts:
     def _receivers(self, seat: Seat, target: str | None) -> list[Peer]:
         sender = seat.participant.peer
         if target is not None and self._routes:
-            return [peer for peer in seat.room.peersOf(target) if peer is not sender]
+            return [peer for peer in seat.room.addressees(target) if peer is not sender]
         return [peer for peer in seat.room.seats if peer is not sender or self._echo]

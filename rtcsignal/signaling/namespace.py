@@ -89,7 +89,7 @@ class SignalingNamespace:
     def mayReturn(self, peer: Peer, identity: Identity) -> bool:
         """A new token of the same user may claim other things, and be good for longer."""
         before: Identity = peer.identity
-        return (before.userId, before.roles) == (identity.userId, identity.roles)
+        return (before.userId, before.roles, before.signedIn) == (identity.userId, identity.roles, identity.signedIn)
 
     def returned(self, peer: Peer) -> None:
         participant: Participant = peer.application

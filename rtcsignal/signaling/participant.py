@@ -69,6 +69,11 @@ class Participant:
         """An id that others may know. In protocol 4 the peer's sid is a secret of the transport."""
         return self.peer.publicId
 
+    @property
+    def isSignedIn(self) -> bool:
+        """It has proved that it is the user whose id it has. A recovery changes nothing about that."""
+        return self.identity.signedIn and self.identity.userId is not None
+
     def take(self, event: Packet) -> None:
         """Handle an event, or keep it until those before it have been handled."""
         if self._inbox is None:

@@ -56,13 +56,14 @@ class Room:
         view: What plugins see of it; their data is gone with it.
     """
 
-    __slots__ = ("_users", "isOpen", "name", "seats", "view")
+    __slots__ = ("_shared", "_users", "isOpen", "name", "seats", "view")
 
     def __init__(self, name: str, createdAt: float) -> None:
         self.name = name
         self.isOpen = False
         self.seats: dict[Peer, Seat] = {}
         self._users: dict[str, list[Peer]] = {}
+        self._shared: dict[str, list[Peer]] = {}
         self.view = RoomView(name, createdAt, self.seats, self._users)
 
     @property
@@ -70,8 +71,13 @@ class Room:
         """The peers of each user, in the order in which the users came."""
         return MappingProxyType(self._users)
 
-    def peersOf(self, userId: str) -> list[Peer]:
-        """The peers of one user; empty if there is none."""
+    def addressees(self, userId: str) -> list[Peer]:
+        """The peers that a message to a user is for: those that have signed in as this user, if there are any.
+
+        A guest may have joined under the same user id, and is someone else.
+        """
+        if userId in self._shared:
+            return self._shared[userId]
         return self._users.get(userId, [])
 
     def open(self, now: float) -> None:
@@ -83,7 +89,10 @@ class Room:
         """A peer takes a seat."""
         peer = seat.participant.peer
         self.seats[peer] = seat
-        self._users.setdefault(seat.userId, []).append(peer)
+        peers = self._users.setdefault(seat.userId, [])
+        peers.append(peer)
+        if len(peers) > 1:
+            self._tellGuestsApart(seat.userId, peers)
 
     def remove(self, seat: Seat) -> None:
         """A peer gives up a seat."""
@@ -93,6 +102,16 @@ class Room:
         peers.remove(peer)
         if not peers:
             del self._users[seat.userId]
+        if seat.userId in self._shared:
+            self._tellGuestsApart(seat.userId, peers)
+
+    def _tellGuestsApart(self, userId: str, peers: list[Peer]) -> None:
+        """Note who of the peers with this user id has signed in, if others have not. Few rooms have such a user."""
+        signedIn = [peer for peer in peers if self.seats[peer].participant.isSignedIn]
+        if 0 < len(signedIn) < len(peers):
+            self._shared[userId] = signedIn
+        else:
+            self._shared.pop(userId, None)
 
     def tell(self, event: OutgoingEvent) -> int:
         """Send an event to everyone here.

@@ -56,8 +56,7 @@ class PeerView:
 
     @property
     def signedIn(self) -> bool:
-        identity = self._participant.identity
-        return identity.signedIn and identity.userId is not None
+        return self._participant.isSignedIn
 
     @property
     def address(self) -> str:

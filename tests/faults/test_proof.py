@@ -51,7 +51,7 @@ def answer(peer: Peer, name: str, **body: Any) -> Any:
 
 @pytest.mark.parametrize("mode", ["replace", "refuse"])
 @pytest.mark.parametrize("ticket", [False, True], ids=["without a ticket", "with one that names nobody"])
-def test_a_guest_does_not_put_out_who_has_signed_in(
+def test_aGuestDoesNotReplaceAUserWhoHasSignedIn(
     wire: Wire, room: str, revision: int, mode: str, ticket: bool
 ) -> None:
     name = f"{mode} {room}"
@@ -61,19 +61,49 @@ def test_a_guest_does_not_put_out_who_has_signed_in(
     assert answer(ann, "broadcast", msgType=4) == {"ok": True, "delivered": 1}
 
 
-def test_who_has_signed_in_as_the_same_does(wire: Wire, room: str, revision: int) -> None:
+def test_anyoneWhoHasSignedInAsTheSameUserDoes(wire: Wire, room: str, revision: int) -> None:
     ann = joined(signedIn(wire, revision, "ann"), "ann", room)
     joined(signedIn(wire, 7 - revision, "ann"), "ann", room)
     assert '"replaced"' in str(ann.receive())
 
 
-def test_guests_replace_each_other_as_ever(wire: Wire, room: str, revision: int) -> None:
+def test_guestsReplaceEachOtherAsEver(wire: Wire, room: str, revision: int) -> None:
     first = joined(wire.namespacePeer(revision), "ann", room)
     joined(wire.namespacePeer(7 - revision), "ann", room)
     assert '"replaced"' in str(first.receive())
 
 
-def test_a_guest_does_not_become_the_host_by_the_name_of_one(wire: Wire, room: str, revision: int) -> None:
+@pytest.mark.parametrize("ticket", [False, True], ids=["without a ticket", "with one that names nobody"])
+def test_aMessageToASignedInUserReachesNoGuestOfTheSameName(
+    wire: Wire, room: str, revision: int, ticket: bool
+) -> None:
+    name = f"meeting {room}"
+    guest = signedIn(wire, 7 - revision, None) if ticket else wire.namespacePeer(7 - revision)
+    joined(guest, "ann", name)
+    ben = joined(wire.namespacePeer(revision), "ben", name)
+    assert answer(ben, "broadcast", targetUserId="ann", msgType=1) == {"ok": True, "delivered": 1}
+    ann = joined(signedIn(wire, revision, "ann"), "ann", name)
+    assert answer(ben, "broadcast", targetUserId="ann", msgType=2) == {"ok": True, "delivered": 1}
+    assert answer(ben, "broadcast", msgType=4) == {"ok": True, "delivered": 3}
+    assert _kindsHeard(ann) == [2, 4]
+    assert _kindsHeard(guest) == [1, 4]
+    ann.send("41")
+    while '"user-left"' not in str(guest.receive()):
+        pass
+    assert answer(ben, "broadcast", targetUserId="ann", msgType=3) == {"ok": True, "delivered": 1}
+
+
+def _kindsHeard(peer: Peer) -> list[int]:
+    """The types of the messages that a peer hears, up to a hang-up."""
+    kinds: list[int] = []
+    while 4 not in kinds:
+        packet = str(peer.receive())
+        if packet.startswith('42["broadcast"'):
+            kinds.append(json.loads(packet[2:])[1]["msgType"])
+    return kinds
+
+
+def test_aGuestDoesNotBecomeTheHostByTheNameOfOne(wire: Wire, room: str, revision: int) -> None:
     name = f"meeting {room}"
     ann = joined(signedIn(wire, revision, "ann"), "ann", name)
     ben = joined(signedIn(wire, revision, "ben"), "ben", name)

@@ -216,6 +216,10 @@ def _wrongUser(house: House) -> None:
     _seat(house).userId = "eve"
 
 
+def _misdirect(house: House) -> None:
+    _kitchen(house)._shared[_seat(house).userId] = []
+
+
 def _wrongSeat(house: House) -> None:
     one, two = _kitchen(house).seats
     seats = _kitchen(house).seats
@@ -252,6 +256,7 @@ BREAKS: dict[Callable[[House], None], str] = {
     _noRoom: "the room does not list it",
     _forgetSeat: "does not know of its seat",
     _wrongUser: "are not those of its seats",
+    _misdirect: "would go to others",
     _wrongSeat: "the seat of someone else",
     _watchGone: "still watched",
     _waitGone: "still waits",

@@ -8,7 +8,9 @@ import pytest
 
 from rtcsignal.engineio.packet import Revision
 from rtcsignal.signaling.hub import SignalingOptions
+from rtcsignal.values import Identity
 from tests.signaling.conftest import WorldFactory
+from tests.signaling.plugins import Plugins
 from tests.signaling.words import acked
 from tests.signaling.world import Client, World
 
@@ -195,6 +197,78 @@ class TestByUser:
         assert ann.ask("broadcast", {**OFFER, "targetUserId": "ben"}).value["delivered"] == 1
         laptop.lose()
         assert ann.ask("broadcast", {**OFFER, "targetUserId": "ben"}).value["delivered"] == 0
+
+
+class TestByUserWhoHasSignedIn:
+    """A guest may have joined under the same user id; messages to it are not for the guest then."""
+
+    @pytest.fixture
+    def world(self, makeWorld: WorldFactory) -> World:
+        """Anyone who says who they are has signed in."""
+        return makeWorld(gates=Plugins(authenticate=lambda shake: Identity(shake.query.get("user"))))
+
+    def signedIn(self, world: World, userId: str) -> Client:
+        """A member who has signed in."""
+        client = world.client(query={"user": userId})
+        client.join("kitchen", userId)
+        return client
+
+    @pytest.mark.parametrize("first", ["the guest", "the user"])
+    @pytest.mark.parametrize("filtered", [False, True])
+    def test_noGuestOfTheSameNameHearsIt(self, world: World, first: str, filtered: bool) -> None:
+        (ben,) = world.members("kitchen", "ben")
+        if first == "the guest":
+            guest, ann = world.member("kitchen", "ann"), self.signedIn(world, "ann")
+        else:
+            ann, guest = self.signedIn(world, "ann"), world.member("kitchen", "ann")
+        for client in (ann, ben, guest):
+            client.take()
+        if filtered:
+            world.hub.gates = Plugins(filterMessage=lambda peer, room, message: message.replace(userId="anyone"))
+        assert ben.ask("broadcast", {**OFFER, "userId": "ben", "targetUserId": "ann"}).value["delivered"] == 1
+        assert heardBy(ann, guest) == [True, False]
+
+    def test_everyConnectionThatHasSignedInHearsIt(self, world: World) -> None:
+        ben, _ = world.members("kitchen", "ben", "ann")
+        phone, laptop = self.signedIn(world, "ann"), self.signedIn(world, "ann")
+        phone.take(), laptop.take()
+        assert ben.ask("broadcast", {"targetUserId": "ann"}).value["delivered"] == 2
+        assert heardBy(phone, laptop) == [True, True]
+
+    def test_itIsHeardOnceInTwoSharedRooms(self, world: World) -> None:
+        ben, guest = world.members("kitchen", "ben", "ann")
+        ann = self.signedIn(world, "ann")
+        for client, userId in ((ann, "ann"), (ben, "ben"), (guest, "ann")):
+            client.join("garden", userId)
+        ann.take(), guest.take()
+        assert ben.ask("broadcast", {"targetUserId": "ann"}).value["delivered"] == 1
+        assert heardBy(ann, guest) == [True, False]
+
+    def test_guestsHearItAgainWhenNobodyHasSignedInAnyMore(self, world: World) -> None:
+        ben, guest = world.members("kitchen", "ben", "ann")
+        phone, laptop = self.signedIn(world, "ann"), self.signedIn(world, "ann")
+        phone.lose()
+        guest.take()
+        assert ben.ask("broadcast", {"targetUserId": "ann"}).value["delivered"] == 1
+        assert heardBy(guest) == [False]
+        laptop.leave("kitchen", "ann")
+        guest.take()
+        assert ben.ask("broadcast", {"targetUserId": "ann"}).value["delivered"] == 1
+        assert heardBy(guest) == [True]
+
+    def test_aGuestWhoHasLeftChangesNothing(self, world: World) -> None:
+        ben, guest = world.members("kitchen", "ben", "ann")
+        ann = self.signedIn(world, "ann")
+        guest.lose()
+        ann.take()
+        assert ben.ask("broadcast", {"targetUserId": "ann"}).value["delivered"] == 1
+        assert heardBy(ann) == [True]
+
+    def test_aTicketThatNamesNobodyProvesNothing(self, makeWorld: WorldFactory) -> None:
+        world = makeWorld(gates=Plugins(authenticate=lambda shake: Identity()))
+        ben, ann, other = world.members("kitchen", "ben", "ann", "ann")
+        assert ben.ask("broadcast", {"targetUserId": "ann"}).value["delivered"] == 2
+        assert heardBy(ann, other) == [True, True]
 
 
 class TestAsWhom:

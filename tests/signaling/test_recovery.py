@@ -181,6 +181,14 @@ class TestWhoReturns:
         ann.returns()
         assert not ann.recovered
 
+    def test_mustHaveSignedInIfItHad(self, makeWorld: WorldFactory) -> None:
+        found = [Identity("ann"), Identity("ann", signedIn=False)]
+        plugins = Plugins(authenticate=lambda handshake: found.pop(0))
+        ann = Member(makeWorld(gates=plugins, sockets=sockets()), "ann")
+        ann.lose()
+        ann.returns()
+        assert not ann.recovered
+
     def test_mayHaveANewTokenThatClaimsOtherThingsAndHoldsLonger(self, makeWorld: WorldFactory) -> None:
         found = [Identity("ann", claims={"team": team}, expiresAt=end) for team, end in (("blue", 40), ("red", 90))]
         plugins = Plugins(authenticate=lambda handshake: found.pop(0))
