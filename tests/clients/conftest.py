@@ -84,7 +84,7 @@ def serverFor(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Abstrac
 def sharedServer(serverFor: Callable[..., AbstractContextManager[Process]]) -> Iterator[Process]:
     """One server as it is by default, for all tests that do not stop it or need a setting of their own.
 
-    All clients of all tests have one address, and what the earlier ones have joined is charged to those that come after.
+    All clients of all tests have one address, and what the first ones have joined is charged to those that follow.
     """
     with serverFor({"limits": {"joins_per_second": 0}}) as process:
         yield process
