@@ -5,19 +5,29 @@ For anyone who wonders whether something leaks: SIGUSR2 has the process log it. 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from rtcsignal.engineio.audit import auditEngine
+from rtcsignal.engineio.port import PortFactory
+from rtcsignal.engineio.server import EngineServer
 from rtcsignal.signaling.audit import auditHub
+from rtcsignal.signaling.hub import Hub
 from rtcsignal.socketio.audit import auditSockets, peersOf
+from rtcsignal.socketio.server import SocketServer
 
-if TYPE_CHECKING:
-    from rtcsignal.service.wiring import Server
-
-__all__ = ["audit", "census"]
+__all__ = ["Parts", "audit", "census"]
 
 
-def audit(server: Server) -> list[str]:
+class Parts(Protocol):
+    """The parts of a server that are looked at; see `rtcsignal.service.server.Server`."""
+
+    factory: PortFactory
+    hub: Hub
+    sockets: SocketServer
+    engine: EngineServer
+
+
+def audit(server: Parts) -> list[str]:
     """What does not fit together in a server.
 
     Returns:
@@ -31,7 +41,7 @@ def audit(server: Server) -> list[str]:
     ]
 
 
-def census(server: Server) -> dict[str, int]:
+def census(server: Parts) -> dict[str, int]:
     """What a server holds.
 
     Returns:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import Deferred
-
 from rtcsignal.bucket import Rate
 from rtcsignal.clocks import wallClock
 from rtcsignal.engineio.addresses import Proxies
@@ -19,11 +17,9 @@ from rtcsignal.errors import ConfigError
 from rtcsignal.lograte import LogRation
 from rtcsignal.policy.host import PluginHost
 from rtcsignal.policy.loader import PluginSet, loadPlugins
-from rtcsignal.service.audit import audit, census
 from rtcsignal.service.endpoints import isProxied
 from rtcsignal.service.schema import Config
-from rtcsignal.service.sweeping import Sweeper, forgetCode
-from rtcsignal.service.tuning import allowDescriptors, settleGarbage, useLeanTurns
+from rtcsignal.service.server import Server
 from rtcsignal.signaling.gates import OpenGates
 from rtcsignal.signaling.hub import Hub, SignalingOptions
 from rtcsignal.signaling.namespace import SignalingNamespace
@@ -34,86 +30,10 @@ from rtcsignal.socketio.recovery import RecoveryOptions
 from rtcsignal.socketio.server import SocketOptions, SocketServer
 from rtcsignal.web.site import makeRoot
 
-__all__ = ["Server", "build"]
+__all__ = ["build"]
 
 _TCP_PER_CLIENT = 4
 """TCP connections that a browser may open for one client on polling: one for the poll, one for posts, and some left."""
-
-
-class Server:
-    """One server, wired.
-
-    Attributes:
-        factory: Listens on every endpoint.
-        hub: The rooms.
-        sockets: The Socket.IO server.
-        engine: The Engine.IO server.
-        plugins: The plugins.
-    """
-
-    def __init__(
-        self,
-        reactor: Any,
-        factory: PortFactory,
-        hub: Hub,
-        sockets: SocketServer,
-        engine: EngineServer,
-        plugins: PluginHost,
-    ) -> None:
-        self._reactor = reactor
-        self.plugins = plugins
-        self.factory = factory
-        self.hub = hub
-        self.sockets = sockets
-        self.engine = engine
-        self._sweeper = Sweeper(reactor)
-
-    def start(self) -> Deferred[None]:
-        """Start the plugins; clients that come before wait.
-
-        Returns:
-            Fires when they run; fails with `ConfigError` if one does not start.
-        """
-        if self.engine.options.fast:
-            flusher = self.factory.flusher
-            if useLeanTurns(self._reactor, flusher.flush):
-                flusher.needsNoTimer()
-            settleGarbage()
-        allowDescriptors()
-        self._sweeper.start()
-        self.plugins.forget = forgetCode
-        return self.plugins.start()
-
-    def reload(self, config: Config) -> Deferred[bool]:
-        """Take over the plugins of a configuration. No one is disconnected.
-
-        Returns:
-            Fires with whether they could be taken over; if not, the log says why, and everything stays as it was.
-        """
-        return self.plugins.reload(lambda: loadPlugins(config.plugins))
-
-    def audit(self) -> tuple[dict[str, int], list[str]]:
-        """Look whether everything fits together.
-
-        Returns:
-            What there is, and what is wrong with it: see `rtcsignal.service.audit`.
-        """
-        return census(self), audit(self)
-
-    def close(self) -> Deferred[Any]:
-        """End every connection in such a way that the clients come back by themselves.
-
-        Returns:
-            Fires when all are gone.
-        """
-        self.hub.close()
-        return self.engine.close().addCallback(lambda _: Deferred.fromCoroutine(self._stopped()))
-
-    async def _stopped(self) -> None:
-        await self.plugins.stop()
-        self._sweeper.stop()
-        for deadlines in (self.factory.deadlines, self.sockets.deadlines, self.engine.deadlines):
-            deadlines.stop()
 
 
 def build(config: Config, reactor: Any) -> Server:

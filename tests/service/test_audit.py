@@ -15,7 +15,8 @@ from rtcsignal.engineio.packet import Revision
 from rtcsignal.engineio.session import CloseReason, Phase, Session
 from rtcsignal.service.audit import audit, census
 from rtcsignal.service.schema import Config
-from rtcsignal.service.wiring import Server, build
+from rtcsignal.service.server import Server
+from rtcsignal.service.wiring import build
 from tests.engineio.memory import MemoryLink, SelectingClock
 from tests.support.processes import Process
 from tests.wire import payloads

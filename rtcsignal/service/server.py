@@ -1,0 +1,96 @@
+"""A server, wired: what is done with it as a whole, from its start to its end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from rtcsignal.engineio.port import PortFactory
+from rtcsignal.engineio.server import EngineServer
+from rtcsignal.policy.host import PluginHost
+from rtcsignal.policy.loader import loadPlugins
+from rtcsignal.service.audit import audit, census
+from rtcsignal.service.schema import Config
+from rtcsignal.service.sweeping import Sweeper, forgetCode
+from rtcsignal.service.tuning import allowDescriptors, settleGarbage, useLeanTurns
+from rtcsignal.signaling.hub import Hub
+from rtcsignal.socketio.server import SocketServer
+
+__all__ = ["Server"]
+
+
+class Server:
+    """One server, wired.
+
+    Attributes:
+        factory: Listens on every endpoint.
+        hub: The rooms.
+        sockets: The Socket.IO server.
+        engine: The Engine.IO server.
+        plugins: The plugins.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        factory: PortFactory,
+        hub: Hub,
+        sockets: SocketServer,
+        engine: EngineServer,
+        plugins: PluginHost,
+    ) -> None:
+        self._reactor = reactor
+        self.plugins = plugins
+        self.factory = factory
+        self.hub = hub
+        self.sockets = sockets
+        self.engine = engine
+        self._sweeper = Sweeper(reactor)
+
+    def start(self) -> Deferred[None]:
+        """Start the plugins; clients that come before wait.
+
+        Returns:
+            Fires when they run; fails with `ConfigError` if one does not start.
+        """
+        if self.engine.options.fast:
+            flusher = self.factory.flusher
+            if useLeanTurns(self._reactor, flusher.flush):
+                flusher.needsNoTimer()
+            settleGarbage()
+        allowDescriptors()
+        self._sweeper.start()
+        self.plugins.forget = forgetCode
+        return self.plugins.start()
+
+    def reload(self, config: Config) -> Deferred[bool]:
+        """Take over the plugins of a configuration. No one is disconnected.
+
+        Returns:
+            Fires with whether they could be taken over; if not, the log says why, and everything stays as it was.
+        """
+        return self.plugins.reload(lambda: loadPlugins(config.plugins))
+
+    def audit(self) -> tuple[dict[str, int], list[str]]:
+        """Look whether everything fits together.
+
+        Returns:
+            What there is, and what is wrong with it: see `rtcsignal.service.audit`.
+        """
+        return census(self), audit(self)
+
+    def close(self) -> Deferred[Any]:
+        """End every connection in such a way that the clients come back by themselves.
+
+        Returns:
+            Fires when all are gone.
+        """
+        self.hub.close()
+        return self.engine.close().addCallback(lambda _: Deferred.fromCoroutine(self._stopped()))
+
+    async def _stopped(self) -> None:
+        await self.plugins.stop()
+        self._sweeper.stop()
+        for deadlines in (self.factory.deadlines, self.sockets.deadlines, self.engine.deadlines):
+            deadlines.stop()
