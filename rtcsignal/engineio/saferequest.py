@@ -15,7 +15,7 @@ from rtcsignal.engineio.httphead import Head
 from rtcsignal.engineio.httprequest import Caller, requestOf
 from rtcsignal.engineio.polling import PollingTransport
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # as in twisted.web: a channel makes requests, which ask it for what they share
     from rtcsignal.engineio.http import SafeChannel
 
 __all__ = ["SafeRequest", "headersOf"]

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 
 from rtcsignal.engineio.session import CloseReason
 from rtcsignal.signaling.events import REFUSED, farewell
 from rtcsignal.signaling.inbox import Inbox
-from rtcsignal.signaling.room import Seat
 from rtcsignal.socketio.packet import Packet
 from rtcsignal.socketio.peer import Peer
 from rtcsignal.values import Identity
+
+if TYPE_CHECKING:  # see `room`
+    from rtcsignal.signaling.room import Seat
 
 __all__ = ["Participant"]
 

@@ -11,7 +11,7 @@ from rtcsignal.signaling.views import PeerView, RoomView, opened
 from rtcsignal.socketio.fanout import OutgoingEvent, deliver
 from rtcsignal.socketio.peer import Peer
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # a seat ties a participant, a room and what plugins see of it together: each knows the others
     from rtcsignal.signaling.participant import Participant
 
 __all__ = ["Room", "Seat"]

@@ -15,7 +15,7 @@ from rtcsignal.interfaces import IPeer, IRoom
 from rtcsignal.socketio.fanout import OutgoingEvent, deliver
 from rtcsignal.socketio.peer import Peer
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # see `room`
     from rtcsignal.signaling.events import RoomRequest
     from rtcsignal.signaling.participant import Participant
     from rtcsignal.signaling.room import Seat

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from rtcsignal.signaling.participant import Participant
+from rtcsignal.signaling.room import Seat
 from rtcsignal.signaling.views import PeerView, participantOf, seatAmong
-
-if TYPE_CHECKING:
-    from rtcsignal.signaling.participant import Participant
-    from rtcsignal.signaling.room import Seat
 
 __all__ = ["WaitingList"]
 

@@ -19,7 +19,7 @@ __all__ = ["auditSockets", "peersOf"]
 
 def peersOf(server: SocketServer, sessions: Iterable[Session]) -> list[Peer]:
     """Every peer of a server, on connections and away from them."""
-    waiting = [connection for connection in server.turns.waiting if not connection.session.isOpen]
+    waiting = [each for each in server.turns.waiting if isinstance(each, Connection) and not each.session.isOpen]
     peers = [peer for connection in [*_connections(sessions), *waiting] for peer in connection.peers.values()]
     return peers + ([] if server.recovery is None else list(server.recovery.waiting))
 

@@ -39,7 +39,7 @@ from rtcsignal.socketio.recovery import Claim
 from rtcsignal.socketio.turns import FEW
 from rtcsignal.values import EMPTY, Handshake
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # as protocol and factory in Twisted: the server makes connections, which ask it for what they share
     from rtcsignal.socketio.server import SocketServer
 
 __all__ = ["Connection"]

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Protocol
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
 
 from rtcsignal.engineio.frames import Message
 from rtcsignal.socketio.binary import encodeData
+from rtcsignal.socketio.offsets import Numbers
 from rtcsignal.socketio.packet import EVENT, RESERVED_NAMES, encode
+from rtcsignal.socketio.work import Work
 
-if TYPE_CHECKING:
-    from rtcsignal.socketio.peer import Peer
-    from rtcsignal.socketio.trail import Stamp
-    from rtcsignal.socketio.turns import Work
+__all__ = ["Channel", "OutgoingEvent", "PlainChannel", "Receiver", "Stamp", "deliver"]
 
 # A receiver of four kilobytes is as much work as two of a few bytes.
 _PIECE_BITS = 12
-
-__all__ = ["Channel", "OutgoingEvent", "PlainChannel", "deliver"]
+# What an event that is kept takes besides its texts: the tuple, the number, the message, the heads of its strings.
+_ENTRY_BYTES = 250
 
 
 class OutgoingEvent:
@@ -28,7 +28,7 @@ class OutgoingEvent:
         attachments: Its binary parts.
 
     Attributes:
-        stamp: What it was last numbered with, if any of its receivers can recover; see `trail`.
+        stamp: What it was last numbered with, if any of its receivers can recover; see `Trail`.
     """
 
     __slots__ = ("_message", "_namespace", "_others", "attachments", "stamp", "text")
@@ -75,6 +75,32 @@ class OutgoingEvent:
         return Message(EVENT + self.text if namespace == "/" else f"{EVENT}{namespace},{self.text}")
 
 
+class Stamp:
+    """An event with a number: its messages, encoded once for each namespace.
+
+    Args:
+        numbers: Where the number is from.
+    """
+
+    __slots__ = ("_messages", "number", "numbers")
+
+    def __init__(self, numbers: Numbers) -> None:
+        self.numbers = numbers
+        self.number = numbers.next()
+        self._messages: dict[str, tuple[Message, int]] = {}
+
+    def messageFor(self, event: OutgoingEvent, namespace: str) -> tuple[Message, int]:
+        """The message that carries the event with its offset, and how many bytes of memory it takes."""
+        found = self._messages.get(namespace)
+        if found is None:
+            # The text is an array, perhaps with the white space behind it that its sender put there.
+            text = f'{event.text.rstrip()[:-1]},"{self.numbers.write(self.number)}"]'
+            attachments = event.attachments
+            message = Message(encode(EVENT, namespace, text, attachments=len(attachments)), attachments)
+            found = self._messages[namespace] = message, _memoryOf(message)
+        return found
+
+
 class Channel(Protocol):
     """How events reach a peer; ordinary peers of a namespace share one.
 
@@ -106,7 +132,25 @@ class PlainChannel:
         return event.messageFor(self._namespace)
 
 
-def deliver(event: OutgoingEvent, peers: Iterable[Peer]) -> int:
+class _Carrier(Protocol):
+    @property
+    def send(self) -> Callable[[Message], None]:
+        """Sends a message to a client; drops it if there is none any more."""
+
+
+class Receiver(Protocol):
+    """Whoever events are delivered to: what is needed of a `Peer` for that."""
+
+    @property
+    def channel(self) -> Channel:
+        """How events reach it."""
+
+    @property
+    def session(self) -> _Carrier:
+        """What carries it."""
+
+
+def deliver(event: OutgoingEvent, peers: Iterable[Receiver]) -> int:
     """Send an event to peers.
 
     Returns:
@@ -126,3 +170,11 @@ def deliver(event: OutgoingEvent, peers: Iterable[Peer]) -> int:
             parts = event.attachments
             channel.work.done += count * len(parts) + (count * sum(map(len, parts)) >> _PIECE_BITS)
     return count
+
+
+def _memoryOf(message: Message) -> int:
+    """Bytes of memory, with all that is made of a message for its receivers."""
+    text, frame = message.text or "", message.frame
+    framed = len(text.encode()) if frame is None else len(frame)
+    # Attachments are kept as they are, framed, and perhaps in base64 as well.
+    return _ENTRY_BYTES + sys.getsizeof(text) + framed + 4 * sum(map(len, message.attachments))

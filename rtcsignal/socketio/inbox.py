@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from rtcsignal.bucket import TokenBucket
 from rtcsignal.engineio.session import CloseReason, Session
-
-if TYPE_CHECKING:
-    from rtcsignal.socketio.peer import Peer
-    from rtcsignal.socketio.sources import Source
-    from rtcsignal.socketio.turns import Turns, Work
+from rtcsignal.socketio.sources import Source
+from rtcsignal.socketio.turns import Turns
+from rtcsignal.socketio.work import Work
 
 __all__ = ["Inbox"]
 
@@ -41,11 +37,6 @@ class Inbox:
         """Its session."""
         raise NotImplementedError
 
-    @property
-    def peers(self) -> Mapping[str, Peer]:
-        """Its peers, by namespace."""
-        raise NotImplementedError
-
     def textReceived(self, text: str) -> None:
         """Handle a text message."""
         raise NotImplementedError
@@ -59,12 +50,7 @@ class Inbox:
         raise NotImplementedError
 
     def catchUp(self, until: int, work: Work) -> None:
-        """Handle what is held, in the order in which it came, until so much work has been done.
-
-        Args:
-            until: How much, as `work` counts it.
-            work: What has been done.
-        """
+        """Handle what is held; see `Client`."""
         held, self._held = self._held, None
         while held and work.done < until and not self._isOver:
             item = held.popleft()

@@ -19,7 +19,7 @@ import re
 import secrets
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from twisted.logger import Logger
 
@@ -27,11 +27,10 @@ from rtcsignal.engineio.addresses import countedAs
 from rtcsignal.engineio.deadlines import Deadline, DeadlineQueue
 from rtcsignal.engineio.frames import Message
 from rtcsignal.engineio.session import CloseReason
-from rtcsignal.socketio.trail import Numbers, Trail
-
-if TYPE_CHECKING:
-    from rtcsignal.socketio.peer import Peer
-    from rtcsignal.socketio.turns import Work
+from rtcsignal.socketio.offsets import Numbers
+from rtcsignal.socketio.peer import Peer
+from rtcsignal.socketio.trail import Trail
+from rtcsignal.socketio.work import Work
 
 __all__ = ["NOT_RECOVERED", "Claim", "Recovery", "RecoveryOptions"]
 

@@ -20,12 +20,11 @@ from rtcsignal.lograte import LogRation
 from rtcsignal.logtext import safe
 from rtcsignal.socketio.connection import Connection
 from rtcsignal.socketio.fanout import PlainChannel
-from rtcsignal.socketio.inbox import Inbox
 from rtcsignal.socketio.namespace import Namespace
 from rtcsignal.socketio.packet import DecoderLimits
 from rtcsignal.socketio.peer import Peer
 from rtcsignal.socketio.recovery import Recovery, RecoveryOptions
-from rtcsignal.socketio.sources import Sources
+from rtcsignal.socketio.sources import Client, Sources
 from rtcsignal.socketio.turns import Turns
 
 __all__ = ["SocketOptions", "SocketServer"]
@@ -116,7 +115,7 @@ class SocketServer:
         connection.start()
         return connection
 
-    def begun(self, connection: Inbox) -> TokenBucket | None:
+    def begun(self, connection: Client) -> TokenBucket | None:
         """A connection begins. What one before it has used up, it has not to begin with.
 
         Returns:
@@ -132,7 +131,7 @@ class SocketServer:
         rate = Rate(options.eventsPerSecond, options.eventsBurst)
         return leftovers.take("events", address) or rate.bucket(self.clock.seconds())
 
-    def ended(self, connection: Inbox, events: TokenBucket | None) -> None:
+    def ended(self, connection: Client, events: TokenBucket | None) -> None:
         """A connection is over, and everything that its client has sent has been handled.
 
         Args:

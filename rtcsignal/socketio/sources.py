@@ -7,19 +7,44 @@ from __future__ import annotations
 
 from collections import deque
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from twisted.internet.interfaces import IReactorTime
 
 from rtcsignal.bucket import Rate, TokenBucket
 from rtcsignal.engineio.addresses import countedAs
+from rtcsignal.engineio.session import Session
+from rtcsignal.socketio.work import Work
 
-if TYPE_CHECKING:
-    from rtcsignal.socketio.inbox import Inbox
-
-__all__ = ["Source", "Sources"]
+__all__ = ["Client", "Source", "Sources"]
 
 _MOST_IDLE = 10_000
+
+
+class Client(Protocol):
+    """A connection from an address, as far as it takes turns with the others.
+
+    Attributes:
+        source: Where it comes from.
+        fanOut: What it may still send to receivers; None until it has sent to many.
+        heldSize: How much has come from it that waits for its turn.
+    """
+
+    source: Source
+    fanOut: TokenBucket | None
+    heldSize: int
+
+    @property
+    def session(self) -> Session:
+        """Its session."""
+
+    def catchUp(self, until: int, work: Work) -> None:
+        """Handle what is held, in the order in which it came, until so much work has been done.
+
+        Args:
+            until: How much, as `work` counts it.
+            work: What has been done.
+        """
 
 
 class Source:
@@ -39,7 +64,7 @@ class Source:
     def __init__(self, fanOut: TokenBucket | None) -> None:
         self.fanOut = fanOut
         self.clients = 0
-        self.waiting: deque[Inbox] = deque()
+        self.waiting: deque[Client] = deque()
         self.held = 0
 
     def isLikeNew(self, now: float) -> bool:

@@ -12,18 +12,15 @@ A client that sends more than it may, counted in receivers, is read more slowly.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 from twisted.internet.interfaces import IReactorTime
 
 from rtcsignal.bucket import Rate
 from rtcsignal.engineio.session import CloseReason
+from rtcsignal.socketio.sources import Client, Source
+from rtcsignal.socketio.work import Work
 
-if TYPE_CHECKING:
-    from rtcsignal.socketio.inbox import Inbox
-    from rtcsignal.socketio.sources import Source
-
-__all__ = ["FEW", "Turns", "Work"]
+__all__ = ["FEW", "Turns"]
 
 FEW = 16
 """A message to at most so many receivers is not charged: the limit on events is enough."""
@@ -36,21 +33,6 @@ _MOST_HELD = 67_108_864
 _PAUSE_SECONDS = 0.1
 _MOMENT_SECONDS = 0.01
 _MOST_PAUSE_SECONDS = 5.0
-
-
-class Work:
-    """What has been done, in units: one for each receiver, and for each 4 KiB that go to it; some for each message.
-
-    Attributes:
-        done: So much.
-        most: When more than this has been done, the others get their turn.
-    """
-
-    __slots__ = ("done", "most")
-
-    def __init__(self, most: int = sys.maxsize) -> None:
-        self.done = 0
-        self.most = most
 
 
 class Turns:
@@ -75,11 +57,11 @@ class Turns:
         self._isDue = False
 
     @property
-    def waiting(self) -> list[Inbox]:
+    def waiting(self) -> list[Client]:
         """The connections that wait for their turn."""
         return [connection for source in self._ring for connection in source.waiting]
 
-    def hold(self, connection: Inbox, size: int) -> None:
+    def hold(self, connection: Client, size: int) -> None:
         """A connection has one more thing to be handled, which has to wait.
 
         Args:
@@ -97,7 +79,7 @@ class Turns:
         else:
             self._pause(connection)
 
-    def charge(self, connection: Inbox, receivers: int) -> None:
+    def charge(self, connection: Client, receivers: int) -> None:
         """A connection has sent to so many receivers: it is read more slowly if that is too much.
 
         Args:
@@ -138,7 +120,7 @@ class Turns:
             self._call()
 
     @staticmethod
-    def _pause(connection: Inbox) -> None:
+    def _pause(connection: Client) -> None:
         """Read nothing more from a client of which much is held; and answer no POST before it has been handled."""
         session = connection.session
         if session.isOpen and (connection.heldSize > _MUCH or session.isPolling):

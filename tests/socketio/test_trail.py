@@ -11,8 +11,9 @@ import pytest
 
 from rtcsignal.engineio.frames import Message
 from rtcsignal.socketio.fanout import OutgoingEvent
-from rtcsignal.socketio.trail import Numbers, Trail
-from rtcsignal.socketio.turns import Work
+from rtcsignal.socketio.offsets import Numbers
+from rtcsignal.socketio.trail import Trail
+from rtcsignal.socketio.work import Work
 
 
 @pytest.fixture

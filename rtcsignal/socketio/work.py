@@ -1,0 +1,22 @@
+"""Work: how much a server has done for its clients, counted in the unit in which they take turns."""
+
+from __future__ import annotations
+
+import sys
+
+__all__ = ["Work"]
+
+
+class Work:
+    """What has been done, in units: one for each receiver, and for each 4 KiB that go to it; some for each message.
+
+    Attributes:
+        done: So much.
+        most: When more than this has been done, the others get their turn.
+    """
+
+    __slots__ = ("done", "most")
+
+    def __init__(self, most: int = sys.maxsize) -> None:
+        self.done = 0
+        self.most = most
