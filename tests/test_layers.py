@@ -18,6 +18,7 @@ RANKS = {
     "rtcsignal.engineio": 2,
     "rtcsignal.socketio": 3,
     "rtcsignal.signaling": 4,
+    "rtcsignal.embedding": 4,
     "rtcsignal.policy": 5,
     "rtcsignal.backplane": 5,
     "rtcsignal.web": 6,
@@ -210,6 +211,10 @@ class TestTheSources:
         files = [*(ROOT / "plugins").glob("*.py"), *(ROOT / "rtcsignal" / "policy").glob("builtin/*.py")]
         ours = {name for path in files for name, _ in imports(ast.parse(path.read_text())) if isIn(name, "rtcsignal")}
         assert {name for name in ours if not isIn(name, "rtcsignal.api")} == set()
+
+    def test_keepEmbeddingForOthers(self) -> None:
+        users = [module for module, source in SOURCES.items() if _uses(source, "rtcsignal.embedding")]
+        assert users == []
 
     def test_doNotHideTwisted(self) -> None:
         assert not (ROOT / "twisted" / "__init__.py").exists()

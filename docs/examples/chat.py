@@ -8,8 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.task import react
 
-from rtcsignal.socketio.namespace import EventNamespace
-from rtcsignal.socketio.port import portFor
+from rtcsignal.embedding import EventNamespace, portFor
 
 chat = EventNamespace()
 

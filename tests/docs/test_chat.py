@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import queue
+import re
 import subprocess
 import sys
 import threading
@@ -13,11 +14,13 @@ from typing import IO
 
 import pytest
 
+from rtcsignal import embedding
 from tests.docs.pages import DOCS, Page
 from tests.docs.test_examples import run
 from tests.support.patience import PATIENCE
 from tests.support.processes import ROOT, Process, startProcess
 
+EMBEDDING = Page(DOCS / "embedding.md")
 _CHAT = DOCS / "examples" / "chat.py"
 _CLIENT = DOCS / "examples" / "chat.js"
 _LIBRARIES = ROOT / "tests" / "clients" / "node_modules"
@@ -40,7 +43,7 @@ def chat() -> Iterator[Process]:
 @pytest.fixture
 def chatOfThePage(tmp_path: Path) -> Iterator[Process]:
     """All Python of the page, one block behind the other, in one program."""
-    first, *more = [block.text for block in Page(DOCS / "embedding.md").blocks if block.language == "python"]
+    first, *more = [block.text for block in EMBEDDING.blocks if block.language == "python"]
     chat, guard, start = first.partition(_GUARD)
     path = tmp_path / "chat.py"
     path.write_text("\n\n".join([chat, *more, guard + start]), encoding="utf-8")
@@ -108,7 +111,7 @@ def terminal(tmp_path: Path, library: str) -> str:
 
 
 def test_thePageShowsTheExampleAsItIs() -> None:
-    first = next(block for block in Page(DOCS / "embedding.md").blocks if block.language == "python")
+    first = next(block for block in EMBEDDING.blocks if block.language == "python")
     assert first.text == _CHAT.read_text(encoding="utf-8")
 
 
@@ -179,13 +182,22 @@ def test_thePiecesOfThePageDoWhatItSays(npmClients: None, chatOfThePage: Process
     )
 
 
-def test_thePagesExamplesNeedNothingButTheProject() -> None:
-    """What the example imports is the standard library, Twisted, and the two layers that the page is about."""
-    modules = [
-        node.module or ""
-        for node in ast.walk(ast.parse(_CHAT.read_text(encoding="utf-8")))
-        if isinstance(node, ast.ImportFrom) and node.module != "__future__"
-    ]
-    ours = [module for module in modules if module.startswith("rtcsignal")]
-    assert ours
-    assert all(module.startswith(("rtcsignal.engineio", "rtcsignal.socketio")) for module in ours)
+def test_thePageAndItsExampleImportNothingElseOfTheProject() -> None:
+    sources = [block.text for block in EMBEDDING.blocks if block.language == "python"]
+    modules = {module for source in [*sources, _CHAT.read_text(encoding="utf-8")] for module in importedBy(source)}
+    assert {module for module in modules if module.startswith("rtcsignal")} == {"rtcsignal.embedding"}
+
+
+def test_thePageNamesNoInnerModule() -> None:
+    assert set(re.findall(r"rtcsignal\.\w+", EMBEDDING.text)) == {"rtcsignal.embedding"}
+
+
+def test_thePageHasEverythingThatThereIsToImport() -> None:
+    words = set(re.findall(r"\w+", EMBEDDING.text))
+    assert set(embedding.__all__) - words == set()
+    assert [name for name in embedding.__all__ if not hasattr(embedding, name)] == []
+
+
+def importedBy(source: str) -> list[str]:
+    """The modules that a program imports names of."""
+    return [node.module or "" for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ImportFrom)]
