@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from rtcsignal import sdp
-from rtcsignal.bodies import GONE, rewritten
 from rtcsignal.errors import ConfigError, Refused, Waiting
 from rtcsignal.interfaces import (
     IAuthenticator,
@@ -19,9 +17,11 @@ from rtcsignal.interfaces import (
     IRoomPolicy,
     IServices,
 )
-from rtcsignal.options import REQUIRED, Configurable, Option
-from rtcsignal.patterns import firstFit, fitsAny
-from rtcsignal.throttle import Throttle, networkOf
+from rtcsignal.kit import sdp
+from rtcsignal.kit.bodies import GONE, rewritten
+from rtcsignal.kit.options import REQUIRED, Configurable, Option
+from rtcsignal.kit.patterns import firstFit, fitsAny
+from rtcsignal.kit.throttle import Throttle, networkOf
 from rtcsignal.values import Handshake, Identity, Message, wholeNumber
 
 __all__ = [

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rtcsignal.interfaces import IConfigurable, ILifecycle
-from rtcsignal.options import REQUIRED, Option, keyOf
+from rtcsignal.kit.options import REQUIRED, Option, keyOf
 from rtcsignal.policy.loader import Wanted, optionsOf
 from rtcsignal.policy.shape import interfacesOf
 from rtcsignal.policy.sources import BUILT_IN, Found, findAll

@@ -16,8 +16,8 @@ from typing import Any, Protocol
 
 from rtcsignal.errors import ConfigError
 from rtcsignal.interfaces import IConfigurable, IEventHandler
+from rtcsignal.kit.options import Configurable, Option, didYouMean, keyOf, readOptions
 from rtcsignal.logtext import safe
-from rtcsignal.options import Configurable, Option, didYouMean, keyOf, readOptions
 from rtcsignal.policy.folders import Generation
 from rtcsignal.policy.guard import TIMEOUT_SECONDS, Treatment
 from rtcsignal.policy.logs import describe, placeOf

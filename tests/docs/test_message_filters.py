@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from rtcsignal.api import REQUIRED, Configurable
-from rtcsignal.options import keyOf
+from rtcsignal.kit.options import keyOf
 from rtcsignal.policy.builtin.audit import audit
 from rtcsignal.policy.builtin.candidates import candidates
 from rtcsignal.policy.builtin.codecs import codecs

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import pytest
 
 from rtcsignal.api import REQUIRED, ConfigError, Configurable, IConfigurable, Option
-from rtcsignal.options import inWords, keyOf
+from rtcsignal.kit.options import inWords, keyOf
 
 
 class Plugin(Configurable):

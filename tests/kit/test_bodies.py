@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtcsignal.bodies import GONE, rewritten
+from rtcsignal.kit.bodies import GONE, rewritten
 
 leaves = st.none() | st.booleans() | st.integers() | st.binary(max_size=9) | st.text(max_size=12)
 bodies = st.recursive(

@@ -1,0 +1,1 @@
+"""What plugins are made with, besides the interfaces; `rtcsignal.api` hands it on."""
