@@ -5,7 +5,6 @@ No module of the project imports this one; it only hands on what the layers `eng
 
 from __future__ import annotations
 
-from rtcsignal.bucket import Rate
 from rtcsignal.clocks import measureSteadily
 from rtcsignal.engineio.addresses import Proxies
 from rtcsignal.engineio.httplimits import HttpLimits
@@ -15,6 +14,7 @@ from rtcsignal.engineio.port import PortFactory
 from rtcsignal.engineio.resource import EngineResource
 from rtcsignal.engineio.server import EngineServer
 from rtcsignal.errors import ConnectRefused
+from rtcsignal.rates import Rate
 from rtcsignal.socketio.fanout import OutgoingEvent, deliver
 from rtcsignal.socketio.namespace import EventNamespace, Namespace
 from rtcsignal.socketio.packet import DecoderLimits, Packet

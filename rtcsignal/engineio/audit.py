@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from rtcsignal.deadlines import Deadline
 from rtcsignal.engineio.addresses import countedAs
-from rtcsignal.engineio.deadlines import Deadline
 from rtcsignal.engineio.introduction import Introduction
 from rtcsignal.engineio.server import EngineServer
 from rtcsignal.engineio.session import Phase, Session

@@ -13,8 +13,8 @@ from twisted.internet.interfaces import ISSLTransport
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
+from rtcsignal.deadlines import Deadline, Deadlines
 from rtcsignal.engineio.addresses import Place
-from rtcsignal.engineio.deadlines import Deadline, Deadlines
 
 __all__ = ["FAREWELL_SECONDS", "Farewell", "endIfClientLeft", "halfClose"]
 

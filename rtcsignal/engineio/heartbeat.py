@@ -16,7 +16,7 @@ Source: Engine.IO protocol, revisions 3 and 4, "Heartbeat" and "Timeouts".
 
 from __future__ import annotations
 
-from rtcsignal.engineio.deadlines import Deadline, DeadlineQueue, Deadlines
+from rtcsignal.deadlines import Deadline, DeadlineQueue, Deadlines
 from rtcsignal.engineio.packet import PING, PONG
 from rtcsignal.engineio.session import CloseReason, Session
 from rtcsignal.errors import ProtocolError

@@ -20,9 +20,9 @@ from twisted.web.resource import Resource
 from twisted.web.server import Site
 from zope.interface import implementer
 
+from rtcsignal.deadlines import Deadline, Deadlines
 from rtcsignal.engineio.addresses import Place, Proxies
 from rtcsignal.engineio.crossorigin import withCors
-from rtcsignal.engineio.deadlines import Deadline, Deadlines
 from rtcsignal.engineio.exchange import TOO_LARGE, RequestError, Response
 from rtcsignal.engineio.farewell import FAREWELL_SECONDS, endIfClientLeft, halfClose
 from rtcsignal.engineio.headernames import rememberUsualHeaders

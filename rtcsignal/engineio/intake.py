@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from twisted.internet.interfaces import IReactorTime
 
-from rtcsignal.bucket import Rate
 from rtcsignal.engineio.leftovers import Leftovers
 from rtcsignal.engineio.session import CloseReason, Session
+from rtcsignal.rates import Rate
 
 __all__ = ["SLICE", "Allowance", "Intake"]
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rtcsignal.engineio.deadlines import Deadline, Deadlines
+from rtcsignal.deadlines import Deadline, Deadlines
 from rtcsignal.engineio.exchange import Request
 from rtcsignal.engineio.frames import PING_FRAME
 from rtcsignal.engineio.packet import Revision

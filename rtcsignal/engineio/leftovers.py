@@ -12,8 +12,8 @@ from itertools import islice
 
 from twisted.internet.interfaces import IReactorTime
 
-from rtcsignal.bucket import TokenBucket
 from rtcsignal.engineio.addresses import countedAs
+from rtcsignal.rates import TokenBucket
 
 __all__ = ["Leftovers"]
 

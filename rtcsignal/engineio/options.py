@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from rtcsignal.bucket import Rate
 from rtcsignal.engineio.greeting import HandshakeHeaders
 from rtcsignal.engineio.origin import OriginRule
 from rtcsignal.engineio.packet import Revision
+from rtcsignal.rates import Rate
 
 __all__ = ["EngineOptions"]
 

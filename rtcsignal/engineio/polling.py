@@ -17,8 +17,8 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
+from rtcsignal.deadlines import Deadline, Deadlines
 from rtcsignal.engineio.compression import Compression
-from rtcsignal.engineio.deadlines import Deadline, Deadlines
 from rtcsignal.engineio.exchange import Headers, Request, Response, badRequest, parseQuery
 from rtcsignal.engineio.frames import Message
 from rtcsignal.engineio.intake import Allowance, Intake

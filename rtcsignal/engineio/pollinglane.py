@@ -24,9 +24,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from rtcsignal.deadlines import Deadline, Deadlines
 from rtcsignal.engineio.addresses import Place, Proxies
 from rtcsignal.engineio.crossorigin import withCors
-from rtcsignal.engineio.deadlines import Deadline, Deadlines
 from rtcsignal.engineio.exchange import TOO_LARGE, Request, RequestError, Response
 from rtcsignal.engineio.farewell import FAREWELL_SECONDS, endIfClientLeft, halfClose
 from rtcsignal.engineio.httpanswer import Answers, lastAnswer

@@ -27,9 +27,9 @@ from twisted.web.resource import Resource
 from zope.interface import implementer
 
 from rtcsignal.clocks import WallClock, wallClock
+from rtcsignal.deadlines import Deadline, Deadlines
 from rtcsignal.engineio.addresses import AddressCounts, Place, Proxies
 from rtcsignal.engineio.crossorigin import withCors
-from rtcsignal.engineio.deadlines import Deadline, Deadlines
 from rtcsignal.engineio.exchange import RequestError, Response
 from rtcsignal.engineio.farewell import FAREWELL_SECONDS, Farewell
 from rtcsignal.engineio.http import SafeSite

@@ -10,7 +10,7 @@ from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from rtcsignal.engineio.deadlines import Deadline, DeadlineQueue
+from rtcsignal.deadlines import Deadline, DeadlineQueue
 from rtcsignal.engineio.farewell import endIfClientLeft
 from rtcsignal.engineio.fastlane import FastLane
 from rtcsignal.engineio.intake import SLICE, Allowance

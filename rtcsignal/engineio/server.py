@@ -16,9 +16,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from rtcsignal.deadlines import Deadlines
 from rtcsignal.engineio.compression import Compression
 from rtcsignal.engineio.crossorigin import asksForScript, pageRefusal, preflight, scriptRefusal, withCors
-from rtcsignal.engineio.deadlines import Deadlines
 from rtcsignal.engineio.exchange import (
     Headers,
     Request,

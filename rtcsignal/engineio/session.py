@@ -21,13 +21,13 @@ from typing import Protocol
 
 from twisted.logger import Logger
 
-from rtcsignal.bucket import TokenBucket
-from rtcsignal.engineio.deadlines import Deadline
+from rtcsignal.deadlines import Deadline
 from rtcsignal.engineio.exchange import Request
 from rtcsignal.engineio.frames import Message
 from rtcsignal.engineio.packet import CLOSE, MESSAGE, Packet, Revision
 from rtcsignal.errors import ProtocolError
 from rtcsignal.logtext import connOf
+from rtcsignal.rates import TokenBucket
 
 __all__ = ["NOBODY", "Application", "CloseReason", "Heartbeat", "Phase", "Session", "Transport"]
 

@@ -29,7 +29,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger, formatEvent
 from twisted.python.failure import Failure
 
-from rtcsignal.engineio.deadlines import Deadline, DeadlineQueue
+from rtcsignal.deadlines import Deadline, DeadlineQueue
 from rtcsignal.engineio.exchange import Response
 from rtcsignal.engineio.httpanswer import lastAnswer
 from rtcsignal.engineio.refusals import Refusals

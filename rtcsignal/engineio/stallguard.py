@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rtcsignal.engineio.deadlines import Deadline, Deadlines
+from rtcsignal.deadlines import Deadline, Deadlines
 
 __all__ = ["StallGuard"]
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rtcsignal.engineio.deadlines import DeadlineQueue
+from rtcsignal.deadlines import DeadlineQueue
 from rtcsignal.engineio.polling import PollingTransport
 from rtcsignal.engineio.session import Phase, Session
 from rtcsignal.engineio.websocket import WebSocketLink, WebSocketTransport

@@ -11,7 +11,7 @@ from typing import Any
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from rtcsignal.engineio.deadlines import Deadline, Deadlines
+from rtcsignal.deadlines import Deadline, Deadlines
 from rtcsignal.policy.answers import WrongAnswer
 from rtcsignal.policy.breaker import SECONDS, Breaker
 from rtcsignal.policy.counters import Counters

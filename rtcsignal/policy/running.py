@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from rtcsignal.clocks import WallClock
-from rtcsignal.engineio.deadlines import Deadlines
+from rtcsignal.deadlines import Deadlines
 from rtcsignal.errors import ConfigError
 from rtcsignal.interfaces import ICheckable
 from rtcsignal.policy.chain import Chain, Link

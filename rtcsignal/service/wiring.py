@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from rtcsignal.bucket import Rate
 from rtcsignal.clocks import wallClock
 from rtcsignal.engineio.addresses import Proxies
 from rtcsignal.engineio.http import HttpLimits
@@ -17,6 +16,7 @@ from rtcsignal.errors import ConfigError
 from rtcsignal.lograte import LogRation
 from rtcsignal.policy.host import PluginHost
 from rtcsignal.policy.loader import PluginSet, loadPlugins
+from rtcsignal.rates import Rate
 from rtcsignal.service.endpoints import isProxied
 from rtcsignal.service.schema import Config
 from rtcsignal.service.server import Server

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from rtcsignal.bucket import Rate
+from rtcsignal.rates import Rate
 
 __all__ = ["SignalingOptions"]
 

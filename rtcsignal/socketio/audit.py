@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from rtcsignal.deadlines import Deadline
 from rtcsignal.engineio.audit import auditOwners
-from rtcsignal.engineio.deadlines import Deadline
 from rtcsignal.engineio.session import Session
 from rtcsignal.socketio.connection import Connection
 from rtcsignal.socketio.peer import Peer

@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from rtcsignal.engineio.deadlines import Deadline
+from rtcsignal.deadlines import Deadline
 from rtcsignal.engineio.exchange import parseQuery
 from rtcsignal.engineio.frames import Message
 from rtcsignal.engineio.session import CloseReason, Session

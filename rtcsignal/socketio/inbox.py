@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 
-from rtcsignal.bucket import TokenBucket
 from rtcsignal.engineio.session import CloseReason, Session
+from rtcsignal.rates import TokenBucket
 from rtcsignal.socketio.sources import Source
 from rtcsignal.socketio.turns import Turns
 from rtcsignal.socketio.work import Work

@@ -23,8 +23,8 @@ from typing import Any, NamedTuple
 
 from twisted.logger import Logger
 
+from rtcsignal.deadlines import Deadline, DeadlineQueue
 from rtcsignal.engineio.addresses import countedAs
-from rtcsignal.engineio.deadlines import Deadline, DeadlineQueue
 from rtcsignal.engineio.frames import Message
 from rtcsignal.engineio.session import CloseReason
 from rtcsignal.socketio.offsets import Numbers

@@ -10,14 +10,14 @@ from typing import Any
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from rtcsignal.bucket import Rate, TokenBucket
-from rtcsignal.engineio.deadlines import Deadlines
+from rtcsignal.deadlines import Deadlines
 from rtcsignal.engineio.leftovers import Leftovers
 from rtcsignal.engineio.refusals import whereabouts
 from rtcsignal.engineio.session import Session
 from rtcsignal.errors import ConnectRefused
 from rtcsignal.lograte import LogRation
 from rtcsignal.logtext import safe
+from rtcsignal.rates import Rate, TokenBucket
 from rtcsignal.socketio.connection import Connection
 from rtcsignal.socketio.fanout import PlainChannel
 from rtcsignal.socketio.namespace import Namespace

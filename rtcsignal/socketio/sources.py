@@ -11,9 +11,9 @@ from typing import Protocol
 
 from twisted.internet.interfaces import IReactorTime
 
-from rtcsignal.bucket import Rate, TokenBucket
 from rtcsignal.engineio.addresses import countedAs
 from rtcsignal.engineio.session import Session
+from rtcsignal.rates import Rate, TokenBucket
 from rtcsignal.socketio.work import Work
 
 __all__ = ["Client", "Source", "Sources"]

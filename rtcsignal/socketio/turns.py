@@ -15,8 +15,8 @@ import sys
 
 from twisted.internet.interfaces import IReactorTime
 
-from rtcsignal.bucket import Rate
 from rtcsignal.engineio.session import CloseReason
+from rtcsignal.rates import Rate
 from rtcsignal.socketio.sources import Client, Source
 from rtcsignal.socketio.work import Work
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from twisted.internet.task import Clock
 
+from rtcsignal.deadlines import Deadlines
 from rtcsignal.engineio.addresses import AddressCounts
-from rtcsignal.engineio.deadlines import Deadlines
 from rtcsignal.engineio.farewell import FAREWELL_SECONDS, Farewell, endIfClientLeft
 from tests.engineio.memory import MemoryLink
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from rtcsignal.bucket import Rate
 from rtcsignal.engineio.packet import Revision
 from rtcsignal.engineio.session import CloseReason
+from rtcsignal.rates import Rate
 from tests.engineio.conftest import WorldFactory
 from tests.engineio.world import Socket, World
 from tests.wire.rawws import PING, PONG

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from twisted.internet.task import Clock
 
-from rtcsignal.bucket import Rate, TokenBucket
 from rtcsignal.engineio.intake import Allowance, Intake
 from rtcsignal.engineio.leftovers import Leftovers
 from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.packet import Revision
+from rtcsignal.rates import Rate, TokenBucket
 from tests.engineio.conftest import WorldFactory
 from tests.engineio.world import Socket, World
 from tests.wire.rawws import textFrame, upgradeBytes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.internet.task import Clock
 
-from rtcsignal.engineio.deadlines import Deadlines
+from rtcsignal.deadlines import Deadlines
 from rtcsignal.engineio.exchange import Request
 from rtcsignal.engineio.heartbeat import ServerHeartbeat
 from rtcsignal.engineio.registry import Registry

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from rtcsignal.bucket import Rate
 from rtcsignal.engineio.frames import Message
 from rtcsignal.engineio.packet import Revision
 from rtcsignal.engineio.session import CloseReason, Session
+from rtcsignal.rates import Rate
 from tests.engineio.conftest import WorldFactory
 from tests.engineio.frames import Frame, framesOf
 from tests.engineio.world import AFTER_HANDSHAKE, Recorder, Socket, World

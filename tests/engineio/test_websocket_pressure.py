@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from rtcsignal.bucket import Rate
 from rtcsignal.engineio.frames import Message
 from rtcsignal.engineio.outbox import waitingIn
 from rtcsignal.engineio.packet import Revision
 from rtcsignal.engineio.session import CloseReason
+from rtcsignal.rates import Rate
 from tests.engineio.conftest import WorldFactory
 from tests.engineio.frames import framesOf
 from tests.engineio.memory import HIGH_WATER

@@ -10,7 +10,7 @@ from twisted.internet.task import Clock
 from zope.interface import implementer
 
 from rtcsignal.api import IAuthenticator, IMessageFilter, IRoomObserver, IRoomPolicy
-from rtcsignal.engineio.deadlines import Deadlines
+from rtcsignal.deadlines import Deadlines
 from rtcsignal.policy.chain import Chain, Link
 from rtcsignal.policy.counters import Counters
 from rtcsignal.policy.guard import Guard, Treatment

@@ -20,7 +20,7 @@ from rtcsignal.api import (
     Message,
     Refused,
 )
-from rtcsignal.engineio.deadlines import Deadlines
+from rtcsignal.deadlines import Deadlines
 from rtcsignal.engineio.packet import Revision
 from rtcsignal.policy.chain import Chain, Link
 from rtcsignal.policy.counters import Counters

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from rtcsignal.bucket import Rate
 from rtcsignal.engineio.packet import Revision
+from rtcsignal.rates import Rate
 from rtcsignal.signaling.hub import SignalingOptions
 from tests.signaling.conftest import WorldFactory
 from tests.signaling.plugins import Plugins

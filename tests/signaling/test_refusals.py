@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from rtcsignal.bucket import Rate
 from rtcsignal.engineio.packet import Revision
 from rtcsignal.errors import Refused
+from rtcsignal.rates import Rate
 from rtcsignal.signaling.hub import SignalingOptions
 from rtcsignal.values import Handshake, Identity
 from tests.signaling.conftest import Log, WorldFactory

@@ -11,8 +11,8 @@ import pytest
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import Clock
 
-from rtcsignal.bucket import Rate
 from rtcsignal.engineio.session import CloseReason
+from rtcsignal.rates import Rate
 from rtcsignal.socketio.server import SocketOptions
 from rtcsignal.socketio.sources import Sources
 from rtcsignal.socketio.turns import Turns

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from twisted.internet.task import Clock
 
-from rtcsignal.engineio.deadlines import Deadlines
+from rtcsignal.deadlines import Deadlines
 from rtcsignal.engineio.exchange import Request
 from rtcsignal.engineio.frames import Message
 from rtcsignal.engineio.heartbeat import ClientHeartbeat, ServerHeartbeat

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
-from rtcsignal.engineio.deadlines import Deadline, DeadlineQueue, Deadlines
+from rtcsignal.deadlines import Deadline, DeadlineQueue, Deadlines
 from tests.conftest import LoggedFailures
 
 

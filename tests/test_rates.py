@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtcsignal.bucket import TokenBucket
+from rtcsignal.rates import TokenBucket
 
 
 def test_aBurstIsFree() -> None:
