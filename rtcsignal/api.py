@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rtcsignal.addresses import networkOf
 from rtcsignal.errors import ConfigError, Refused, Waiting
 from rtcsignal.interfaces import (
     IAuthenticator,
@@ -21,7 +22,7 @@ from rtcsignal.kit import sdp
 from rtcsignal.kit.bodies import GONE, rewritten
 from rtcsignal.kit.options import REQUIRED, Configurable, Option
 from rtcsignal.kit.patterns import firstFit, fitsAny
-from rtcsignal.kit.throttle import Throttle, networkOf
+from rtcsignal.kit.throttle import Throttle
 from rtcsignal.values import Handshake, Identity, Message, wholeNumber
 
 __all__ = [

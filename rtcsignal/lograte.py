@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from twisted.logger import Logger
 
+from rtcsignal.rates import TokenBucket
+
 __all__ = ["LogRation"]
 
 _log = Logger()
@@ -37,13 +39,10 @@ class LogRation:
         now = self._seconds()
         state = self._kinds.get(kind)
         if state is None:
-            state = self._kinds[kind] = _Kind(self._burst, now)
-        state.lines = min(self._burst, state.lines + (now - state.at) * self._rate)
-        state.at = now
-        if state.lines < 1:
+            state = self._kinds[kind] = _Kind(self._rate, self._burst, now)
+        if not state.tryTake(now):
             state.omitted += 1
             return False
-        state.lines -= 1
         state.tell(kind)
         return True
 
@@ -53,14 +52,13 @@ class LogRation:
             state.tell(kind)
 
 
-class _Kind:
+class _Kind(TokenBucket):
     """How many lines of a kind may be written, and how many were not."""
 
-    __slots__ = ("at", "lines", "omitted")
+    __slots__ = ("omitted",)
 
-    def __init__(self, lines: float, at: float) -> None:
-        self.lines = lines
-        self.at = at
+    def __init__(self, rate: float, burst: float, now: float) -> None:
+        super().__init__(rate, burst, now)
         self.omitted = 0
 
     def tell(self, kind: str) -> None:

@@ -8,57 +8,14 @@ read from the right, up to the first address that is not a trusted proxy's.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from types import MappingProxyType
 
-__all__ = ["UNIX", "AddressCounts", "Place", "Proxies", "countedAs", "plainAddress"]
+from rtcsignal.addresses import UNIX, networkOf, plainAddress
 
-UNIX = "unix"
-"""Stands for anyone who connects over a UNIX socket."""
+__all__ = ["AddressCounts", "Place", "Proxies"]
 
 _MOST_HOPS = 32
-_CACHED = 4_096
-
-
-def plainAddress(text: str) -> str | None:
-    """An IP address in its usual form, without a port or a zone; None if it is not an IP address.
-
-    Args:
-        text: As proxies write it: ``192.0.2.1``, ``192.0.2.1:4711``, ``2001:db8::1``, ``[2001:db8::1]:4711``.
-    """
-    text = text.strip(" \t\"")
-    if text.startswith("["):
-        text = text[1:].partition("]")[0]
-    elif text.count(":") == 1:
-        text = text.partition(":")[0]
-    try:
-        address = ip_address(text.partition("%")[0])
-    except ValueError:
-        return None
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    return str(address)
-
-
-@lru_cache(maxsize=_CACHED)
-def countedAs(address: str) -> str:
-    """What connections of an address are counted under: of IPv6 the network of 64 bits, all of which one customer has.
-
-    Args:
-        address: An IP address, or any other string, which is counted as it is.
-    """
-    if ":" not in address:
-        return address
-    try:
-        parsed = ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if isinstance(parsed, IPv6Address):
-        if parsed.ipv4_mapped is not None:
-            return str(parsed.ipv4_mapped)
-        return str(IPv6Network((int(parsed), 64), strict=False))
-    return address
 
 
 class Proxies:
@@ -167,16 +124,16 @@ class AddressCounts:
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """How many places there are under each key, see `countedAs`."""
+        """How many places there are under each key, see `networkOf`."""
         return MappingProxyType(self._counts)
 
     def hasPlaceFor(self, address: str) -> bool:
         """Whether there is one more place. Clients without an address are not counted."""
-        return not self._most or not address or self._counts.get(countedAs(address), 0) < self._most
+        return not self._most or not address or self._counts.get(networkOf(address), 0) < self._most
 
     def take(self, address: str) -> Place:
         """Take a place, if there is one or not."""
-        key = countedAs(address)
+        key = networkOf(address)
         self._counts[key] = self._counts.get(key, 0) + 1
         return Place(self, key)
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from rtcsignal.addresses import networkOf
 from rtcsignal.deadlines import Deadline
-from rtcsignal.engineio.addresses import countedAs
 from rtcsignal.engineio.introduction import Introduction
 from rtcsignal.engineio.server import EngineServer
 from rtcsignal.engineio.session import Phase, Session
@@ -30,7 +30,7 @@ def auditEngine(engine: EngineServer) -> Iterator[str]:
         if session.sid != sid:
             yield "a session is registered under the sid of another one"
         yield from _auditSession(engine, session)
-    counts = Counter(countedAs(session.request.address) for session in sessions.values())
+    counts = Counter(networkOf(session.request.address) for session in sessions.values())
     if counts != engine.registry.counts:
         yield f"sessions per address: {dict(counts)}, counted are {dict(engine.registry.counts)}"
     for sid in engine.pollings.keys() - sessions.keys():

@@ -12,7 +12,7 @@ from itertools import islice
 
 from twisted.internet.interfaces import IReactorTime
 
-from rtcsignal.engineio.addresses import countedAs
+from rtcsignal.addresses import networkOf
 from rtcsignal.rates import TokenBucket
 
 __all__ = ["Leftovers"]
@@ -48,7 +48,7 @@ class Leftovers:
         """
         now, lists = self._clock.seconds(), self._lists
         if bucket is not None and address and not bucket.isFull(now):
-            key = kind, countedAs(address)
+            key = kind, networkOf(address)
             left = lists.pop(key, [])
             left.append(bucket)
             lists[key] = left[-_MOST_BUCKETS:]  # as the last: the first is the one that was added to longest ago
@@ -73,7 +73,7 @@ class Leftovers:
     def _found(self, kind: str, address: str) -> TokenBucket | None:
         if not self._lists and not self._debtors:
             return None
-        key, now = (kind, countedAs(address)), self._clock.seconds()
+        key, now = (kind, networkOf(address)), self._clock.seconds()
         left = self._lists.get(key)
         while left:
             bucket = left.pop()
@@ -94,7 +94,7 @@ class Leftovers:
         """
         if not address:
             return
-        now, debtors, key = self._clock.seconds(), self._debtors, (kind, countedAs(address))
+        now, debtors, key = self._clock.seconds(), self._debtors, (kind, networkOf(address))
         debtors.pop(key, None)
         debtors[key] = bucket  # as the last: the first is the one that was in debt longest ago
         for old in [name for name in islice(debtors, 2) if debtors[name].isFull(now)]:

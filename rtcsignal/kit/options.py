@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import copy
-import re
 import types
 import typing
 from collections.abc import Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar, overload
 
@@ -16,8 +14,9 @@ from zope.interface import implementer
 
 from rtcsignal.errors import ConfigError
 from rtcsignal.interfaces import IConfigurable
+from rtcsignal.spelling import didYouMean, snakeCase
 
-__all__ = ["REQUIRED", "Configurable", "Option", "didYouMean", "inWords", "keyOf", "readOptions"]
+__all__ = ["REQUIRED", "Configurable", "Option", "inWords", "readOptions"]
 
 T = TypeVar("T")
 
@@ -241,7 +240,7 @@ def readOptions(table: Mapping[str, Option[Any]], options: Mapping[str, Any]) ->
     Raises:
         ConfigError: With every mistake: unknown keys, wrong values, required ones missing.
     """
-    keys = {keyOf(name): name for name in table}
+    keys = {snakeCase(name): name for name in table}
     files = {f"{key}_file": key for key, name in keys.items() if table[name].secret}
     problems: list[str] = []
     values: dict[str, Any] = {}
@@ -267,11 +266,6 @@ def readOptions(table: Mapping[str, Option[Any]], options: Mapping[str, Any]) ->
     return values
 
 
-def keyOf(name: str) -> str:
-    """The key of an option in the configuration: its attribute in snake_case."""
-    return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda capital: "_" + capital[1].lower(), name)
-
-
 def inWords(kind: Any) -> str:
     """A type, for people."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
@@ -284,12 +278,6 @@ def inWords(kind: Any) -> str:
     if origin in (types.UnionType, typing.Union):
         return " or ".join(map(inWords, arguments))
     return _WORDS.get(origin or kind, getattr(kind, "__name__", str(kind)))
-
-
-def didYouMean(word: str, known: typing.Iterable[str]) -> str:
-    """The end of a message that suggests the nearest of the known words; empty when none is near."""
-    near = get_close_matches(word, sorted(known), n=1)
-    return f"; did you mean {near[0]}?" if near else ""
 
 
 def _plural(kind: Any) -> str:

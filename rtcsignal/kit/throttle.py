@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, MutableMapping
-from ipaddress import IPv6Address, IPv6Network, ip_address
 from itertools import islice
 
-__all__ = ["Throttle", "networkOf"]
-
-_HOST_BITS = 64
+__all__ = ["Throttle"]
 
 
 class Throttle:
@@ -54,18 +51,3 @@ class Throttle:
             del forgiven[old]
         while len(forgiven) > self._mostKeys:
             del forgiven[next(iter(forgiven))]
-
-
-def networkOf(address: str) -> str:
-    """Who is behind an IP address: of IPv6 the network of 64 bits that one household or machine has.
-
-    Args:
-        address: As `IPeer.address` has it; a string that is not an IP address stays as it is.
-    """
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(parsed, IPv6Address):
-        return str(parsed.ipv4_mapped or IPv6Network((int(parsed) >> _HOST_BITS << _HOST_BITS, _HOST_BITS)))
-    return address

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from rtcsignal.interfaces import IConfigurable, ILifecycle
-from rtcsignal.kit.options import REQUIRED, Option, keyOf
+from rtcsignal.kit.options import REQUIRED, Option
 from rtcsignal.policy.loader import Wanted, optionsOf
 from rtcsignal.policy.shape import interfacesOf
 from rtcsignal.policy.sources import BUILT_IN, Found, findAll
+from rtcsignal.spelling import snakeCase
 
 __all__ = ["Listing", "OptionInfo", "PluginInfo", "formatPlugins", "listPlugins"]
 
@@ -134,7 +135,7 @@ def _option(name: str, option: Option[Any]) -> OptionInfo:
         written = "(not shown)"
     else:
         written = json.dumps(default, default=_inJson)
-    return OptionInfo(keyOf(name), option.inWords(), written, option.what)
+    return OptionInfo(snakeCase(name), option.inWords(), written, option.what)
 
 
 def _inJson(value: Any) -> Any:

@@ -16,13 +16,14 @@ from typing import Any, Protocol
 
 from rtcsignal.errors import ConfigError
 from rtcsignal.interfaces import IConfigurable, IEventHandler
-from rtcsignal.kit.options import Configurable, Option, didYouMean, keyOf, readOptions
+from rtcsignal.kit.options import Configurable, Option, readOptions
 from rtcsignal.logtext import safe
 from rtcsignal.policy.folders import Generation
 from rtcsignal.policy.guard import TIMEOUT_SECONDS, Treatment
 from rtcsignal.policy.logs import describe, placeOf
 from rtcsignal.policy.shape import interfacesOf, problemsOf
 from rtcsignal.policy.sources import Catalogue, findAll
+from rtcsignal.spelling import didYouMean, snakeCase
 
 __all__ = ["Entry", "PluginSet", "Use", "Wanted", "loadPlugins", "optionsOf"]
 
@@ -209,7 +210,7 @@ class _Reader:
         )
 
     def _configured(self, plugin: Any, options: dict[str, Any]) -> Any:
-        clash = _OF_THE_SERVER.keys() & {keyOf(name) for name in optionsOf(plugin)}
+        clash = _OF_THE_SERVER.keys() & {snakeCase(name) for name in optionsOf(plugin)}
         if clash:
             self._wrong([f"the options {', '.join(sorted(clash))} belong to the server; rename the plugin's own"])
             return None
@@ -243,7 +244,7 @@ class _Reader:
     def _resolve(self, plugin: Any, options: dict[str, Any]) -> None:
         """Make relative paths among the options absolute."""
         for name, option in optionsOf(plugin).items():
-            key = keyOf(name) + ("_file" if option.secret else "")
+            key = snakeCase(name) + ("_file" if option.secret else "")
             if isinstance(options.get(key), str) and (option.secret or option.kind is Path):
                 options[key] = os.path.join(self._base, options[key])
 

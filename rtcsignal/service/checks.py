@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
 from functools import cache
 from ipaddress import ip_network
 
 from twisted.internet.interfaces import IStreamServerEndpointStringParser
 from twisted.plugin import getPlugins
 
-from rtcsignal.engineio.addresses import UNIX
+from rtcsignal.addresses import UNIX
 from rtcsignal.service.endpoints import endpointArguments, withAddresses
+from rtcsignal.spelling import didYouMean
 
 __all__ = [
     "cookieName",
@@ -21,7 +21,6 @@ __all__ = [
     "network",
     "pluginName",
     "socketioPath",
-    "suggestion",
 ]
 
 _PATH = re.compile(r"/([A-Za-z0-9._~!$&'()*+,;=:@-]+/)+")
@@ -41,7 +40,7 @@ def endpoint(text: str) -> str | None:
     if kind not in _endpointKinds():
         if text.isdecimal():
             return f'must be an endpoint such as "tcp:{text}"'
-        hint = suggestion(kind, _endpointKinds())
+        hint = didYouMean(kind, _endpointKinds())
         return f'must begin with a known kind of endpoint, such as "tcp:8080"{hint}'
     plain, named = endpointArguments(withAddresses(f":{rest}"))
     if kind in ("tcp", "tcp6", "ssl"):
@@ -95,12 +94,6 @@ def folder(text: str) -> str | None:
 def pluginName(text: str) -> str | None:
     """Whether it can be the name of a plugin."""
     return None if text and text == text.strip() and text.isprintable() else "must be the name of a plugin"
-
-
-def suggestion(word: str, known: set[str] | frozenset[str]) -> str:
-    """The end of a message that proposes the nearest of the known words, empty when none is near."""
-    near = get_close_matches(word, sorted(known), n=1)
-    return f"; did you mean {near[0]}?" if near else ""
 
 
 @cache

@@ -10,9 +10,10 @@ import msgspec
 from msgspec import Meta
 
 from rtcsignal.logtext import safe
-from rtcsignal.service.checks import pluginName, suggestion
+from rtcsignal.service.checks import pluginName
 from rtcsignal.service.document import BROKEN, Document, Path
 from rtcsignal.service.schema import Config, Key, PluginUse, Section
+from rtcsignal.spelling import didYouMean
 
 __all__ = ["convert"]
 
@@ -86,7 +87,7 @@ class _Converter:
         return kind(**found)
 
     def _unknown(self, name: str, path: Path, known: frozenset[str]) -> None:
-        hint = suggestion(name, known)
+        hint = didYouMean(name, known)
         if not hint:
             homes = [home for home in _homes(name) if home != ".".join(map(str, path))]
             hint = f"; it belongs {f'under {homes[0]}' if homes[0] else 'to the top'}" if homes else ""
@@ -180,7 +181,7 @@ def _explanation(message: str, annotation: Any, value: Any) -> str:
     """What msgspec found, in the words of this configuration."""
     if get_origin(annotation) is Literal:
         allowed = frozenset(map(str, get_args(annotation)))
-        hint = suggestion(value, allowed) if isinstance(value, str) else ""
+        hint = didYouMean(value, allowed) if isinstance(value, str) else ""
         return f"must be {' or '.join(map(str, get_args(annotation)))}, not {_quoted(value)}{hint}"
     match = _EXPECTED.fullmatch(message)
     if match is None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
+
+from rtcsignal.spelling import snakeCase
 
 __all__ = ["Amount", "Key", "Seconds", "Section"]
 
@@ -30,11 +31,7 @@ class Key:
     check: Callable[[str], str | None] | None = None
 
 
-def _snakeCase(name: str) -> str:
-    return re.sub(r"[A-Z]", lambda capital: "_" + capital[0].lower(), name)
-
-
-class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename=_snakeCase):
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename=snakeCase):
     """A mapping of the configuration file."""
 
 

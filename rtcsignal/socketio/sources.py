@@ -11,7 +11,7 @@ from typing import Protocol
 
 from twisted.internet.interfaces import IReactorTime
 
-from rtcsignal.engineio.addresses import countedAs
+from rtcsignal.addresses import networkOf
 from rtcsignal.engineio.session import Session
 from rtcsignal.rates import Rate, TokenBucket
 from rtcsignal.socketio.work import Work
@@ -91,7 +91,7 @@ class Sources:
 
     def enter(self, address: str) -> Source:
         """An address has one more client."""
-        key = countedAs(address)
+        key = networkOf(address)
         source = self._used.get(key)
         if source is None:
             source = self._idle.pop(key, None) or Source(self._newBucket())
@@ -104,7 +104,7 @@ class Sources:
         source.clients -= 1
         if source.clients:
             return
-        key = countedAs(address)
+        key = networkOf(address)
         del self._used[key]
         idle, now = self._idle, self._clock.seconds()
         idle[key] = source

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from rtcsignal.api import REQUIRED, Configurable
-from rtcsignal.kit.options import keyOf
 from rtcsignal.policy.builtin.audit import audit
 from rtcsignal.policy.builtin.candidates import candidates
 from rtcsignal.policy.builtin.codecs import codecs
@@ -22,6 +21,7 @@ from rtcsignal.policy.builtin.schema import schema
 from rtcsignal.policy.builtin.webhook import webhook
 from rtcsignal.policy.loader import loadPlugins
 from rtcsignal.service.config import loadConfig
+from rtcsignal.spelling import snakeCase
 from rtcsignal.testing import InMemoryServer
 from tests.docs.pages import DOCS, Block, Page
 from tests.docs.servers import serving
@@ -46,7 +46,7 @@ def configurationOf(name: str) -> Block:
 def rowsOf(plugin: Configurable) -> Iterator[list[str]]:
     for name, option in plugin.options.items():
         default = "required" if option.default is REQUIRED else f"`{json.dumps(option.default)}`"
-        yield [f"`{keyOf(name)}`", default, option.what]
+        yield [f"`{snakeCase(name)}`", default, option.what]
 
 
 @pytest.mark.parametrize("plugin", PLUGINS, ids=lambda plugin: plugin.name)

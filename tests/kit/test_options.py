@@ -8,7 +8,8 @@ from typing import Any, Literal
 import pytest
 
 from rtcsignal.api import REQUIRED, ConfigError, Configurable, IConfigurable, Option
-from rtcsignal.kit.options import inWords, keyOf
+from rtcsignal.kit.options import inWords
+from rtcsignal.spelling import snakeCase
 
 
 class Plugin(Configurable):
@@ -108,7 +109,7 @@ class TestValues:
 
     def test_the_key_of_an_option_is_its_attribute_in_snake_case(self) -> None:
         assert configure(Plugin(), per_second=7.5).perSecond == 7.5
-        assert keyOf("retryAfterSeconds") == "retry_after_seconds"
+        assert snakeCase("retryAfterSeconds") == "retry_after_seconds"
 
     def test_a_new_plugin_is_made_and_the_old_one_stays(self) -> None:
         old = Plugin()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
-from rtcsignal.api import Throttle, networkOf
+from rtcsignal.api import Throttle
 
 
 def attempts(throttle: Throttle, key: str, now: float, most: int = 100) -> int:
@@ -45,17 +43,3 @@ def test_the_oldest_is_forgotten_when_there_are_too_many() -> None:
     for key in ("ann", "ben", "cat", "ann", "dan"):
         throttle.count(key, 0)
     assert list(kept) == ["cat", "ann", "dan"]
-
-
-@pytest.mark.parametrize(
-    ("address", "network"),
-    [
-        ("192.0.2.7", "192.0.2.7"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ("2001:db8:1:2::9", "2001:db8:1:2::/64"),
-        ("::ffff:192.0.2.7", "192.0.2.7"),
-        ("", ""),
-    ],
-)
-def test_who_is_behind_an_address(address: str, network: str) -> None:
-    assert networkOf(address) == network

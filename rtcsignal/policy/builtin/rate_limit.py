@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from ipaddress import IPv6Address
 from math import ceil
 from typing import Literal
 
 from zope.interface import implementer
 
-from rtcsignal.api import ConfigError, Configurable, IMessageFilter, IPeer, IRoom, IServices, Message, Option, Refused
+from rtcsignal.api import (
+    ConfigError,
+    Configurable,
+    IMessageFilter,
+    IPeer,
+    IRoom,
+    IServices,
+    Message,
+    Option,
+    Refused,
+    networkOf,
+)
 
 _Kind = Literal["offer", "answer", "candidate", "hangup", "other"]
 _FORGET_SECONDS = 10.0
@@ -52,7 +61,7 @@ class RateLimit(Configurable):
         now = self._seconds()
         data, address, addresses = peer.data, peer.address, self._addresses
         if ":" in address:
-            address = _network(address)
+            address = networkOf(address)
         own, bucket = data.get("rate-limit", now), self._peer
         if own < now:
             own = now
@@ -126,18 +135,6 @@ class _Bucket:
         # In whole milliseconds, but for what is lost in differences of two times.
         milliseconds = ceil(wait * 1000 - 0.01)
         raise Refused("rate-limited", "Too many messages.", {"retry_after": milliseconds / 1000, "limit": which})
-
-
-@lru_cache(4096)
-def _network(address: str) -> str:
-    """The part of an IPv6 address that a single customer has: he may use any address below it."""
-    try:
-        parsed = IPv6Address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
-    return parsed.exploded[:19]
 
 
 rateLimit = RateLimit()

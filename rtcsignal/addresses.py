@@ -1,0 +1,54 @@
+"""IP addresses as strings: in their usual form, and as what they are counted under."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from ipaddress import IPv6Address, IPv6Network, ip_address
+
+__all__ = ["UNIX", "networkOf", "plainAddress"]
+
+UNIX = "unix"
+"""Stands for anyone who connects over a UNIX socket."""
+
+_NETWORK_BITS = 64
+_CACHED = 4_096
+
+
+def plainAddress(text: str) -> str | None:
+    """An IP address in its usual form, without a port or a zone; None if it is not an IP address.
+
+    Args:
+        text: As proxies write it: ``192.0.2.1``, ``192.0.2.1:4711``, ``2001:db8::1``, ``[2001:db8::1]:4711``.
+    """
+    text = text.strip(" \t\"")
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return str(address)
+
+
+@lru_cache(maxsize=_CACHED)
+def networkOf(address: str) -> str:
+    """Who is behind an IP address: of IPv6 the network of 64 bits, all of which one household or machine has.
+
+    Args:
+        address: As `IPeer.address` has it; a string that is not an IP address stays as it is.
+    """
+    if ":" not in address:
+        return address
+    try:
+        parsed = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(parsed, IPv6Address):
+        if parsed.ipv4_mapped is not None:
+            return str(parsed.ipv4_mapped)
+        return str(IPv6Network((int(parsed), _NETWORK_BITS), strict=False))
+    return address
