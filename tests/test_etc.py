@@ -15,8 +15,8 @@ import msgspec
 import pytest
 import yaml
 
-from rtcsignal.service.config import defaultConfig, loadConfig
-from rtcsignal.service.keydocs import KeyDoc, keyDocs
+from rtcsignal.service.config.keydocs import KeyDoc, keyDocs
+from rtcsignal.service.config.reader import defaultConfig, loadConfig
 from tests.support.patience import START_PATIENCE
 from tests.support.processes import ROOT, startProcess, twistdCommand
 from tests.support.tools import needed

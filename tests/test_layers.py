@@ -43,7 +43,7 @@ IMPURE = {"asyncio", "autobahn", "logging", "os", "random", "socket", "threading
 """What a codec has no use for: it knows neither time nor the network."""
 
 ONLY_IN = {
-    "yaml": {"rtcsignal.service.config"},
+    "yaml": {"rtcsignal.service.config.reader"},
     "twisted.internet.reactor": {"rtcsignal.service.tap"},
     "redis": {"rtcsignal.backplane.redis"},
 }
@@ -232,7 +232,7 @@ class TestTheRules:
             ("rtcsignal.socketio.peer", "import rtcsignal.signaling.hub"),
             ("rtcsignal.values", "from rtcsignal.engineio import session"),
             ("rtcsignal.policy.loader", "from rtcsignal.backplane.local import Local"),
-            ("rtcsignal.web.site", "from rtcsignal.service.config import loadConfig"),
+            ("rtcsignal.web.site", "from rtcsignal.service.config.reader import loadConfig"),
             ("rtcsignal.engineio.packet", "import time"),
             ("rtcsignal.engineio.packet", "from twisted.internet import defer"),
             ("rtcsignal.socketio.packet", "from rtcsignal.engineio.session import Session"),
@@ -252,7 +252,7 @@ class TestTheRules:
             ("rtcsignal.signaling.events", "from rtcsignal.socketio import jsontext"),
             ("rtcsignal.socketio.packet", "from rtcsignal.errors import ProtocolError"),
             ("rtcsignal.service.tap", "from twisted.internet import reactor"),
-            ("rtcsignal.service.config", "import yaml"),
+            ("rtcsignal.service.config.reader", "import yaml"),
         ],
     )
     def test_anImportThatGoesDownIsFine(self, module: str, source: str) -> None:

@@ -17,9 +17,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from rtcsignal.errors import ConfigError
+from rtcsignal.service.config.schema import Config
 from rtcsignal.service.notify import notify, watchdogSeconds
 from rtcsignal.service.ports import OpenPort, closePorts, openPorts
-from rtcsignal.service.schema import Config
 
 __all__ = ["CLOSE_SECONDS", "Application", "Build", "RTCSignalService"]
 

@@ -18,7 +18,7 @@ from twisted.logger import Logger
 
 from rtcsignal.engineio.tlstransport import useFrugalTls
 from rtcsignal.logtext import safe
-from rtcsignal.service.endpoints import completed, isProxied, kindOf
+from rtcsignal.service.config.endpoints import completed, isProxied, kindOf
 from rtcsignal.service.tlsfiles import faultyFile, mismatch
 
 __all__ = ["CannotListen", "OpenPort", "closePorts", "openPorts", "whyNot"]

@@ -11,7 +11,7 @@ from rtcsignal.engineio.server import EngineServer
 from rtcsignal.policy.host import PluginHost
 from rtcsignal.policy.loader import loadPlugins
 from rtcsignal.service.audit import audit, census
-from rtcsignal.service.schema import Config
+from rtcsignal.service.config.schema import Config
 from rtcsignal.service.sweeping import Sweeper, forgetCode
 from rtcsignal.service.tuning import allowDescriptors, settleGarbage, useLeanTurns
 from rtcsignal.signaling.hub import Hub

@@ -24,13 +24,13 @@ from rtcsignal.errors import ConfigError
 from rtcsignal.logtext import safe
 from rtcsignal.policy.listing import formatPlugins, listPlugins
 from rtcsignal.policy.names import Names
-from rtcsignal.service import checks
 from rtcsignal.service.app import RTCSignalService
-from rtcsignal.service.config import defaultConfig, loadConfig, placesOfEndpoints
-from rtcsignal.service.endpoints import withAddresses, withPaths
+from rtcsignal.service.config import checks
+from rtcsignal.service.config.endpoints import withAddresses, withPaths
+from rtcsignal.service.config.reader import defaultConfig, loadConfig, placesOfEndpoints
+from rtcsignal.service.config.schema import Config, Socketio
 from rtcsignal.service.logfile import LogFile, discardOutput, tolerateAscii
 from rtcsignal.service.logs import LEVELS, logObserver, openLogFile
-from rtcsignal.service.schema import Config, Socketio
 from rtcsignal.service.signals import handleSignals
 from rtcsignal.service.trial import Trial, tryEndpoints
 from rtcsignal.service.wiring import build

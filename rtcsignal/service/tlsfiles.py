@@ -9,7 +9,7 @@ from OpenSSL.crypto import FILETYPE_PEM, Error, load_certificate, load_privateke
 from OpenSSL.SSL import TLS_METHOD, Context
 from OpenSSL.SSL import Error as SSLError
 
-from rtcsignal.service.endpoints import endpointArguments, kindOf
+from rtcsignal.service.config.endpoints import endpointArguments, kindOf
 
 __all__ = ["faultyFile", "mismatch"]
 

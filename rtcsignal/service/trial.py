@@ -14,7 +14,7 @@ from typing import Any
 from twisted.internet.endpoints import serverFromString
 
 from rtcsignal.logtext import safe
-from rtcsignal.service.endpoints import endpointArguments, kindOf
+from rtcsignal.service.config.endpoints import endpointArguments, kindOf
 from rtcsignal.service.ports import whyNot
 
 __all__ = ["Trial", "tryEndpoints"]

@@ -17,8 +17,8 @@ from rtcsignal.lograte import LogRation
 from rtcsignal.policy.host import PluginHost
 from rtcsignal.policy.loader import PluginSet, loadPlugins
 from rtcsignal.rates import Rate
-from rtcsignal.service.endpoints import isProxied
-from rtcsignal.service.schema import Config
+from rtcsignal.service.config.endpoints import isProxied
+from rtcsignal.service.config.schema import Config
 from rtcsignal.service.server import Server
 from rtcsignal.signaling.gates import OpenGates
 from rtcsignal.signaling.hub import Hub, SignalingOptions

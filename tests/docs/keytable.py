@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from itertools import groupby
 
-from rtcsignal.service.keydocs import KeyDoc, keyDocs
+from rtcsignal.service.config.keydocs import KeyDoc, keyDocs
 from tests.docs.pages import DOCS
 
 __all__ = ["BEGIN", "END", "PAGE", "rendered", "written"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rtcsignal.service.keydocs import keyDocs
+from rtcsignal.service.config.keydocs import keyDocs
 from tests.docs.keytable import rendered, written
 
 

@@ -14,7 +14,7 @@ import pytest
 from twisted.scripts._twistd_unix import ServerOptions
 
 from rtcsignal.errors import ConfigError
-from rtcsignal.service.config import loadConfig
+from rtcsignal.service.config.reader import loadConfig
 from rtcsignal.service.tap import Options
 from tests.docs.pages import DOCS, Block, Page, blocks
 from tests.support.patience import START_PATIENCE

@@ -20,7 +20,7 @@ from rtcsignal.policy.builtin.rate_limit import rateLimit
 from rtcsignal.policy.builtin.schema import schema
 from rtcsignal.policy.builtin.webhook import webhook
 from rtcsignal.policy.loader import loadPlugins
-from rtcsignal.service.config import loadConfig
+from rtcsignal.service.config.reader import loadConfig
 from rtcsignal.spelling import snakeCase
 from rtcsignal.testing import InMemoryServer
 from tests.docs.pages import DOCS, Block, Page

@@ -21,7 +21,7 @@ from rtcsignal.policy.builtin.room_password import roomPassword
 from rtcsignal.policy.builtin.room_size import roomSize
 from rtcsignal.policy.listing import listPlugins
 from rtcsignal.policy.loader import loadPlugins
-from rtcsignal.service.config import loadConfig
+from rtcsignal.service.config.reader import loadConfig
 from tests.docs.pages import DOCS, Block, Page
 from tests.docs.test_examples import expectedLines, run
 from tests.policy.sources import Wanted

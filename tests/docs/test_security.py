@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-from rtcsignal.service.keydocs import keyDocs
+from rtcsignal.service.config.keydocs import keyDocs
 from tests.docs.pages import DOCS
 from tests.support.processes import ROOT
 

@@ -16,7 +16,7 @@ from rtcsignal import api
 from rtcsignal.api import ConfigError, Identity, Refused
 from rtcsignal.policy import breaker, guard, running
 from rtcsignal.policy.loader import loadPlugins
-from rtcsignal.service.config import loadConfig
+from rtcsignal.service.config.reader import loadConfig
 from rtcsignal.testing import FakePeer, FakeRoom, FakeServices, InMemoryServer, loadPlugin
 from tests.docs.pages import DOCS, Block, Page
 from tests.support.processes import checkoutEnvironment

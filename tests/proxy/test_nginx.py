@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from rtcsignal.service.config import defaultConfig
+from rtcsignal.service.config.reader import defaultConfig
 from tests.clients.client import TookTooLong
 from tests.clients.kinds import WAYS, Kind
 from tests.clients.opener import Clients

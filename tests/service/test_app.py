@@ -19,7 +19,7 @@ from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublish
 
 from rtcsignal.errors import ConfigError
 from rtcsignal.service.app import CLOSE_SECONDS, RTCSignalService
-from rtcsignal.service.schema import Config, Plugins, Web
+from rtcsignal.service.config.schema import Config, Plugins, Web
 
 
 class Reactor(MemoryReactorClock):

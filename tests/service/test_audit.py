@@ -14,7 +14,7 @@ from rtcsignal.engineio.exchange import Request, Response
 from rtcsignal.engineio.packet import Revision
 from rtcsignal.engineio.session import CloseReason, Phase, Session
 from rtcsignal.service.audit import audit, census
-from rtcsignal.service.schema import Config
+from rtcsignal.service.config.schema import Config
 from rtcsignal.service.server import Server
 from rtcsignal.service.wiring import build
 from tests.engineio.memory import MemoryLink, SelectingClock

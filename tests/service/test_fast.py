@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from twisted.internet.task import Clock
 
-from rtcsignal.service.schema import Config, Socketio
+from rtcsignal.service.config.schema import Config, Socketio
 from rtcsignal.service.wiring import build
 from tests.support.lanes import configText
 

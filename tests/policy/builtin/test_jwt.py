@@ -24,7 +24,7 @@ from rtcsignal.api import ConfigError, Handshake, Identity, Refused
 from rtcsignal.policy.builtin.jwt import jwt as plugin
 from rtcsignal.policy.listing import formatPlugins, listPlugins
 from rtcsignal.policy.loader import loadPlugins
-from rtcsignal.service.config import loadConfig
+from rtcsignal.service.config.reader import loadConfig
 from rtcsignal.testing import FakeServices, InMemoryServer
 from tests.policy.sources import Use, Wanted
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 
-from rtcsignal.service.schema import Config, Key, PluginUse, Section
+from rtcsignal.service.config.schema import Config, Key, PluginUse, Section
 
 __all__ = ["KeyDoc", "keyDocs"]
 

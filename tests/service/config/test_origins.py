@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rtcsignal.engineio.origin import OriginRule
-from rtcsignal.service.origins import originProblem
+from rtcsignal.service.config.origins import originProblem
 
 FORM = 'must look like "https://example.org"'
 

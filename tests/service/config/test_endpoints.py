@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rtcsignal.service.endpoints import completed, kindOf, withAddresses, withPaths
+from rtcsignal.service.config.endpoints import completed, kindOf, withAddresses, withPaths
 
 
 @pytest.mark.parametrize(

@@ -19,10 +19,10 @@ import yaml
 
 from rtcsignal.errors import ConfigError
 from rtcsignal.logtext import safe
-from rtcsignal.service.convert import convert
-from rtcsignal.service.document import BROKEN, Document, Path, Place
-from rtcsignal.service.endpoints import withAddresses, withPaths
-from rtcsignal.service.schema import Config
+from rtcsignal.service.config.convert import convert
+from rtcsignal.service.config.document import BROKEN, Document, Path, Place
+from rtcsignal.service.config.endpoints import withAddresses, withPaths
+from rtcsignal.service.config.schema import Config
 
 __all__ = ["MOST_BYTES", "defaultConfig", "loadConfig", "placesOfEndpoints"]
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from rtcsignal.service.sections import Amount, Key, Section
+from rtcsignal.service.config.keys import Amount, Key, Section
 
 __all__ = ["Recovery"]
 

@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IStreamServerEndpointStringParser
 from twisted.plugin import getPlugins
 
 from rtcsignal.addresses import UNIX
-from rtcsignal.service.endpoints import endpointArguments, withAddresses
+from rtcsignal.service.config.endpoints import endpointArguments, withAddresses
 from rtcsignal.spelling import didYouMean
 
 __all__ = [

@@ -11,8 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rtcsignal.errors import ConfigError
-from rtcsignal.service.config import MOST_BYTES, defaultConfig, loadConfig
-from rtcsignal.service.schema import Config, PluginUse
+from rtcsignal.service.config.reader import MOST_BYTES, defaultConfig, loadConfig
+from rtcsignal.service.config.schema import Config, PluginUse
 
 Write = Callable[[str | bytes], str]
 

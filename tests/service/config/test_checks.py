@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rtcsignal.service import checks
+from rtcsignal.service.config import checks
 
 
 @pytest.mark.parametrize(

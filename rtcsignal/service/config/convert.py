@@ -10,9 +10,9 @@ import msgspec
 from msgspec import Meta
 
 from rtcsignal.logtext import safe
-from rtcsignal.service.checks import pluginName
-from rtcsignal.service.document import BROKEN, Document, Path
-from rtcsignal.service.schema import Config, Key, PluginUse, Section
+from rtcsignal.service.config.checks import pluginName
+from rtcsignal.service.config.document import BROKEN, Document, Path
+from rtcsignal.service.config.schema import Config, Key, PluginUse, Section
 from rtcsignal.spelling import didYouMean
 
 __all__ = ["convert"]

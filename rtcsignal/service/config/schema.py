@@ -1,7 +1,7 @@
 """The configuration as one typed tree: every key with its type, default, unit, meaning and reason.
 
 Everything else that knows the keys is made from this tree or compared with it: the reader in
-`rtcsignal.service.convert`, ``etc/server.conf``, and the documentation. In the file a key is written in
+`rtcsignal.service.config.convert`, ``etc/server.conf``, and the documentation. In the file a key is written in
 snake_case, here its attribute is in camelCase.
 """
 
@@ -13,11 +13,11 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from rtcsignal.service import checks
-from rtcsignal.service.limits import Limits
-from rtcsignal.service.origins import originProblem
-from rtcsignal.service.recovery import Recovery
-from rtcsignal.service.sections import Key, Seconds, Section
+from rtcsignal.service.config import checks
+from rtcsignal.service.config.keys import Key, Seconds, Section
+from rtcsignal.service.config.limits import Limits
+from rtcsignal.service.config.origins import originProblem
+from rtcsignal.service.config.recovery import Recovery
 
 __all__ = [
     "Config",

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from rtcsignal.service.sections import Amount, Key, Seconds, Section
+from rtcsignal.service.config.keys import Amount, Key, Seconds, Section
 
 __all__ = ["Limits"]
 
