@@ -28,7 +28,8 @@ from rtcsignal.service.app import RTCSignalService
 from rtcsignal.service.config import checks
 from rtcsignal.service.config.endpoints import withAddresses, withPaths
 from rtcsignal.service.config.reader import defaultConfig, loadConfig, placesOfEndpoints
-from rtcsignal.service.config.schema import Config, Socketio
+from rtcsignal.service.config.schema import Config
+from rtcsignal.service.config.socketio import Socketio
 from rtcsignal.service.logfile import LogFile, discardOutput, tolerateAscii
 from rtcsignal.service.logs import LEVELS, logObserver, openLogFile
 from rtcsignal.service.signals import handleSignals

@@ -19,7 +19,9 @@ from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublish
 
 from rtcsignal.errors import ConfigError
 from rtcsignal.service.app import CLOSE_SECONDS, RTCSignalService
-from rtcsignal.service.config.schema import Config, Plugins, Web
+from rtcsignal.service.config.plugins import Plugins
+from rtcsignal.service.config.schema import Config
+from rtcsignal.service.config.web import Web
 
 
 class Reactor(MemoryReactorClock):

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from twisted.internet.task import Clock
 
-from rtcsignal.service.config.schema import Config, Socketio
+from rtcsignal.service.config.schema import Config
+from rtcsignal.service.config.socketio import Socketio
 from rtcsignal.service.wiring import build
 from tests.support.lanes import configText
 

@@ -12,7 +12,9 @@ from msgspec import Meta
 from rtcsignal.logtext import safe
 from rtcsignal.service.config.checks import pluginName
 from rtcsignal.service.config.document import BROKEN, Document, Path
-from rtcsignal.service.config.schema import Config, Key, PluginUse, Section
+from rtcsignal.service.config.keys import Key, Section
+from rtcsignal.service.config.plugins import PluginUse
+from rtcsignal.service.config.schema import Config
 from rtcsignal.spelling import didYouMean
 
 __all__ = ["convert"]

@@ -9,7 +9,9 @@ from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 
-from rtcsignal.service.config.schema import Config, Key, PluginUse, Section
+from rtcsignal.service.config.keys import Key, Section
+from rtcsignal.service.config.plugins import PluginUse
+from rtcsignal.service.config.schema import Config
 
 __all__ = ["KeyDoc", "keyDocs"]
 

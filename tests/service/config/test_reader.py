@@ -11,8 +11,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rtcsignal.errors import ConfigError
+from rtcsignal.service.config.plugins import PluginUse
 from rtcsignal.service.config.reader import MOST_BYTES, defaultConfig, loadConfig
-from rtcsignal.service.config.schema import Config, PluginUse
+from rtcsignal.service.config.schema import Config
 
 Write = Callable[[str | bytes], str]
 
