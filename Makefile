@@ -1,7 +1,7 @@
 # make run     install into .venv and start the server in the foreground, with the demo page
 # make test    install what the tests need, and run everything: what CI runs
 # make test-newest   what needs one process only, on the newest Python that is here beside that of .venv
-# make lint    only the linters
+# make lint    only the linters; tsc, for the JavaScript of the demo page, is skipped where npm is missing
 # make bench   measure this server beside others, on this machine; make bench BENCH="--loads fan10 --repetitions 5"
 # make bench-codecs   time the codecs alone, and compare with the last time
 # make clean   remove what the others made
@@ -15,6 +15,8 @@ PYTHON := $(shell for python in python3 python3.15 python3.14 python3.13 python3
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 NEWEST := .venv-newest
 CLIENTS := tests/clients
+BROWSER := tests/browser
+TSC := $(BROWSER)/node_modules/.bin/tsc
 BENCH_NODE := bench/servers/node
 BENCH_PYTHON := bench/servers/python
 BENCH :=
@@ -59,9 +61,11 @@ test-newest: $(VENV)/.tested
 		$(NEWEST)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test]' && \
 		$(NEWEST)/bin/pytest -n $(PARALLEL) $(DISTRIBUTION) $(ELSEWHERE:%=--ignore=%)
 
-lint: $(VENV)/.tested
+lint: $(VENV)/.tested $(BROWSER)/node_modules/.package-lock.json
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	@if test -x $(TSC); then echo $(TSC) && $(TSC); \
+		else echo "tsc is not installed, and so the types of the JavaScript are not checked" >&2; test -z "$$CI"; fi
 
 # The exit status tells of lost, doubled or damaged deliveries, never of times.
 bench: $(VENV)/.installed bench/.venv/.installed $(BENCH_NODE)/node_modules/.package-lock.json
@@ -77,7 +81,7 @@ tools:
 
 clean:
 	rm -rf $(VENV) $(NEWEST) build dist *.egg-info .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	rm -rf $(CLIENTS)/node_modules $(BENCH_NODE)/node_modules bench/.venv bench/build
+	rm -rf $(CLIENTS)/node_modules $(BROWSER)/node_modules $(BENCH_NODE)/node_modules bench/.venv bench/build
 
 $(VENV)/.python:
 	@test -n "$(PYTHON)" || { echo "rtcsignal needs Python 3.11 or newer, and finds none. Say where it is: make PYTHON=/path/to/python" >&2; exit 1; }
@@ -95,14 +99,12 @@ $(VENV)/.tested: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
 	@touch $@
 
-$(CLIENTS)/node_modules/.package-lock.json: $(CLIENTS)/package-lock.json | tools
-	@if command -v npm >/dev/null; then npm ci --prefix $(CLIENTS) && touch $@; \
-		else echo "npm is not installed, and so nothing is tested with the clients in $(CLIENTS)"; fi
+$(CLIENTS)/node_modules/.package-lock.json $(BROWSER)/node_modules/.package-lock.json: | tools
 
-# Without npm the comparison goes on without Node's server.
-$(BENCH_NODE)/node_modules/.package-lock.json: $(BENCH_NODE)/package-lock.json
-	@if command -v npm >/dev/null; then npm ci --prefix $(BENCH_NODE) && touch $@; \
-		else echo "npm is not installed, and so Node's socket.io is not measured"; fi
+# Without npm the tests go on without the clients, the linters without tsc, and the comparison without Node's server.
+%/node_modules/.package-lock.json: %/package-lock.json
+	@if command -v npm >/dev/null; then npm ci --prefix $* && touch $@; \
+		else echo "npm is not installed, and so what $*/package.json names is not used"; fi
 
 bench/.venv/.installed: $(VENV)/.python $(BENCH_PYTHON)/requirements.txt
 	$(PYTHON) -m venv bench/.venv

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -44,6 +45,24 @@ def test_the_modules_keep_what_their_tests_say(modules: Path, tests: str) -> Non
         check=False,
     )
     assert run.returncode == 0, run.stdout + run.stderr
+
+
+def importedBy(name: str) -> set[str]:
+    """The modules that one needs, directly or through another."""
+    needed: set[str] = set()
+    waiting = [name]
+    while waiting:
+        text = (_MODULES / waiting.pop()).read_text(encoding="utf-8")
+        found = set(re.findall(r'^(?:import|export) .* from "\./(.+)";$', text, re.MULTILINE)) - needed
+        needed |= found
+        waiting += found
+    return needed
+
+
+def test_theClientModuleNamesTheFilesThatItNeeds() -> None:
+    comment = (_MODULES / "rtcsignal.js").read_text(encoding="utf-8").partition("*/")[0]
+    listed = comment.partition("copy these files next to it:")[2].partition("\n *\n")[0]
+    assert set(re.findall(r"[a-z]+\.js", listed)) == importedBy("rtcsignal.js")
 
 
 def test_the_modules_stay_small_and_stand_alone() -> None:

@@ -4,52 +4,67 @@
  */
 
 import { Call } from "./call.js";
+import { byId, within } from "./elements.js";
 import { OwnMedia } from "./media.js";
 import { Stage, Tile } from "./stage.js";
 import { newRoomName, whyNoCamera } from "./words.js";
 
+/** @import { Tone } from "./call.js" */
+
 const NEWS_FOR = 4000;
 const COPIED_FOR = 2500;
 
-const byId = (id) => document.getElementById(id);
-const [lobby, callView, status, problem] = ["lobby", "call", "status", "problem"].map(byId);
-const [nameField, roomField] = ["name", "room"].map(byId);
+/** @param {string} id */
+const part = (id) => byId(id, HTMLElement);
+const [lobby, callView, status, problem] = ["lobby", "call", "status", "problem"].map(part);
+const [nameField, roomField] = ["name", "room"].map((id) => byId(id, HTMLInputElement));
 
 const media = new OwnMedia();
 const ownTile = new Tile({ id: "self", self: true });
-const stage = new Stage(byId("tiles"), { onInvite: copyLink });
+const stage = new Stage(part("tiles"), { onInvite: copyLink });
 
 /** What tests and curious people may look at: `(await import("./app.js")).demo.call.mesh`. */
-export const demo = { call: null, media, stage };
+export const demo = { call: /** @type {Call | null} */ (null), media, stage };
 
 // What is going on
 
+/** @type {[text: string, tone: Tone]} */
 let situation = ["", "calm"];
-let newsTimer = null;
+/** @type {number | undefined} */
+let newsTimer;
 
+/**
+ * @param {string} text
+ * @param {Tone} tone
+ */
 function showStatus(text, tone) {
   status.dataset.tone = tone;
   if (status.textContent !== text) status.textContent = text;
 }
 
+/**
+ * @param {string} text
+ * @param {Tone} tone
+ */
 function setSituation(text, tone) {
   situation = [text, tone];
-  if (newsTimer === null) showStatus(text, tone);
+  if (newsTimer === undefined) showStatus(text, tone);
   else status.dataset.tone = tone;
 }
 
+/** @param {string} text */
 function tellNews(text) {
   clearTimeout(newsTimer);
   showStatus(text, situation[1]);
   newsTimer = setTimeout(() => {
-    newsTimer = null;
+    newsTimer = undefined;
     showStatus(...situation);
   }, NEWS_FOR);
 }
 
 function forgetNews() {
   clearTimeout(newsTimer);
-  newsTimer = null;
+  newsTimer = undefined;
 }
 
 // The room, in the address
@@ -62,11 +77,13 @@ function roomInAddress() {
   }
 }
 
+/** @param {string} roomName */
 function linkTo(roomName) {
   return new URL(`#${encodeURIComponent(roomName)}`, location.href).href;
 }
 
 async function copyLink() {
+  if (demo.call === null) return;
   const link = linkTo(demo.call.room.roomName);
   const copied = await copy(link);
   tellNews(copied ? "Link copied. Send it to the people you want to see." : `The link to this room: ${link}`);
@@ -77,6 +94,7 @@ async function copyLink() {
   }
 }
 
+/** @param {string} text */
 async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
@@ -86,7 +104,10 @@ async function copy(text) {
   }
 }
 
-/** The old way, which pages without https have as well. */
+/**
+ * The old way, which works on pages without https as well.
+ * @param {string} text
+ */
 function copySelection(text) {
   const focused = document.activeElement;
   const field = document.createElement("textarea");
@@ -98,7 +119,7 @@ function copySelection(text) {
     return document.execCommand("copy");
   } finally {
     field.remove();
-    focused?.focus();
+    if (focused instanceof HTMLElement) focused.focus();
   }
 }
 
@@ -109,13 +130,13 @@ function prepareLobby() {
   roomField.value = invited || newRoomName();
   nameField.value = recall(localStorage, "name");
   if (invited !== "") {
-    byId("greeting").textContent = "Join the call";
-    byId("lead").textContent = `You are invited to “${invited}”. Enter your name to join.`;
+    part("greeting").textContent = "Join the call";
+    part("lead").textContent = `You are invited to “${invited}”. Enter your name to join.`;
   }
   media.setName(nameField.value);
   ownTile.setName(nameField.value);
   ownTile.setState("self", "you");
-  byId("preview").append(ownTile.element);
+  part("preview").append(ownTile.element);
 }
 
 function showLobby(words = "") {
@@ -124,13 +145,13 @@ function showLobby(words = "") {
   document.title = "rtcsignal";
   document.body.dataset.view = "lobby";
   remember(sessionStorage, "room", "");
-  callView.hidden = byId("place").hidden = true;
+  callView.hidden = part("place").hidden = true;
   lobby.hidden = false;
-  byId("preview").append(ownTile.element);
+  part("preview").append(ownTile.element);
   ownTile.setState("self", "you");
   problem.textContent = words;
   setSituation("", "calm");
-  byId("enter").focus();
+  part("enter").focus();
 }
 
 function enter() {
@@ -143,6 +164,10 @@ function enter() {
   return startCall(roomName, name);
 }
 
+/**
+ * @param {string} roomName
+ * @param {string} name ours
+ */
 function startCall(roomName, name) {
   media.setName(name);
   ownTile.setName(name);
@@ -151,11 +176,11 @@ function startCall(roomName, name) {
   remember(sessionStorage, "room", roomName);
   document.title = `${roomName} · rtcsignal`;
   document.body.dataset.view = "call";
-  byId("room-name").textContent = roomName;
+  part("room-name").textContent = roomName;
   stage.setLink(linkTo(roomName));
   lobby.hidden = true;
-  callView.hidden = byId("place").hidden = false;
-  byId("microphone").focus();
+  callView.hidden = part("place").hidden = false;
+  part("microphone").focus();
   const call = new Call({ roomName, name, media, stage, ownTile });
   demo.call = call;
   call.on("status", setSituation);
@@ -168,19 +193,24 @@ function startCall(roomName, name) {
 
 // Controls
 
+/**
+ * @param {Element} button
+ * @param {string} icon
+ * @param {string} words
+ */
 function setIcon(button, icon, words) {
-  button.querySelector("use").setAttribute("href", `#icon-${icon}`);
-  button.querySelector("span").textContent = words;
+  within(button, "use", SVGUseElement).setAttribute("href", `#icon-${icon}`);
+  within(button, "span", HTMLElement).textContent = words;
 }
 
 function showMedia() {
   const { hasSound, hasPicture, microphone, source, problem: why } = media;
-  const microphoneButton = byId("microphone");
-  const cameraButton = byId("camera");
+  const microphoneButton = part("microphone");
+  const cameraButton = part("camera");
   const soundWords = microphone === null ? "No mic" : hasSound ? "Mute" : "Unmute";
   setIcon(microphoneButton, hasSound ? "mic" : "mic-off", soundWords);
   setIcon(cameraButton, hasPicture ? "camera" : "camera-off", hasPicture ? "Camera off" : "Camera on");
-  // Not "disabled": it may have the focus, and the microphone may still come.
+  // Not "disabled": it may have the focus, and a microphone may still appear.
   microphoneButton.setAttribute("aria-disabled", String(microphone === null));
   microphoneButton.toggleAttribute("data-off", !hasSound);
   cameraButton.toggleAttribute("data-off", !hasPicture);
@@ -190,11 +220,15 @@ function showMedia() {
   ownTile.setMirrored(source === "camera");
   ownTile.setPicture(hasPicture);
   ownTile.setSound(hasSound);
-  byId("use-camera").hidden = source !== "test";
-  byId("use-test-picture").hidden = source === "test";
-  byId("media-hint").textContent = hintFor(source, why);
+  part("use-camera").hidden = source !== "test";
+  part("use-test-picture").hidden = source === "test";
+  part("media-hint").textContent = hintFor(source, why);
 }
 
+/**
+ * @param {"none" | "camera" | "test"} source
+ * @param {string} why there is no picture of the camera, or ""
+ */
 function hintFor(source, why) {
   if (why !== "") return whyNoCamera(why);
   switch (source) {
@@ -207,23 +241,25 @@ function hintFor(source, why) {
 const toggleSound = () => media.setSound(!media.hasSound);
 const togglePicture = () => media.setPicture(!media.hasPicture);
 
-const detailsShown = () => byId("details").getAttribute("aria-pressed") === "true";
+const detailsShown = () => part("details").getAttribute("aria-pressed") === "true";
 
 function toggleDetails() {
   const shown = !detailsShown();
-  byId("details").setAttribute("aria-pressed", String(shown));
+  part("details").setAttribute("aria-pressed", String(shown));
   stage.showDetails(shown);
-  demo.call.showFigures(shown);
+  demo.call?.showFigures(shown);
 }
 
 function hangUp() {
-  demo.call.leave();
+  demo.call?.leave();
   showLobby();
   setSituation("You left the call", "calm");
 }
 
+/** @type {{[key: string]: () => void}} */
 const SHORTCUTS = { m: toggleSound, v: togglePicture, d: toggleDetails, l: copyLink };
 
+/** @param {KeyboardEvent} event */
 function onKey(event) {
   if (demo.call === null || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
   SHORTCUTS[event.key.toLowerCase()]?.();
@@ -231,12 +267,21 @@ function onKey(event) {
 
 // Storage may be forbidden; then nothing is remembered.
 
+/**
+ * @param {Storage} storage
+ * @param {string} key
+ * @param {string} value
+ */
 function remember(storage, key, value) {
   try {
     storage.setItem(`rtcsignal-${key}`, value);
   } catch {}
 }
 
+/**
+ * @param {Storage} storage
+ * @param {string} key
+ */
 function recall(storage, key) {
   try {
     return storage.getItem(`rtcsignal-${key}`) ?? "";
@@ -247,13 +292,14 @@ function recall(storage, key) {
 
 /** The room that this page was in before it was reloaded. */
 function roomBeforeReload() {
-  const [navigation] = performance.getEntriesByType("navigation");
+  const entries = performance.getEntriesByType("navigation");
+  const [navigation] = /** @type {PerformanceNavigationTiming[]} */ (entries);
   return navigation?.type === "reload" ? recall(sessionStorage, "room") : "";
 }
 
 // Beginning and end
 
-byId("join").addEventListener("submit", (event) => {
+part("join").addEventListener("submit", (event) => {
   event.preventDefault();
   enter();
 });
@@ -261,20 +307,20 @@ nameField.addEventListener("input", () => {
   media.setName(nameField.value);
   ownTile.setName(nameField.value);
 });
-byId("use-camera").addEventListener("click", () => media.open());
-byId("use-test-picture").addEventListener("click", () => media.useTestPicture());
-byId("microphone").addEventListener("click", toggleSound);
-byId("camera").addEventListener("click", togglePicture);
-byId("details").addEventListener("click", toggleDetails);
-byId("hang-up").addEventListener("click", hangUp);
-byId("copy-link").addEventListener("click", copyLink);
+part("use-camera").addEventListener("click", () => media.open());
+part("use-test-picture").addEventListener("click", () => media.useTestPicture());
+part("microphone").addEventListener("click", toggleSound);
+part("camera").addEventListener("click", togglePicture);
+part("details").addEventListener("click", toggleDetails);
+part("hang-up").addEventListener("click", hangUp);
+part("copy-link").addEventListener("click", copyLink);
 document.addEventListener("keydown", onKey);
 document.addEventListener("click", () => demo.call?.play());
 window.addEventListener("hashchange", () => {
   if (demo.call !== null) hangUp();
   prepareLobby();
 });
-// Told at once, the others need not wait for the loss of the connection.
+// If they are told at once, the others need not wait until the connection is found to be lost.
 window.addEventListener("pagehide", () => demo.call?.leave());
 window.addEventListener("pageshow", ({ persisted }) => {
   if (persisted && demo.call !== null) startCall(demo.call.room.roomName, nameField.value.trim());

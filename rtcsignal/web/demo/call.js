@@ -9,30 +9,52 @@ import { Mesh, randomId, Room, Socket, StatsReader } from "./rtcsignal.js";
 import { Tile } from "./stage.js";
 import { figuresOf, howTheyWent, PEER_STATES, whoIsHere, whyRefused } from "./words.js";
 
+/** @import { SignalingError } from "./ground.js" */
+/** @import { OwnMedia } from "./media.js" */
+/** @import { Info } from "./messages.js" */
+/** @import { Peer, PeerState, Tracks } from "./peer.js" */
+/** @import { Stage } from "./stage.js" */
+
 const FIGURES_EVERY = 2000;
 const LOUDNESS_EVERY = 200;
 const LOUD = 0.02;
-/** A name that has not come by then is not waited for before others are told of its owner. */
+const KINDS = /** @type {const} */ (["audio", "video"]);
+/** If the name of someone who joins has not come by then, their joining is reported without it. */
 const NAME_WITHIN = 1500;
-/** What all our pictures together may take, in bits per second: a mesh sends one to each. */
+/** What all our pictures together may take, in bits per second: a mesh sends one to each member. */
 const PICTURES = 3e6;
 const PICTURE_AT_MOST = 1.2e6;
 
+/** @typedef {"calm" | "good" | "busy" | "bad"} Tone */
+
 /**
- * Events:
- * - `status` (text, tone): what is going on, in one line; tone "calm", "good", "busy" or "bad"
- * - `news` (text): something that just happened
- * - `held` (): the browser plays no sound before the user clicks
- * - `ended` (words): the server has refused or removed us; words say why
+ * @typedef {object} CallEvents
+ * @property {[text: string, tone: Tone]} status what is going on, in one line
+ * @property {[text: string]} news something that has just happened
+ * @property {[]} held the browser plays no sound before the user clicks
+ * @property {[words: string]} ended the server has refused or removed us; words say why
+ */
+
+/**
+ * What is shown of a peer; `announced` once people know that it is here.
+ * @typedef {{tile: Tile, timer: number, announced: boolean, reader: StatsReader}} Entry
+ */
+
+/**
+ * A call, from joining the room to hanging up.
+ * @extends {Emitter<CallEvents>}
  */
 export class Call extends Emitter {
   #media;
   #stage;
   #name;
   #ownTile;
+  /** @type {Map<Peer, Entry>} */
   #tiles = new Map();
   #tries = 0;
+  /** @type {(() => void)[]} */
   #stops = [];
+  /** Those who were in the room before us. @type {Set<string>} */
   #present = new Set();
   #sent;
   #figures = new Pulse(FIGURES_EVERY, () => this.#readFigures());
@@ -42,8 +64,8 @@ export class Call extends Emitter {
    * @param {object} options
    * @param {string} options.roomName
    * @param {string} options.name ours
-   * @param {import("./media.js").OwnMedia} options.media
-   * @param {import("./stage.js").Stage} options.stage
+   * @param {OwnMedia} options.media
+   * @param {Stage} options.stage
    * @param {Tile} options.ownTile
    */
   constructor({ roomName, name, media, stage, ownTile }) {
@@ -95,7 +117,7 @@ export class Call extends Emitter {
     for (const { tile } of this.#tiles.values()) tile.play();
   }
 
-  /** @param {boolean} shown only then they are read: the browser has to gather hundreds of numbers for them */
+  /** @param {boolean} shown only then are they read: the browser has to gather hundreds of numbers for them */
   showFigures(shown) {
     if (shown) this.#figures.start();
     else this.#figures.stop();
@@ -105,6 +127,10 @@ export class Call extends Emitter {
     return { name: this.#name, audio: this.#media.hasSound, video: this.#media.hasPicture };
   }
 
+  /**
+   * @param {string[]} members
+   * @param {boolean} again
+   */
   #arrived(members, again) {
     this.#tries = 0;
     if (!again) this.#present = new Set(members);
@@ -117,6 +143,7 @@ export class Call extends Emitter {
     this.#review();
   }
 
+  /** @param {SignalingError} error */
   #ended(error) {
     this.leave();
     this.fire("ended", whyRefused(error));
@@ -124,53 +151,72 @@ export class Call extends Emitter {
 
   #mediaChanged() {
     const now = { audio: this.#media.microphone, video: this.#media.picture };
-    for (const kind of ["audio", "video"]) {
+    for (const kind of KINDS) {
       if (now[kind] !== this.#sent[kind]) this.mesh.replaceTrack(kind, now[kind]);
     }
     this.#sent = now;
     this.mesh.setInfo(this.#info());
   }
 
+  /** @param {Peer} peer */
   #enter(peer) {
     const tile = new Tile({ id: peer.userId, onRetry: () => peer.retry() });
-    const timer = setTimeout(() => this.#announce(peer), NAME_WITHIN);
-    // Those who were there before us are in the line of those present; only newcomers are news.
+    const timer = setTimeout(() => this.#announce(peer, entry), NAME_WITHIN);
+    // Those who were here before us are named in the status line; only newcomers are news.
     const announced = this.#present.delete(peer.userId);
-    this.#tiles.set(peer, { tile, timer, announced, reader: new StatsReader() });
-    this.#learn(peer, peer.info);
-    peer.on("info", (info) => this.#learn(peer, info));
+    const entry = { tile, timer, announced, reader: new StatsReader() };
+    this.#tiles.set(peer, entry);
+    this.#learn(peer, entry, peer.info);
+    peer.on("info", (info) => this.#learn(peer, entry, info));
     peer.on("state", (state) => this.#show(peer, state));
     peer.on("tracks", (tracks) => this.#hear(peer, tracks));
     this.#show(peer, peer.state);
     this.#stage.add(tile);
   }
 
+  /**
+   * @param {Peer} peer
+   * @param {string} reason
+   */
   #exit(peer, reason) {
-    const { tile, timer } = this.#tiles.get(peer);
-    clearTimeout(timer);
+    const entry = this.#tiles.get(peer);
+    if (entry === undefined) return;
+    clearTimeout(entry.timer);
     this.#tiles.delete(peer);
-    this.#stage.remove(tile);
+    this.#stage.remove(entry.tile);
     if (reason === "ended") return;
     this.fire("news", howTheyWent(nameOf(peer), reason));
     this.#review();
   }
 
-  #learn(peer, info) {
-    const { tile } = this.#tiles.get(peer);
+  /**
+   * @param {Peer} peer
+   * @param {Entry} entry
+   * @param {Info} info
+   */
+  #learn(peer, entry, info) {
+    const { tile } = entry;
     tile.setName(nameOf(peer));
     tile.setSound(info.audio !== false);
     tile.setPicture(info.video !== false && peer.tracks.has("video"));
-    if (nameOf(peer) !== "") this.#announce(peer);
+    if (nameOf(peer) !== "") this.#announce(peer, entry);
     this.#review();
   }
 
-  #announce(peer) {
-    const entry = this.#tiles.get(peer);
+  /**
+   * @param {Peer} peer
+   * @param {Entry} entry
+   */
+  #announce(peer, entry) {
     clearTimeout(entry.timer);
     if (!entry.announced) this.fire("news", `${nameOf(peer) || "Someone"} joined.`);
     entry.announced = true;
   }
 
+  /**
+   * @param {Peer} peer
+   * @param {PeerState | "away"} state
+   */
   #show(peer, state) {
     const entry = this.#tiles.get(peer);
     if (entry === undefined) return;
@@ -179,6 +225,10 @@ export class Call extends Emitter {
     this.#review();
   }
 
+  /**
+   * @param {Peer} peer
+   * @param {Tracks} tracks
+   */
   #hear(peer, tracks) {
     const entry = this.#tiles.get(peer);
     if (entry === undefined) return;
@@ -189,7 +239,7 @@ export class Call extends Emitter {
     });
   }
 
-  /** A mesh sends each picture once per member: the more members, the smaller and slower each. */
+  /** A mesh sends each picture once per member: the more members there are, the smaller and slower each picture is. */
   #shareUplink() {
     const count = this.#tiles.size;
     const maxBitrate = Math.round(Math.min(PICTURE_AT_MOST, PICTURES / count));
@@ -198,7 +248,7 @@ export class Call extends Emitter {
     for (const peer of this.#tiles.keys()) {
       const sender = peer.connection?.getSenders().find(({ track }) => track?.kind === "video");
       const parameters = sender?.getParameters();
-      if (!parameters?.encodings?.length) continue;
+      if (!sender || !parameters?.encodings?.length) continue;
       Object.assign(parameters.encodings[0], { maxBitrate, maxFramerate, scaleResolutionDownBy });
       // Refused while a negotiation is under way; the next change of a state sets it again.
       sender.setParameters(parameters).catch(() => {});
@@ -228,6 +278,7 @@ export class Call extends Emitter {
     this.fire("status", text, tone);
   }
 
+  /** @returns {[text: string, tone: Tone]} */
   #situation() {
     const peers = [...this.#tiles.keys()];
     const connected = peers.filter(({ state }) => state === "connected");
@@ -243,7 +294,10 @@ export class Call extends Emitter {
   }
 }
 
-/** Others may send anything as their name. */
+/**
+ * Others may send anything as their name.
+ * @param {Peer} peer
+ */
 function nameOf({ info }) {
   return typeof info.name === "string" ? info.name.trim().slice(0, 40) : "";
 }

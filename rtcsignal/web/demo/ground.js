@@ -12,7 +12,7 @@ export class SignalingError extends Error {
   /**
    * @param {string} code stable kebab-case word
    * @param {string} message one sentence for people
-   * @param {object} [data] whatever else the server said
+   * @param {{[key: string]: unknown}} [data] whatever else the server said
    */
   constructor(code, message, data = {}) {
     super(message);
@@ -22,27 +22,33 @@ export class SignalingError extends Error {
   }
 }
 
-/** Named events with any number of listeners. */
+/**
+ * Named events with any number of listeners.
+ * @template {{[name: string]: any[]}} Events what the listeners of each event are called with
+ */
 export class Emitter {
+  /** @type {Map<keyof Events, Set<(...args: any[]) => unknown>>} */
   #listeners = new Map();
 
   /**
    * Call `listener` at every event of that name.
-   * @param {string} name
-   * @param {(...args: any[]) => void} listener
+   * @template {keyof Events} Name
+   * @param {Name} name
+   * @param {(...args: Events[Name]) => void} listener
    * @returns {() => void} call it to stop listening
    */
   on(name, listener) {
-    if (!this.#listeners.has(name)) this.#listeners.set(name, new Set());
-    this.#listeners.get(name).add(listener);
-    return () => this.#listeners.get(name).delete(listener);
+    const listeners = this.#listeners.get(name) ?? new Set();
+    this.#listeners.set(name, listeners.add(listener));
+    return () => { listeners.delete(listener); };
   }
 
   /**
-   * Tell every listener. One that throws neither stops the others nor the caller;
+   * Call every listener. One that throws neither stops the others nor the caller;
    * its error is reported like any uncaught one.
-   * @param {string} name
-   * @param {...any} args
+   * @template {keyof Events} Name
+   * @param {Name} name
+   * @param {Events[Name]} args
    */
   fire(name, ...args) {
     for (const listener of [...(this.#listeners.get(name) ?? [])]) {
@@ -72,9 +78,10 @@ export const systemClock = Object.freeze({
   random: () => Math.random(),
 });
 
-/** One delayed call that can be set again and again; setting it forgets the one before. */
+/** One delayed call that can be set again and again; setting it cancels the one before. */
 export class Timer {
   #clock;
+  /** What the clock returned for the call that is due. @type {any} */
   #handle = null;
 
   /** @param {Clock} clock */

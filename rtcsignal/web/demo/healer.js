@@ -5,11 +5,15 @@
 
 import { Timer } from "./ground.js";
 
+/** @import { Clock } from "./ground.js" */
+
 /**
  * Milliseconds until the first step, [impolite end, polite end]: the two do not restart at the same moment.
  * - failed: ICE gave up; interrupted: no packets at the moment, which often passes by itself
- * - stuck: negotiated but never connected; a browser without a candidate pair waits for ever and says nothing
+ * - stuck: negotiated but never connected; a browser without a candidate pair waits forever and says nothing
  * - rejected: ICE works and DTLS does not; a restart cannot cure that
+ * @typedef {"failed" | "interrupted" | "stuck" | "rejected"} Trouble
+ * @type {Record<Trouble, [number, number]>}
  */
 const PATIENCE = {
   failed: [0, 1500],
@@ -22,20 +26,25 @@ const REBUILDS = 3;
 const REBUILDS_PER = 60000;
 
 /**
+ * What a healer needs to know of a connection, and may do with it.
  * @typedef {object} Patient
- * @property {import("./ground.js").Clock} clock
- * @property {() => boolean} polite
- * @property {() => boolean} ready an offer could be sent now
- * @property {() => void} restart
- * @property {() => void} rebuild
+ * @property {Clock} clock
+ * @property {() => boolean} polite whether this end gives way when both make an offer
+ * @property {() => boolean} ready whether an offer could be sent now
+ * @property {() => void} restart restarts ICE
+ * @property {() => void} rebuild replaces the connection with a new one
  * @property {() => void} giveUp called when rebuilding did not help either
- * @property {(decision: string, details?: object) => void} tell
+ * @property {(decision: string, details?: object) => void} tell is told each decision
  */
+
+/** Takes one step after another until the connection works again. */
 export class Healer {
   #patient;
   #timer;
+  /** @type {Trouble | null} */
   #trouble = null;
   #restarts = 0;
+  /** When the latest connections were replaced. @type {number[]} */
   #rebuilt = [];
   #due = false;
 
@@ -80,6 +89,7 @@ export class Healer {
     this.#restarts = 0;
   }
 
+  /** @param {Trouble | null} trouble */
   #face(trouble) {
     this.#trouble = trouble;
     this.#due = false;
@@ -104,6 +114,7 @@ export class Healer {
     this.#timer.set(AGAIN_AFTER[this.#restarts - 1], () => this.#act());
   }
 
+  /** @param {Trouble | null} trouble */
   #rebuild(trouble) {
     const now = this.#patient.clock.now();
     this.#rebuilt = this.#rebuilt.filter((when) => now - when < REBUILDS_PER);
@@ -117,7 +128,10 @@ export class Healer {
   }
 }
 
-/** @returns {"failed" | "interrupted" | "stuck" | "rejected" | null} null: well, or in the middle of a negotiation */
+/**
+ * @param {RTCPeerConnection} pc
+ * @returns {Trouble | null} null: it works, or is in the middle of a negotiation
+ */
 function troubleOf({ connectionState, iceConnectionState, signalingState, remoteDescription }) {
   switch (connectionState) {
     case "failed":

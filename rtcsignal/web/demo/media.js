@@ -10,12 +10,16 @@ const CAMERA = { width: { ideal: 960 }, height: { ideal: 540 }, frameRate: { ide
 const MICROPHONE = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
 
 /**
- * Events:
- * - `changed` (): other tracks, or one was enabled or disabled
- *
- * `stream` is one object for ever; its tracks change.
+ * @typedef {object} OwnMediaEvents
+ * @property {[]} changed there are other tracks, or one was enabled or disabled
+ */
+
+/**
+ * `stream` remains the same object; its tracks change.
+ * @extends {Emitter<OwnMediaEvents>}
  */
 export class OwnMedia extends Emitter {
+  /** @type {TestPicture | null} */
   #test = null;
   #name = "";
 
@@ -47,7 +51,7 @@ export class OwnMedia extends Emitter {
     this.#test?.setName(name);
   }
 
-  /** Camera and microphone, or what there is of them; a test picture in place of a camera. */
+  /** Use the camera and the microphone, as far as there are any, and a test picture in place of a camera. */
   async open() {
     this.problem = "";
     const devices = navigator.mediaDevices;
@@ -76,28 +80,32 @@ export class OwnMedia extends Emitter {
     this.fire("changed");
   }
 
+  /** @param {MediaDevices} devices */
   async #ask(devices) {
     const both = { audio: MICROPHONE, video: CAMERA };
     const wishes = [both, { ...both, audio: false }, { ...both, video: false }];
+    /** @type {MediaStreamTrack[]} */
     const tracks = [];
     for (const wish of wishes) {
       try {
         tracks.push(...(await devices.getUserMedia(wish)).getTracks());
       } catch (error) {
-        this.#failed(error.name);
+        this.#failed(error instanceof Error ? error.name : String(error));
       }
-      // A refusal concerns both, and asking again would be impolite; a missing one may leave us the other.
+      // A refusal concerns both, and asking again would be impolite; if one is missing, we may still get the other.
       if (wish === both && (tracks.length > 0 || this.problem === "NotAllowedError")) break;
     }
     if (tracks.some(({ kind }) => kind === "video")) this.problem = "";
     return tracks;
   }
 
+  /** @param {string} name of an error @returns {MediaStreamTrack[]} none */
   #failed(name) {
     this.problem = name;
     return [];
   }
 
+  /** @param {MediaStreamTrack[]} tracks */
   #take(tracks) {
     for (const track of tracks) {
       this.#replace(track);
@@ -111,6 +119,7 @@ export class OwnMedia extends Emitter {
     this.fire("changed");
   }
 
+  /** @param {MediaStreamTrack} track */
   #replace(track) {
     const enabled = track.kind === "video" ? this.picture?.enabled : this.microphone?.enabled;
     track.enabled = enabled ?? true;
@@ -123,7 +132,7 @@ export class OwnMedia extends Emitter {
   }
 }
 
-/** A calm moving picture with initials and a clock, so that one sees that it moves, and whose it is. */
+/** A calm moving picture with initials and a clock, so that people see that it moves, and whose it is. */
 export class TestPicture {
   #canvas = document.createElement("canvas");
   #name = "";
@@ -141,6 +150,7 @@ export class TestPicture {
     return this.#track;
   }
 
+  /** @param {string} name */
   setName(name) {
     this.#name = name;
     this.#draw();
@@ -148,6 +158,7 @@ export class TestPicture {
 
   #draw() {
     const context = this.#canvas.getContext("2d", { alpha: false });
+    if (context === null) return;
     const { width, height } = this.#canvas;
     const hue = hueOf(this.#name);
     const time = performance.now() / 1000;
@@ -162,6 +173,12 @@ export class TestPicture {
     this.#letters(context, width, height);
   }
 
+  /**
+   * @param {CanvasRenderingContext2D} context
+   * @param {number} width
+   * @param {number} height
+   * @param {number} time in seconds
+   */
   #waves(context, width, height, time) {
     context.fillStyle = "rgb(255 255 255 / 9%)";
     for (let wave = 0; wave < 3; wave += 1) {
@@ -176,6 +193,11 @@ export class TestPicture {
     }
   }
 
+  /**
+   * @param {CanvasRenderingContext2D} context
+   * @param {number} width
+   * @param {number} height
+   */
   #letters(context, width, height) {
     context.fillStyle = "#fff";
     context.textAlign = "center";

@@ -8,19 +8,37 @@ import { MESSAGE } from "./messages.js";
 import { Peer } from "./peer.js";
 import { LOST } from "./room.js";
 
-/** A member whose signalling is lost stays in the call this long while the media flow; it may well come back. */
+/** @import { Clock } from "./ground.js" */
+/** @import { Body, Info, Message } from "./messages.js" */
+/** @import { JoinAck, Room } from "./room.js" */
+
+/** A member whose signalling is lost stays in the call this long while media flow; it may well come back. */
 const AWAY_AT_MOST = 60000;
-/** ... and this long once they do not. */
+/** It stays this long once they no longer flow. */
 const AWAY_AND_SILENT = 3000;
 
 /**
- * Only the newcomer starts: it offers to everyone listed in the answer to its join, the others wait for that.
- *
- * Events:
- * - `peer` (Peer): another member is in the call; listen to its events for tracks, state and info
- * - `peer-away` (Peer) / `peer-back` (Peer): the member's signalling is lost, or there again; the call goes on
- * - `peer-left` (Peer, reason): reason as in user-left, or "hangup"
- * - `debug` (Peer | null, decision, details)
+ * @typedef {object} MeshEvents
+ * @property {[peer: Peer]} peer another member is in the call; listen to its events for tracks, state and info
+ * @property {[peer: Peer]} peer-away the member's signalling is lost; the call goes on
+ * @property {[peer: Peer]} peer-back the member's signalling is there again
+ * @property {[peer: Peer, reason: string]} peer-left reason as in user-left, or "hangup"
+ * @property {[peer: Peer, decision: string, details: object]} debug every decision, for tests and logs
+ */
+
+/**
+ * @typedef {object} MeshOptions
+ * @property {MediaStream} [stream] what is sent: at most one audio and one video track
+ * @property {string[]} [receive] kinds to receive although we send none
+ * @property {Info} [info] what the others are told about us, such as `{name: "Alice"}`
+ * @property {RTCConfiguration} [rtc]
+ * @property {typeof RTCPeerConnection} [RTCPeerConnection]
+ * @property {Clock} [clock]
+ */
+
+/**
+ * Only the newcomer starts: it makes an offer to everyone listed in the answer to its join, and the others wait for it.
+ * @extends {Emitter<MeshEvents>}
  */
 export class Mesh extends Emitter {
   #room;
@@ -29,8 +47,10 @@ export class Mesh extends Emitter {
   #rtc;
   #receive;
   #streams;
+  /** What is sent, by kind. @type {Map<string, MediaStreamTrack>} */
   #tracks = new Map();
   #info;
+  /** Members whose signalling is lost. @type {Map<Peer, {timer: Timer, reason: string}>} */
   #away = new Map();
   #stops;
 
@@ -38,14 +58,8 @@ export class Mesh extends Emitter {
   peers = new Map();
 
   /**
-   * @param {import("./room.js").Room} room make the mesh before `room.join()`
-   * @param {object} [options]
-   * @param {MediaStream} [options.stream] what is sent: at most one audio and one video track
-   * @param {string[]} [options.receive] kinds to receive although we send none
-   * @param {object} [options.info] what the others are told about us, such as `{name: "Alice"}`
-   * @param {RTCConfiguration} [options.rtc]
-   * @param {typeof RTCPeerConnection} [options.RTCPeerConnection]
-   * @param {import("./ground.js").Clock} [options.clock]
+   * @param {Room} room make the mesh before `room.join()`
+   * @param {MeshOptions} [options]
    */
   constructor(room, options = {}) {
     super();
@@ -76,10 +90,10 @@ export class Mesh extends Emitter {
   }
 
   /**
-   * Send another track from now on, to everyone; null sends nothing of that kind. To disable a track for a moment
-   * set its `enabled` to false instead: neither needs a negotiation.
+   * Send everyone another track from now on. To disable a track for a moment, set its `enabled` to false instead:
+   * neither needs a negotiation.
    * @param {"audio" | "video"} kind
-   * @param {MediaStreamTrack | null} track
+   * @param {MediaStreamTrack | null} track null sends nothing of that kind
    */
   async replaceTrack(kind, track) {
     if (track === null) this.#tracks.delete(kind);
@@ -93,7 +107,7 @@ export class Mesh extends Emitter {
 
   /**
    * Tell everyone something about us, now and when they join: a name, whether the microphone is on...
-   * @param {object} info
+   * @param {Info} info
    */
   setInfo(info) {
     this.#info = info;
@@ -101,7 +115,7 @@ export class Mesh extends Emitter {
   }
 
   /**
-   * Use other ICE servers from now on. Working calls are untouched and take them at their next restart.
+   * Use other ICE servers from now on. Working calls are untouched, and use them from their next restart on.
    * @param {RTCIceServer[]} servers
    */
   setIceServers(servers) {
@@ -109,26 +123,37 @@ export class Mesh extends Emitter {
     for (const peer of this.peers.values()) peer.setIceServers(servers);
   }
 
+  /**
+   * @param {string[]} members
+   * @param {boolean} again
+   * @param {JoinAck} ack
+   */
   #joined(members, again, ack) {
     const present = new Set(members);
-    // A server that keeps places tells whether ours was; if it was not, the others have closed their ends.
+    // A server that keeps places says whether it kept ours; if it did not, the others have closed their ends.
     if (ack.resumed === false) this.#dropAll("lost");
     for (const userId of [...this.peers.keys()]) {
       if (!present.has(userId)) this.#memberLeft(userId, "disconnect");
     }
     for (const userId of members) {
-      if (!this.peers.has(userId)) this.#add(userId).start();
-      else if (again) this.#returned(userId, true);
+      const peer = this.peers.get(userId);
+      if (peer === undefined) this.#add(userId).start();
+      else if (again) this.#returned(peer, true);
     }
   }
 
+  /** @param {string} userId */
   #memberJoined(userId) {
-    if (this.peers.has(userId)) this.#returned(userId, false);
-    else this.#add(userId).expectOffer();
+    const peer = this.peers.get(userId);
+    if (peer === undefined) this.#add(userId).expectOffer();
+    else this.#returned(peer, false);
   }
 
-  #returned(userId, ours) {
-    const peer = this.peers.get(userId);
+  /**
+   * @param {Peer} peer
+   * @param {boolean} ours true if it was we
+   */
+  #returned(peer, ours) {
     if (this.#away.has(peer)) {
       this.#forgetAway(peer);
       this.fire("peer-back", peer);
@@ -136,6 +161,10 @@ export class Mesh extends Emitter {
     peer.returned(ours);
   }
 
+  /**
+   * @param {string} userId
+   * @param {string} reason
+   */
   #memberLeft(userId, reason) {
     const peer = this.peers.get(userId);
     if (peer === undefined) return;
@@ -149,13 +178,17 @@ export class Mesh extends Emitter {
     }
   }
 
-  /** Media of a member whose signalling is lost stopped: nothing speaks for a return any more. */
+  /**
+   * Media of a member whose signalling is lost have stopped: it is not likely to return any more.
+   * @param {Peer} peer
+   */
   #stateChanged(peer) {
     const away = this.#away.get(peer);
     if (away === undefined || peer.state === "connected") return;
     away.timer.set(AWAY_AND_SILENT, () => this.#drop(peer, away.reason));
   }
 
+  /** @param {Message} body */
   #message(body) {
     const peer = this.peers.get(body.userId);
     if (body.msgType === MESSAGE.hangup) {
@@ -167,8 +200,9 @@ export class Mesh extends Emitter {
     }
   }
 
+  /** @param {string} userId */
   #add(userId) {
-    // Code units, not the reader's alphabet: both ends must come to opposite results.
+    // Compared by code units, in no one's alphabet: the two ends must come to opposite results.
     const polite = this.#room.userId > userId;
     const peer = new Peer(userId, polite, {
       clock: this.#clock,
@@ -185,7 +219,11 @@ export class Mesh extends Emitter {
     return peer;
   }
 
-  /** The one who answers adds its tracks between the two descriptions, so that one round is enough. */
+  /**
+   * The end that answers adds its tracks between the two descriptions, so that one round is enough.
+   * @param {RTCPeerConnection} pc
+   * @param {boolean} starting
+   */
   #addMedia(pc, starting) {
     const sent = new Set(pc.getSenders().map((sender) => sender.track));
     for (const track of this.#tracks.values()) {
@@ -197,11 +235,16 @@ export class Mesh extends Emitter {
     }
   }
 
+  /** @param {Peer} peer */
   #forgetAway(peer) {
     this.#away.get(peer)?.timer.clear();
     this.#away.delete(peer);
   }
 
+  /**
+   * @param {Peer} peer
+   * @param {string} reason
+   */
   #drop(peer, reason) {
     this.#forgetAway(peer);
     this.peers.delete(peer.userId);
@@ -209,6 +252,7 @@ export class Mesh extends Emitter {
     this.fire("peer-left", peer, reason);
   }
 
+  /** @param {string} reason */
   #dropAll(reason) {
     for (const peer of [...this.peers.values()]) this.#drop(peer, reason);
   }

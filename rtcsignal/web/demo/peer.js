@@ -1,69 +1,84 @@
 /**
  * One pair of a call: our end of the connection with one other member.
  *
- * Every step, a message as well as an own offer, runs in one chain per peer, strictly one after the other. Each
- * RTCPeerConnection has a random id `pc` and each of its offers a number `neg`; both travel with the messages, so that
- * an end which lost its state is noticed. Members that know neither (pages written for the original server) are served
- * without these checks.
+ * Every step, whether it handles a message or makes an offer, runs in one chain per peer, strictly one after the other.
+ * Each RTCPeerConnection has a random id `pc` and each of its offers a number `neg`; both travel with the messages, so
+ * that we notice when the other end has lost its state. Members that know neither (pages written for the original
+ * server) are served without these checks.
  * @module peer
  */
 
-import { Chain, isCut } from "./chain.js";
-import { Emitter, randomId } from "./ground.js";
+import { Candidates } from "./candidates.js";
+import { Chain } from "./chain.js";
+import { Emitter } from "./ground.js";
 import { Healer } from "./healer.js";
-import { CandidateQueue, MESSAGE, sdpOf } from "./messages.js";
+import { MESSAGE } from "./messages.js";
+import { Negotiation } from "./negotiation.js";
 import { OfferWatchdog } from "./watchdog.js";
+
+/** @import { Clock } from "./ground.js" */
+/** @import { Body, Info } from "./messages.js" */
 
 /**
  * What a peer needs from the call it belongs to.
  * @typedef {object} PeerContext
- * @property {import("./ground.js").Clock} clock
+ * @property {Clock} clock
  * @property {() => RTCPeerConnection} newConnection
  * @property {(pc: RTCPeerConnection, starting: boolean) => void} addMedia gives a new connection our tracks
- * @property {(body: object) => Promise<number>} send to this member; must write at once
+ * @property {(body: Body) => Promise<number>} send to this member; must write at once
  * @property {() => boolean} reachable both we and the member are in the room
- * @property {() => object} info what members are told about us
+ * @property {() => Info} info what members are told about us
+ */
+
+/** @typedef {"waiting" | "connecting" | "connected" | "interrupted" | "failed" | "closed"} PeerState */
+
+/**
+ * What is received: tracks by kind, "audio" or "video".
+ * @typedef {Map<string, MediaStreamTrack>} Tracks
  */
 
 /**
- * Events:
- * - `state` (state, before): see `state`
- * - `tracks` (tracks): what is received changed; a Map of kind ("audio", "video") to MediaStreamTrack
- * - `info` (info): what the member tells about itself
- * - `connection` (pc, starting): a new RTCPeerConnection, before anything is sent; the place for data channels
- * - `trouble` (word): repetition does not help: "no-answer" to our offer, or "gave-up" after several new connections
- * - `debug` (decision, details): every decision, for tests and logs
+ * @typedef {object} PeerEvents
+ * @property {[state: PeerState, before: PeerState]} state
+ * @property {[tracks: Tracks]} tracks what is received has changed
+ * @property {[info: Info]} info what the member tells about itself
+ * @property {[pc: RTCPeerConnection, starting: boolean]} connection a new RTCPeerConnection, before anything is sent;
+ *   the place for data channels
+ * @property {["no-answer" | "gave-up"]} trouble repetition does not help: nobody answers our offer, or several new
+ *   connections have failed
+ * @property {[decision: string, details: object]} debug every decision, for tests and logs
+ */
+
+/**
+ * Another member of the call.
  *
  * `state`: "waiting" (for the member's offer) -> "connecting" -> "connected" -> "interrupted" (healing) -> "connected";
- * "failed": we stopped trying, until `retry`; "closed".
+ * "failed": we have stopped trying, until `retry`; "closed".
+ * @extends {Emitter<PeerEvents>}
  */
 export class Peer extends Emitter {
   #context;
   #polite;
-  #pc = null;
-  #id = null;
-  #neg = 0;
-  #remoteId = null;
-  #remoteNeg = null;
+  /** @type {Negotiation | null} */
+  #negotiation = null;
   #plain = false;
-  #ignoring = false;
-  #held = null;
-  #gaveWay = false;
   #missed = false;
   #wasConnected = false;
   #chain;
-  #early = new CandidateQueue();
+  #candidates;
   #watchdog;
   #healer;
 
+  /** @type {PeerState} */
   state = "waiting";
+  /** @type {Info} */
   info = {};
-  /** @type {Map<string, MediaStreamTrack>} */
+  /** @type {Tracks} */
   tracks = new Map();
 
   /**
    * @param {string} userId of the member
-   * @param {boolean} polite gives way when both offer at once; must be true at exactly one of the two ends
+   * @param {boolean} polite gives way when both make an offer at once; must be true at exactly one of the two ends
    * @param {PeerContext} context
    */
   constructor(userId, polite, context) {
@@ -72,6 +87,7 @@ export class Peer extends Emitter {
     this.#polite = polite;
     this.#context = context;
     this.#chain = new Chain((label, error) => this.#debug("step-failed", { label, error }));
+    this.#candidates = new Candidates(this.#chain, (error) => this.#debug("bad-candidate", { error }));
     this.#watchdog = new OfferWatchdog(context.clock, {
       again: () => this.#resend(),
       giveUp: () => this.#giveUp("no-answer"),
@@ -79,8 +95,8 @@ export class Peer extends Emitter {
     this.#healer = new Healer({
       clock: context.clock,
       polite: () => this.#polite,
-      ready: () => context.reachable() && this.#pc?.signalingState === "stable",
-      restart: () => this.#pc.restartIce(),
+      ready: () => context.reachable() && this.connection?.signalingState === "stable",
+      restart: () => this.connection?.restartIce(),
       rebuild: () => this.start("rebuild"),
       giveUp: () => this.#giveUp("gave-up"),
       tell: (decision, details) => this.#debug(decision, details),
@@ -89,10 +105,10 @@ export class Peer extends Emitter {
 
   /** The connection of the moment, or null. @returns {RTCPeerConnection | null} */
   get connection() {
-    return this.#pc;
+    return this.#negotiation?.pc ?? null;
   }
 
-  /** Begin, or begin anew, with an offer of ours. */
+  /** Begin, or begin again, with an offer of ours. */
   start(why = "start") {
     if (this.state === "closed") return;
     this.#debug(why);
@@ -104,7 +120,7 @@ export class Peer extends Emitter {
     this.#watchdog.expect(() => this.start("no-offer-came"));
   }
 
-  /** Begin anew, however often that was tried. */
+  /** Begin again, however often that has been tried. */
   retry() {
     this.#healer.forgive();
     this.start("retry");
@@ -115,20 +131,21 @@ export class Peer extends Emitter {
    * @param {boolean} ours true if it was we
    */
   returned(ours) {
-    const pc = this.#pc;
-    if (pc === null) return;
+    const negotiation = this.#negotiation;
+    if (negotiation === null) return;
+    const { pc, id, remoteId } = negotiation;
     const doubtful = ours && (this.#missed || pc.connectionState !== "connected");
     this.#missed = false;
-    if (pc.signalingState === "have-local-offer") this.#sendOffer("returned");
+    if (negotiation.offering) this.#sendOffer(negotiation, "returned");
     else if (!this.#healer.resume() && doubtful) pc.restartIce();
-    // Whoever does not know our connection any more starts a new one when it reads this.
-    if (!ours || this.#remoteId === null) return;
-    this.#send({ msgType: MESSAGE.info, info: this.#context.info(), pc: this.#id, to: this.#remoteId });
+    // A member that no longer knows our connection starts a new one when it reads this.
+    if (!ours || remoteId === null) return;
+    this.#send({ msgType: MESSAGE.info, info: this.#context.info(), pc: id, to: remoteId });
   }
 
   /**
    * A message of this member.
-   * @param {object} body as it came from the server
+   * @param {Body} body as it came from the server
    */
   receive(body) {
     this.#plain = body.pc === undefined && body.msgType !== MESSAGE.info;
@@ -141,18 +158,24 @@ export class Peer extends Emitter {
     }
   }
 
-  /** Send another track in place of the one of its kind; null sends nothing. Needs no negotiation. */
+  /**
+   * Send another track in place of the one of its kind. Needs no negotiation.
+   * @param {string} kind "audio" or "video"
+   * @param {MediaStreamTrack | null} track null sends nothing
+   * @returns {Promise<boolean>} false if none of this kind is sent
+   */
   async replaceTrack(kind, track) {
-    const sender = this.#senderOf(kind);
+    const sender = this.#negotiation?.senderOf(kind);
     if (sender === undefined) return false;
     await sender.replaceTrack(track);
     return true;
   }
 
-  /** @param {RTCIceServer[]} servers for this connection; applied at its next restart, a working call is untouched */
+  /** @param {RTCIceServer[]} servers for this connection; used from its next restart on, a working call is untouched */
   setIceServers(servers) {
+    const pc = this.connection;
     // Without the spread a relay-only connection would silently become an open one.
-    this.#pc?.setConfiguration({ ...this.#pc.getConfiguration(), iceServers: servers });
+    pc?.setConfiguration({ ...pc.getConfiguration(), iceServers: servers });
   }
 
   /** The end; nothing of this peer is left running. */
@@ -162,21 +185,14 @@ export class Peer extends Emitter {
     this.#enter("closed");
   }
 
-  #senderOf(kind) {
-    const transceivers = this.#pc?.getTransceivers() ?? [];
-    return transceivers.find(({ sender, receiver, direction }) => (
-      receiver.track.kind === kind && sender !== null && direction.startsWith("send")
-    ))?.sender;
-  }
-
+  /** @param {boolean} starting whether we make the first offer */
   #build(starting) {
     this.#tearDown();
     const pc = this.#context.newConnection();
-    this.#pc = pc;
-    this.#id = randomId(6);
-    this.#neg = 0;
-    pc.onnegotiationneeded = () => this.#chain.add("negotiate", () => this.#offer(pc));
-    pc.onicecandidate = ({ candidate }) => this.#sendCandidate(pc, candidate);
+    const negotiation = new Negotiation(pc, this.#chain);
+    this.#negotiation = negotiation;
+    pc.onnegotiationneeded = () => this.#chain.add("negotiate", () => this.#offer(negotiation));
+    pc.onicecandidate = ({ candidate }) => this.#sendCandidate(negotiation, candidate);
     pc.ontrack = ({ track }) => this.#received(track);
     pc.onconnectionstatechange = () => this.#review();
     pc.oniceconnectionstatechange = () => this.#review();
@@ -185,34 +201,29 @@ export class Peer extends Emitter {
     this.fire("connection", pc, starting);
     if (starting) this.#context.addMedia(pc, true);
     this.#review();
+    return negotiation;
   }
 
   #tearDown() {
-    const pc = this.#pc;
-    this.#pc = null;
+    const negotiation = this.#negotiation;
+    this.#negotiation = null;
     this.#watchdog.rest();
     this.#healer.rest();
-    this.#remoteId = null;
-    this.#remoteNeg = null;
-    this.#ignoring = false;
-    this.#held = null;
-    this.#gaveWay = false;
-    if (pc === null) return;
-    pc.onnegotiationneeded = pc.onicecandidate = pc.ontrack = null;
-    pc.onconnectionstatechange = pc.oniceconnectionstatechange = pc.onsignalingstatechange = null;
-    pc.close();
+    if (negotiation === null) return;
+    negotiation.end();
     this.#chain.cut();
     this.tracks.clear();
     this.fire("tracks", this.tracks);
   }
 
+  /** @param {MediaStreamTrack} track */
   #received(track) {
     this.tracks.set(track.kind, track);
     this.fire("tracks", this.tracks);
   }
 
   #review() {
-    const pc = this.#pc;
+    const pc = this.connection;
     if (pc === null) return;
     if (pc.connectionState === "connected") this.#wasConnected = true;
     this.#healer.review(pc);
@@ -220,6 +231,7 @@ export class Peer extends Emitter {
     else if (this.state !== "failed") this.#enter(this.#wasConnected ? "interrupted" : "connecting");
   }
 
+  /** @param {PeerState} state */
   #enter(state) {
     const before = this.state;
     if (state === before || before === "closed") return;
@@ -227,56 +239,60 @@ export class Peer extends Emitter {
     this.fire("state", state, before);
   }
 
+  /** @param {"no-answer" | "gave-up"} word */
   #giveUp(word) {
     this.#healer.rest();
     this.#enter("failed");
     this.fire("trouble", word);
   }
 
-  async #offer(pc) {
+  /** @param {Negotiation} negotiation */
+  async #offer(negotiation) {
+    const { pc } = negotiation;
     // Not stable: the browser asks again as soon as it is.
-    if (pc !== this.#pc || pc.signalingState !== "stable") return;
+    if (negotiation !== this.#negotiation || pc.signalingState !== "stable") return;
     await this.#chain.live(pc.setLocalDescription());
-    this.#neg += 1;
+    negotiation.neg += 1;
     this.#watchdog.begin();
-    this.#sendOffer("offer");
+    this.#sendOffer(negotiation, "offer");
   }
 
-  #sendOffer(why) {
-    const { sdp } = this.#pc.localDescription;
-    this.#debug("send-offer", { why, neg: this.#neg, pc: this.#id });
-    this.#send({ msgType: MESSAGE.offer, sdp, pc: this.#id, neg: this.#neg, info: this.#context.info() });
+  /** @param {Negotiation} negotiation @param {string} why */
+  #sendOffer(negotiation, why) {
+    if (negotiation !== this.#negotiation) return;
+    this.#debug("send-offer", { why, neg: negotiation.neg, pc: negotiation.id });
+    this.#send(negotiation.offer(this.#context.info()));
     this.#watchdog.sent();
   }
 
   #resend() {
-    const held = this.#held;
-    if (this.#pc?.signalingState !== "have-local-offer") return;
-    if (held === null) this.#sendOffer("unanswered");
+    const negotiation = this.#negotiation;
+    if (!negotiation?.offering) return;
+    const { held } = negotiation;
+    if (held === null) this.#sendOffer(negotiation, "unanswered");
     else this.#chain.add("held offer", () => this.#onOffer(held, true));
   }
 
-  #sendAnswer() {
-    const { sdp } = this.#pc.localDescription;
-    const ids = { pc: this.#id, to: this.#remoteId ?? undefined, neg: this.#remoteNeg ?? undefined };
-    this.#send({ msgType: MESSAGE.answer, sdp, ...ids, info: this.#context.info() });
+  /** @param {Negotiation} negotiation */
+  #sendAnswer(negotiation) {
+    if (negotiation === this.#negotiation) this.#send(negotiation.answer(this.#context.info()));
   }
 
-  #sendCandidate(pc, candidate) {
-    if (pc !== this.#pc) return;
+  /** @param {Negotiation} negotiation @param {RTCIceCandidate | null} candidate */
+  #sendCandidate(negotiation, candidate) {
+    if (negotiation !== this.#negotiation) return;
     // The browser says the end twice, null being the older way; pages of the original server know neither.
     if (candidate === null || (candidate.candidate === "" && this.#plain)) return;
-    const { sdpMid: id, sdpMLineIndex: label } = candidate;
-    const ids = { pc: this.#id, to: this.#remoteId ?? undefined };
-    this.#send({ msgType: MESSAGE.candidate, id, label, candidate: candidate.candidate, ...ids });
+    this.#send(negotiation.candidate(candidate));
   }
 
+  /** @param {Body} body */
   #send(body) {
     if (!this.#context.reachable()) {
       this.#missed = true;
       return;
     }
-    const failed = (error) => {
+    const failed = (/** @type {unknown} */ error) => {
       this.#missed = true;
       this.#debug("not-sent", { msgType: body.msgType, error });
       return 1;
@@ -286,114 +302,92 @@ export class Peer extends Emitter {
     });
   }
 
+  /** @param {Body} body @param {boolean} [waited] whether it was held until our own offer was given up */
   async #onOffer(body, waited = false) {
     this.#learn(body);
-    if (this.#pc === null) this.#build(false);
-    else if (this.#isFromNewConnection(body)) {
+    let negotiation = this.#negotiation;
+    if (negotiation === null) negotiation = this.#build(false);
+    else if (negotiation.isWithAnother(body)) {
       this.#debug("peer-began-anew");
-      this.#build(false);
-    } else if (this.#isRepeated(body)) {
+      negotiation = this.#build(false);
+    } else if (negotiation.isAnswered(body)) {
       this.#debug("answer-again");
-      return this.#sendAnswer();
+      return this.#sendAnswer(negotiation);
     }
-    const pc = this.#pc;
-    // Who has given up offering gives way.
-    const collides = pc.signalingState === "have-local-offer" && this.state !== "failed" && !waited;
+    // An end that has given up its own offers gives way.
+    const collides = negotiation.offering && this.state !== "failed" && !waited;
     if (collides && this.#plain) {
       // Pages of the original server have no roles: a new browser makes them give way and answer our offer, an old one
-      // lets our offer fail. So theirs is taken up only when no answer to ours comes.
-      this.#held = body;
+      // lets our offer fail. So theirs is accepted only when ours is not answered.
+      negotiation.held = body;
       return this.#debug("hold-offer");
     }
-    this.#ignoring = collides && !this.#polite;
-    if (this.#ignoring) return this.#debug("ignore-offer");
-    this.#held = null;
-    this.#gaveWay = waited;
+    negotiation.ignoring = collides && !this.#polite;
+    if (negotiation.ignoring) return this.#debug("ignore-offer");
+    negotiation.held = null;
+    negotiation.gaveWay = waited;
     this.#watchdog.rest();
-    await this.#chain.live(pc.setRemoteDescription({ type: "offer", sdp: sdpOf(body) }));
-    this.#remoteId = body.pc ?? null;
-    this.#remoteNeg = body.neg ?? null;
-    await this.#applyCandidates();
-    this.#context.addMedia(pc, false);
-    await this.#chain.live(pc.setLocalDescription());
-    return this.#sendAnswer();
+    await negotiation.accept("offer", body);
+    await this.#candidates.useEarly(negotiation);
+    this.#context.addMedia(negotiation.pc, false);
+    await this.#chain.live(negotiation.pc.setLocalDescription());
+    return this.#sendAnswer(negotiation);
   }
 
-  #isFromNewConnection(body) {
-    return body.pc !== undefined && body.pc !== this.#remoteId && this.#pc.remoteDescription !== null;
-  }
-
-  #isRepeated(body) {
-    const known = body.neg !== undefined && body.pc === this.#remoteId && body.neg === this.#remoteNeg;
-    return known && this.#pc.signalingState === "stable" && this.#pc.localDescription?.type === "answer";
-  }
-
+  /** @param {Body} body */
   async #onAnswer(body) {
     this.#learn(body);
-    const pc = this.#pc;
-    if (pc === null || this.#isForeign(body)) return;
-    if (body.pc !== undefined && this.#remoteId !== null && body.pc !== this.#remoteId) {
+    const negotiation = this.#negotiation;
+    if (negotiation === null || negotiation.isForeign(body)) return;
+    const { remoteId } = negotiation;
+    if (body.pc !== undefined && remoteId !== null && body.pc !== remoteId) {
       this.start("peer-lost-its-state");
       return;
     }
-    if (this.#plain && this.#gaveWay) {
-      // It gave way late, and we did meanwhile: each has answered an offer that the other has dropped.
+    if (this.#plain && negotiation.gaveWay) {
+      // It gave way late, and so did we meanwhile: each has answered an offer that the other has dropped.
       this.#send({ msgType: MESSAGE.hangup });
       this.start("both-gave-way");
       return;
     }
-    const late = body.neg !== undefined && body.neg !== this.#neg;
-    if (late || pc.signalingState !== "have-local-offer") return;
-    await this.#chain.live(pc.setRemoteDescription({ type: "answer", sdp: sdpOf(body) }));
+    const late = body.neg !== undefined && body.neg !== negotiation.neg;
+    if (late || !negotiation.offering) return;
+    await negotiation.accept("answer", body);
     this.#watchdog.rest();
-    this.#ignoring = false;
-    this.#held = null;
-    this.#remoteId = body.pc ?? null;
-    await this.#applyCandidates();
+    negotiation.ignoring = false;
+    negotiation.held = null;
+    await this.#candidates.useEarly(negotiation);
   }
 
+  /** @param {Body} body */
   async #onCandidate(body) {
-    const pc = this.#pc;
-    if (this.#isForeign(body)) return;
-    const early = pc === null || pc.remoteDescription === null || (body.pc ?? null) !== this.#remoteId;
-    if (early) this.#early.add(body);
-    else await this.#apply(pc, body);
+    if (!this.#isForeign(body)) await this.#candidates.add(this.#negotiation, body);
   }
 
-  async #applyCandidates() {
-    for (const body of this.#early.take(this.#remoteId)) {
-      if (!this.#isForeign(body)) await this.#apply(this.#pc, body);
-    }
-  }
-
-  async #apply(pc, { id, label, candidate }) {
-    try {
-      await this.#chain.live(pc.addIceCandidate({ candidate, sdpMid: id ?? null, sdpMLineIndex: label ?? null }));
-    } catch (error) {
-      if (isCut(error)) throw error;
-      if (!this.#ignoring) this.#debug("bad-candidate", { error });
-    }
-  }
-
+  /** @param {Body} body */
   #onInfo(body) {
     this.#learn(body);
-    const knowsOurs = body.to === undefined || body.to === this.#id || body.pc === this.#remoteId;
+    const negotiation = this.#negotiation;
+    const knowsOurs = body.to === undefined || !this.#isForeign(body) || body.pc === (negotiation?.remoteId ?? null);
     if (knowsOurs) return;
     // The member still holds a connection whose other end is gone.
-    if (this.#pc?.signalingState === "have-local-offer") this.#sendOffer("peer-is-behind");
+    if (negotiation?.offering) this.#sendOffer(negotiation, "peer-is-behind");
     else this.start("peer-is-behind");
   }
 
+  /** @param {Body} body @returns {boolean} whether it was sent to a connection of ours that is gone */
   #isForeign(body) {
-    return body.to !== undefined && body.to !== this.#id;
+    return this.#negotiation?.isForeign(body) ?? (body.to ?? null) !== null;
   }
 
+  /** @param {Body} body */
   #learn({ info }) {
     if (info === null || typeof info !== "object" || Array.isArray(info)) return;
     this.info = info;
     this.fire("info", info);
   }
 
+  /** @param {string} decision @param {object} [details] */
   #debug(decision, details = {}) {
     this.fire("debug", decision, details);
   }

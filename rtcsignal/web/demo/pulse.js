@@ -5,6 +5,8 @@
 
 import { systemClock, Timer } from "./ground.js";
 
+/** @import { Clock } from "./ground.js" */
+
 /** The share of the time that a step may take. */
 const SHARE = 0.05;
 
@@ -18,8 +20,8 @@ export class Pulse {
 
   /**
    * @param {number} every milliseconds between two steps, at least
-   * @param {() => any} step may return a promise; the next step waits for it
-   * @param {import("./ground.js").Clock} [clock]
+   * @param {() => unknown} step may return a promise; the next step waits for it
+   * @param {Clock} [clock]
    */
   constructor(every, step, clock = systemClock) {
     this.#clock = clock;
@@ -40,6 +42,7 @@ export class Pulse {
     this.#timer.clear();
   }
 
+  /** @param {number} round */
   async #beat(round) {
     const began = this.#clock.now();
     try {

@@ -6,9 +6,44 @@
 import { Emitter, SignalingError } from "./ground.js";
 import { PASSING } from "./socket.js";
 
+/** @import { Message } from "./messages.js" */
+/** @import { Socket } from "./socket.js" */
+
+/**
+ * Why the server refused a request.
+ * @typedef {{code?: string, message?: string, [key: string]: unknown}} Refusal
+ */
+
+/**
+ * The server's answer to a join.
+ * @typedef {object} JoinAck
+ * @property {boolean} ok
+ * @property {{userId: string}[]} members everyone in the room once, ourselves included; missing if we are refused
+ * @property {{[userId: string]: number}} [connections] of those who are there on several: on how many
+ * @property {boolean} [resumed] whether a server that keeps places kept ours
+ * @property {Refusal} [error]
+ */
+
+/**
+ * What comes with a user-joined or user-left.
+ * @typedef {{roomName?: string, reason?: string}} Place
+ */
+
+/**
+ * @typedef {object} RoomEvents
+ * @property {[{members: string[], again: boolean, ack: JoinAck}]} joined we are in; `members` are the others' userIds,
+ *   `again` is true after a loss, `ack` is the server's whole answer
+ * @property {[reason: string]} away the connection is lost; the socket is already trying again
+ * @property {[userId: string, {again: boolean}]} member-joined `again` if they were here already, on another connection
+ * @property {[userId: string, reason: string]} member-left
+ * @property {[body: Message]} message of another member; `body.userId` says whose
+ * @property {[error: SignalingError]} refused a request of ours was refused, the join or a later one
+ * @property {[error: SignalingError]} ended we are out and stay out, because the join was refused or we were kicked
+ */
+
 /**
  * Reasons of a user-left that only tell of a lost connection: the member may well come back. After "left" it will not,
- * nor after any other word: those are of policies that put members out.
+ * nor after any other reason: the others come from policies that remove members.
  */
 export const LOST = new Set(["disconnect", "timeout", "slow-consumer", "flood", "shutdown"]);
 
@@ -19,23 +54,16 @@ export const LOST = new Set(["disconnect", "timeout", "slow-consumer", "flood", 
  * A user may be in the room on several connections: on a new one while the server has not noticed yet that the old one is
  * lost. Each is announced and ends by itself; the user is gone when the last one ends.
  *
- * Events:
- * - `joined` ({members, again, ack}): we are in; `members` are the others' userIds, `again` is true after a loss,
- *   `ack` is the server's whole answer
- * - `away` (reason): the connection is lost; the socket is already trying again
- * - `member-joined` (userId, {again}): `again` if they were here already, on another connection
- * - `member-left` (userId, reason)
- * - `message` (body): a message of another member; `body.userId` says whose
- * - `refused` (SignalingError): a request of ours was refused, the join or a later one
- * - `ended` (SignalingError): we are out and stay out, because the join was refused or we were kicked
- *
  * `state`: "outside" -> "joining" -> "joined"; "away" while the connection is lost.
+ * @extends {Emitter<RoomEvents>}
  */
 export class Room extends Emitter {
   #socket;
   #details;
+  /** Events that came before the answer to the join. @type {[name: string, args: any[]][]} */
   #early = [];
   #wasIn = false;
+  /** @type {(() => void)[]} */
   #stops = [];
   /** How many connections each of the others has. @type {Map<string, number>} */
   #connections = new Map();
@@ -47,7 +75,7 @@ export class Room extends Emitter {
   members = new Set();
 
   /**
-   * @param {import("./socket.js").Socket} socket opened by `join` if it is not open yet
+   * @param {Socket} socket opened by `join` if it is not open yet
    * @param {object} options
    * @param {string} options.roomName 1 to 256 characters
    * @param {string} options.userId 1 to 256 characters; unique in the room, best a `randomId()` for each page load
@@ -65,7 +93,7 @@ export class Room extends Emitter {
     return this.state === "joined";
   }
 
-  /** Enter, and come back by ourselves after every loss until `leave`. */
+  /** Join, and join again after every loss until `leave`. */
   join() {
     if (this.state !== "outside") return;
     this.state = "joining";
@@ -91,12 +119,13 @@ export class Room extends Emitter {
     if (!this.joined) throw new SignalingError("offline", "You are not in the room at the moment.");
     const target = targetUserId === null ? {} : { targetUserId };
     const message = { userId: this.userId, roomName: this.roomName, ...target, ...body };
+    /** @type {{ok?: boolean, delivered?: number, error?: Refusal} | undefined} */
     const ack = await this.#socket.request("broadcast", message);
     if (ack?.ok === false) throw this.#refusal(ack.error);
     return ack?.delivered ?? 1;
   }
 
-  /** Go out; the others are told at once. The socket stays open. */
+  /** Leave the room; the others are told at once. The socket stays open. */
   leave() {
     if (this.state === "outside") return;
     if (this.joined) this.#socket.send("leave-room", { userId: this.userId, roomName: this.roomName });
@@ -107,12 +136,14 @@ export class Room extends Emitter {
     this.state = "joining";
     this.#early = [];
     const request = { ...this.#details, userId: this.userId, roomName: this.roomName, connections: true };
+    /** @type {JoinAck | undefined} */
     let ack;
     try {
       ack = await this.#socket.request("join-room", request);
     } catch (error) {
       // A lost connection comes back by itself; one that is there but does not answer has to be given up.
-      if (error.code === "timeout" && this.state === "joining") this.#socket.drop();
+      const unanswered = error instanceof SignalingError && error.code === "timeout";
+      if (unanswered && this.state === "joining") this.#socket.drop();
       return;
     }
     if (this.state !== "joining") return;
@@ -120,6 +151,7 @@ export class Room extends Emitter {
     else this.#kept(this.#refusal(ack?.error));
   }
 
+  /** @param {JoinAck} ack */
   #entered(ack) {
     const again = this.#wasIn;
     this.#wasIn = true;
@@ -133,12 +165,16 @@ export class Room extends Emitter {
     for (const [name, args] of this.#early.splice(0)) this.#event(name, args);
   }
 
-  /** The door stayed shut: for a moment, or for good. */
+  /**
+   * The join was refused: for a moment, or for good.
+   * @param {SignalingError} error
+   */
   #kept(error) {
     if (PASSING.has(error.code)) this.#socket.drop();
     else this.#end(error);
   }
 
+  /** @param {string} reason */
   #lost(reason) {
     if (reason === "server-disconnect") {
       this.#end(new SignalingError(reason, "The server ended the connection."));
@@ -148,22 +184,31 @@ export class Room extends Emitter {
     }
   }
 
+  /**
+   * @param {string} name
+   * @param {any[]} args
+   */
   #event(name, args) {
     if (name === "refused") return this.#refusedLate(args[0] ?? {});
     if (this.state === "joining") return this.#early.push([name, args]);
     if (!this.joined) return undefined;
     switch (name) {
-      case "user-joined": return this.#memberJoined(...args);
-      case "user-left": return this.#memberLeft(...args);
+      case "user-joined": return this.#memberJoined(args[0], args[1]);
+      case "user-left": return this.#memberLeft(args[0], args[1]);
       case "broadcast": return this.#message(args[0]);
       default: return undefined;
     }
   }
 
+  /** @param {Place | undefined} place */
   #isOurs(place) {
     return place?.roomName === undefined || place.roomName === this.roomName;
   }
 
+  /**
+   * @param {string} userId
+   * @param {Place} [place]
+   */
   #memberJoined(userId, place) {
     if (!this.#isOurs(place) || userId === this.userId) return;
     const again = this.members.has(userId);
@@ -172,19 +217,27 @@ export class Room extends Emitter {
     this.fire("member-joined", userId, { again });
   }
 
+  /**
+   * @param {string} userId
+   * @param {Place} [place]
+   */
   #memberLeft(userId, place) {
     if (!this.#isOurs(place)) return;
     const reason = place?.reason ?? "left";
     if (userId === this.userId) {
-      // "left" and a loss are those of another connection with our name: ours is here.
+      // "left" and a loss are about another connection with our userId: ours is here.
       if (reason !== "left" && !LOST.has(reason)) this.#end(new SignalingError(reason, "The server removed you from the room."));
     } else if (this.members.has(userId)) {
       this.#connectionEnded(userId, reason);
     }
   }
 
+  /**
+   * @param {string} userId
+   * @param {string} reason
+   */
   #connectionEnded(userId, reason) {
-    const left = this.#connections.get(userId) - 1;
+    const left = (this.#connections.get(userId) ?? 1) - 1;
     if (left > 0) {
       this.#connections.set(userId, left);
       return;
@@ -194,24 +247,30 @@ export class Room extends Emitter {
     this.fire("member-left", userId, reason);
   }
 
+  /** @param {Message} body anything, until it was looked at */
   #message(body) {
     if (body === null || typeof body !== "object" || typeof body.userId !== "string") return;
     const forUs = body.targetUserId === undefined || body.targetUserId === this.userId;
     if (body.userId !== this.userId && forUs && this.#isOurs(body)) this.fire("message", body);
   }
 
-  /** A refusal that answers nothing: of a request without an acknowledgement, or of our being connected at all. */
+  /**
+   * A refusal that is no answer: of a request without an acknowledgement, or of our being connected at all.
+   * @param {Refusal} body
+   */
   #refusedLate(body) {
     const error = this.#refusal(body);
     if (body.event === "connect") this.#end(error);
   }
 
+  /** @param {Refusal} [body] */
   #refusal({ code = "refused", message = "The server refused.", ...data } = {}) {
     const error = new SignalingError(code, message, data);
     this.fire("refused", error);
     return error;
   }
 
+  /** @param {SignalingError} error */
   #end(error) {
     if (this.state === "outside") return;
     this.#reset();

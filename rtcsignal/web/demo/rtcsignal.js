@@ -1,6 +1,7 @@
 /**
  * Calls between browsers through an rtcsignal server. No dependencies; copy these files next to it:
- * ground.js, socket.js, room.js, mesh.js, peer.js, messages.js, chain.js, watchdog.js, healer.js, stats.js.
+ * ground.js, socket.js, room.js, mesh.js, peer.js, negotiation.js, candidates.js, messages.js, chain.js, watchdog.js,
+ * healer.js, stats.js.
  *
  *     import { joinCall } from "./rtcsignal.js";
  *
@@ -13,11 +14,11 @@
  *       peer.on("state", (state) => { if (state === "closed") video.remove(); });
  *     });
  *     room.on("ended", (error) => alert(error.message));
- *     mesh.leave();    // when you have had enough
+ *     mesh.leave();    // when the call is over
  *
- * From the bottom up: a `Socket` is a connection that comes back by itself, a `Room` is a membership that is taken
- * again after every loss, a `Mesh` holds a `Peer` for each other member and heals what breaks. Each can be used
- * without those above it.
+ * From the bottom up: a `Socket` is a connection that comes back by itself, a `Room` is a membership that is renewed
+ * after every loss, a `Mesh` holds a `Peer` for each other member and heals what breaks. Each can be used without those
+ * above it.
  * @module rtcsignal
  */
 
@@ -25,6 +26,9 @@ import { randomId } from "./ground.js";
 import { Mesh } from "./mesh.js";
 import { Room } from "./room.js";
 import { Socket } from "./socket.js";
+
+/** @import { Info } from "./messages.js" */
+/** @import { SocketOptions } from "./socket.js" */
 
 export { Emitter, randomId, SignalingError, systemClock } from "./ground.js";
 export { Mesh } from "./mesh.js";
@@ -41,10 +45,10 @@ export { StatsReader } from "./stats.js";
  * @param {string} options.roomName
  * @param {string} [options.userId] random by default
  * @param {MediaStream} [options.stream] what the others see and hear
- * @param {object} [options.info] what the others are told about us
+ * @param {Info} [options.info] what the others are told about us
  * @param {object} [options.details] further keys of join-room, for policies of the server
  * @param {RTCConfiguration} [options.rtc]
- * @param {object} [options.socket] options of the Socket
+ * @param {SocketOptions} [options.socket]
  * @returns {{socket: Socket, room: Room, mesh: Mesh}}
  */
 export function joinCall({ url, roomName, userId = randomId(), stream, info, details, rtc, socket: socketOptions }) {

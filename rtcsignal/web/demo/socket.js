@@ -6,25 +6,52 @@
 
 import { Emitter, SignalingError, systemClock, Timer } from "./ground.js";
 
+/** @import { Clock } from "./ground.js" */
+
 const ENGINE = { open: "0", close: "1", ping: "2", pong: "3", message: "4" };
 const PACKET = { connect: "0", disconnect: "1", event: "2", ack: "3", refusal: "4", binaryEvent: "5", binaryAck: "6" };
 
-/** Refusals that may be over in a moment: the connection is made anew, with the usual growing delays. */
+/** Refusals that may be over in a moment: a new connection is made, after the usual growing delays. */
 export const PASSING = new Set(["timeout", "internal", "unavailable", "rate-limited"]);
 
 /** A connection that lived this long counts as a good one: the next loss starts with the shortest delay again. */
 const SETTLED_AFTER = 5000;
 
 /**
- * Events:
- * - `connect` (): the namespace is ours; whatever must be said anew after a loss is said here
- * - `disconnect` (reason): it is no longer; reason "transport-close", "ping-timeout", "connect-timeout", "offline",
- *   "server-close", "parse-error", "dropped", or, when it will not come back by itself, "closed", "server-disconnect"
- * - `retry` ({attempt, delay}): the next attempt follows in `delay` milliseconds
- * - `refused` (SignalingError): the server does not want us in this namespace; no further attempt
- * - `event` (name, args): an event of the server
+ * A packet of Socket.IO; its body is whatever JSON says.
+ * @typedef {{type: string, id: string, body: any}} Packet
+ */
+
+/**
+ * @typedef {object} SocketEvents
+ * @property {[]} connect we are in the namespace; whatever has to be said again after a loss is said here
+ * @property {[reason: string]} disconnect we are no longer; reason "transport-close", "ping-timeout", "connect-timeout",
+ *   "offline", "server-close", "parse-error", "dropped", or, when it will not come back by itself, "closed",
+ *   "server-disconnect"
+ * @property {[{attempt: number, delay: number, reason: string}]} retry the next attempt follows in `delay` milliseconds
+ * @property {[error: SignalingError]} refused the server does not let us into this namespace; no further attempt
+ * @property {[name: string, args: any[]]} event an event of the server
+ * @property {[decision: string, details: object]} debug for tests and logs
+ */
+
+/**
+ * @typedef {object} SocketOptions
+ * @property {string} [path] where the server listens for Socket.IO
+ * @property {string} [namespace]
+ * @property {object | (() => object)} [auth] sent with every connect; a function is asked each time
+ * @property {number} [connectTimeout] milliseconds until an attempt is given up
+ * @property {number} [ackTimeout] milliseconds until `request` gives up
+ * @property {{first?: number, longest?: number, jitter?: number}} [retry] delays in milliseconds; jitter 0..1
+ * @property {Clock} [clock]
+ * @property {typeof WebSocket} [WebSocket]
+ * @property {EventTarget} [network] fires "online" and "offline"; the window by default
+ */
+
+/**
+ * A connection to one namespace.
  *
  * `state`: "closed" -> "opening" (WebSocket) -> "connecting" (namespace) -> "connected"; "waiting" between attempts.
+ * @extends {Emitter<SocketEvents>}
  */
 export class Socket extends Emitter {
   #url;
@@ -36,6 +63,7 @@ export class Socket extends Emitter {
   #connectTimeout;
   #ackTimeout;
   #retry;
+  /** @type {WebSocket | null} */
   #ws = null;
   #watch;
   #again;
@@ -43,12 +71,16 @@ export class Socket extends Emitter {
   #connectedAt = 0;
   #patience = 0;
   #nextAck = 0;
+  /** @type {Map<number, {resolve: (answer: any) => void, reject: (error: SignalingError) => void}>} */
   #acks = new Map();
+  /** A packet whose binary parts are still coming. @type {{packet: Packet, missing: number, parts: ArrayBuffer[]} | null} */
   #incomplete = null;
+  /** What a server that recovers lost connections knows this one by. @type {string | null} */
   #pid = null;
+  /** Of the last event that we have, for such a server. @type {string | undefined} */
   #offset;
 
-  /** The last connect gave us back the place that we had, and what we missed follows as events. */
+  /** The last connect gave us our old place back, and what we missed follows as events. */
   recovered = false;
 
   /** @type {"closed" | "opening" | "connecting" | "connected" | "waiting"} */
@@ -56,16 +88,7 @@ export class Socket extends Emitter {
 
   /**
    * @param {string | URL} url any address of the server, such as `location.href`
-   * @param {object} [options]
-   * @param {string} [options.path] where the server listens for Socket.IO
-   * @param {string} [options.namespace]
-   * @param {object | (() => object)} [options.auth] sent with every connect; a function is asked each time
-   * @param {number} [options.connectTimeout] milliseconds until an attempt is given up
-   * @param {number} [options.ackTimeout] milliseconds until `request` gives up
-   * @param {{first: number, longest: number, jitter: number}} [options.retry] delays in milliseconds; jitter 0..1
-   * @param {import("./ground.js").Clock} [options.clock]
-   * @param {typeof WebSocket} [options.WebSocket]
-   * @param {EventTarget} [options.network] fires "online" and "offline"; the window by default
+   * @param {SocketOptions} [options]
    */
   constructor(url, options = {}) {
     super();
@@ -99,7 +122,7 @@ export class Socket extends Emitter {
     this.#dial();
   }
 
-  /** Leave for good: the server is told, nothing is tried again. */
+  /** Leave for good: the server is told, and nothing is tried again. */
   close() {
     if (this.state === "closed") return;
     if (this.connected) this.#write(PACKET.disconnect);
@@ -122,7 +145,7 @@ export class Socket extends Emitter {
    * Send an event without waiting for an answer.
    * @param {string} name
    * @param {...any} args values that JSON knows
-   * @returns {boolean} false if there is no connection; nothing is kept for later, it would be stale
+   * @returns {boolean} false if there is no connection; nothing is kept for later, as it would be stale then
    */
   send(name, ...args) {
     if (!this.connected) return false;
@@ -131,7 +154,7 @@ export class Socket extends Emitter {
   }
 
   /**
-   * Send an event and wait for the server's acknowledgement. What is sent is sent at once, not later.
+   * Send an event at once, and wait for the server's acknowledgement.
    * @param {string} name
    * @param {...any} args values that JSON knows
    * @returns {Promise<any>} the first argument of the acknowledgement
@@ -142,12 +165,14 @@ export class Socket extends Emitter {
     const id = this.#nextAck++;
     const timer = new Timer(this.#clock);
     const answer = new Promise((resolve, reject) => {
-      const settle = (call, value) => {
+      const forget = () => {
         timer.clear();
         this.#acks.delete(id);
-        call(value);
       };
-      this.#acks.set(id, { resolve: (value) => settle(resolve, value), reject: (error) => settle(reject, error) });
+      this.#acks.set(id, {
+        resolve: (value) => { forget(); resolve(value); },
+        reject: (error) => { forget(); reject(error); },
+      });
       timer.set(this.#ackTimeout, () => {
         this.#acks.get(id)?.reject(new SignalingError("timeout", "The server did not answer in time."));
       });
@@ -178,6 +203,7 @@ export class Socket extends Emitter {
     this.#watch.set(this.#connectTimeout, () => this.#lose("connect-timeout"));
   }
 
+  /** @param {string | ArrayBuffer} data */
   #receive(data) {
     if (typeof data !== "string") return this.#attach(data);
     switch (data[0]) {
@@ -189,6 +215,7 @@ export class Socket extends Emitter {
     }
   }
 
+  /** @param {() => void} step */
   #guarded(step) {
     try {
       step();
@@ -198,6 +225,7 @@ export class Socket extends Emitter {
     }
   }
 
+  /** @param {{pingInterval: number, pingTimeout: number}} handshake in milliseconds */
   #opened({ pingInterval, pingTimeout }) {
     this.#patience = pingInterval + pingTimeout;
     this.state = "connecting";
@@ -207,10 +235,11 @@ export class Socket extends Emitter {
   }
 
   #pinged() {
-    this.#ws.send(ENGINE.pong);
+    this.#ws?.send(ENGINE.pong);
     if (this.connected) this.#watch.set(this.#patience, () => this.#lose("ping-timeout"));
   }
 
+  /** @param {string} text */
   #decode(text) {
     const head = /^([0-6])(?:(\d+)-)?(?:(\/[^,]*),?)?(\d*)/.exec(text);
     if (head === null) throw new SyntaxError("not a Socket.IO packet");
@@ -225,6 +254,7 @@ export class Socket extends Emitter {
     }
   }
 
+  /** @param {ArrayBuffer} part */
   #attach(part) {
     const waiting = this.#incomplete;
     if (waiting === null) return;
@@ -234,6 +264,7 @@ export class Socket extends Emitter {
     this.#handle({ ...waiting.packet, body: restore(waiting.packet.body, waiting.parts) });
   }
 
+  /** @param {Packet} packet */
   #handle({ type, id, body }) {
     switch (type) {
       case PACKET.connect: return this.#joined(body);
@@ -245,12 +276,17 @@ export class Socket extends Emitter {
     }
   }
 
-  /** A server that recovers lost connections sends an offset behind the arguments, unless it asks for an answer. */
+  /**
+   * A server that recovers lost connections sends an offset behind the arguments, unless it asks for an answer.
+   * @param {string} id "" if it does not
+   * @param {[string, ...any[]]} body
+   */
   #happened(id, [name, ...args]) {
     if (this.#pid !== null && id === "") this.#offset = args.pop();
     this.fire("event", name, args);
   }
 
+  /** @param {{pid?: string | null}} [body] */
   #joined({ pid = null } = {}) {
     this.state = "connected";
     this.recovered = pid !== null && pid === this.#pid;
@@ -261,23 +297,33 @@ export class Socket extends Emitter {
     this.fire("connect");
   }
 
+  /** @param {{message?: string, data?: {code?: string, [key: string]: unknown}}} [body] */
   #refused(body) {
     const data = body?.data ?? {};
-    if (PASSING.has(data.code)) {
+    const code = data.code ?? "refused";
+    if (PASSING.has(code)) {
       this.#lose("refused");
       return;
     }
     const message = body?.message ?? "The server refused the connection.";
     this.#end("refused");
-    this.fire("refused", new SignalingError(data.code ?? "refused", message, data));
+    this.fire("refused", new SignalingError(code, message, data));
   }
 
+  /**
+   * @param {string} type
+   * @param {string} [id] of the acknowledgement that is asked for
+   * @param {unknown} [body]
+   */
   #write(type, id = "", body = undefined) {
     const namespace = this.#namespace === "/" ? "" : `${this.#namespace},`;
-    this.#ws.send(ENGINE.message + type + namespace + id + (body === undefined ? "" : JSON.stringify(body)));
+    this.#ws?.send(ENGINE.message + type + namespace + id + (body === undefined ? "" : JSON.stringify(body)));
   }
 
-  /** The connection is gone; another attempt follows. */
+  /**
+   * The connection is gone; another attempt follows.
+   * @param {string} reason
+   */
   #lose(reason) {
     const wasConnected = this.connected;
     this.#hangUp();
@@ -289,7 +335,10 @@ export class Socket extends Emitter {
     if (this.state === "waiting") this.fire("retry", { attempt: this.#attempt + 1, delay, reason });
   }
 
-  /** The connection is gone for good. */
+  /**
+   * The connection is gone for good.
+   * @param {string} reason
+   */
   #end(reason) {
     const wasConnected = this.connected;
     this.#network.removeEventListener?.("online", this.#onOnline);
@@ -319,7 +368,12 @@ export class Socket extends Emitter {
   }
 }
 
-/** Put the binary parts of a packet where its placeholders are. */
+/**
+ * Put the binary parts of a packet where its placeholders are.
+ * @param {any} value whatever JSON says
+ * @param {ArrayBuffer[]} parts
+ * @returns {any}
+ */
 function restore(value, parts) {
   if (Array.isArray(value)) return value.map((item) => restore(item, parts));
   if (value === null || typeof value !== "object") return value;

@@ -1,12 +1,11 @@
 /**
- * What one sees of a call: a tile for each person, and the room they share.
+ * What people see of a call: a tile for each person, and the room they share.
  * @module stage
  */
 
+import { copyOf, within } from "./elements.js";
 import { bestGrid } from "./grid.js";
 import { hueOf, initialsOf } from "./words.js";
-
-const template = (id) => document.getElementById(id).content.firstElementChild.cloneNode(true);
 
 /** The picture of one person with name, state of the connection and, on request, its numbers. */
 export class Tile {
@@ -24,11 +23,11 @@ export class Tile {
    */
   constructor({ id, self = false, onRetry = () => {} }) {
     this.#id = id;
-    this.element = template("tile-template");
+    this.element = copyOf("tile-template");
     this.self = self;
-    this.#video = this.element.querySelector("video");
+    this.#video = within(this.element, "video", HTMLVideoElement);
     this.#video.muted = self;
-    this.element.querySelector(".retry").addEventListener("click", onRetry);
+    this.#part(".retry").addEventListener("click", onRetry);
     this.setPicture(false);
   }
 
@@ -36,7 +35,7 @@ export class Tile {
   setName(name) {
     this.#name = name;
     this.element.style.setProperty("--hue", String(hueOf(name || this.#id)));
-    this.element.querySelector(".avatar").textContent = initialsOf(name);
+    this.#part(".avatar").textContent = initialsOf(name);
     this.#label();
   }
 
@@ -48,8 +47,8 @@ export class Tile {
   setState(state, short, long = "") {
     this.#words = short;
     this.element.dataset.state = state;
-    this.element.querySelector(".cover p").textContent = long;
-    this.element.querySelector(".retry").hidden = state !== "failed";
+    this.#part(".cover p").textContent = long;
+    this.#part(".retry").hidden = state !== "failed";
     this.#label();
   }
 
@@ -63,7 +62,7 @@ export class Tile {
     if (this.#video.srcObject === null && wanted.size > 0) this.#video.srcObject = this.#stream;
   }
 
-  /** @param {boolean} mirrored as one is used to see oneself */
+  /** @param {boolean} mirrored as people are used to seeing themselves */
   setMirrored(mirrored) {
     this.element.toggleAttribute("data-mirrored", mirrored);
   }
@@ -79,35 +78,41 @@ export class Tile {
     this.#label();
   }
 
+  /** @param {boolean} speaking shows a ring around the tile */
   setSpeaking(speaking) {
     this.element.toggleAttribute("data-speaking", speaking);
   }
 
   /** @param {string} text numbers of the connection */
   setFigures(text) {
-    this.element.querySelector(".figures").textContent = text;
+    this.#part(".figures").textContent = text;
   }
 
   /**
-   * Start what the browser held back.
-   * @returns {Promise<boolean>} false if it still wants a click first
+   * Play what the browser held back.
+   * @returns {Promise<boolean>} false if it still requires a click first
    */
   play() {
     if (this.#video.srcObject === null) return Promise.resolve(true);
     return this.#video.play().then(() => true, (error) => error.name !== "NotAllowedError");
   }
 
+  /** @param {string} selector */
+  #part(selector) {
+    return within(this.element, selector, HTMLElement);
+  }
+
   #label() {
     const who = this.#name || (this.self ? "You" : "Someone");
     const how = this.self && this.#name === "" ? "" : this.#words;
-    this.element.querySelector(".who").textContent = who;
-    this.element.querySelector(".how").textContent = how;
+    this.#part(".who").textContent = who;
+    this.#part(".how").textContent = how;
     const silent = this.element.dataset.sound === "off" ? "microphone off" : "";
     this.element.setAttribute("aria-label", [who, how, silent].filter((part) => part !== "").join(", "));
   }
 }
 
-/** The list of tiles; each change shares the window anew. */
+/** The list of tiles; each change divides the window again. */
 export class Stage {
   #list;
   #empty;
@@ -119,14 +124,14 @@ export class Stage {
    */
   constructor(list, { onInvite }) {
     this.#list = list;
-    this.#empty = template("empty-template");
-    this.#empty.querySelector("button").addEventListener("click", onInvite);
+    this.#empty = copyOf("empty-template");
+    within(this.#empty, "button", HTMLElement).addEventListener("click", onInvite);
     new ResizeObserver(() => this.#share()).observe(list);
   }
 
   /** @param {string} link that leads others into this room */
   setLink(link) {
-    this.#empty.querySelector(".link").textContent = link;
+    within(this.#empty, ".link", HTMLElement).textContent = link;
   }
 
   /** @param {Tile} tile */

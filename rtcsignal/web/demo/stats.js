@@ -1,22 +1,58 @@
 /**
- * What a connection does right now, in a few numbers.
+ * What a connection is doing at the moment, in a few numbers.
  * @module stats
  */
 
 /**
- * Reads a connection again and again; rates are those since the read before.
+ * An entry of a browser's report, with what is read here; which keys it has depends on its type.
+ * @typedef {object} Entry
+ * @property {string} id
+ * @property {string} type
+ * @property {number} [bytesReceived]
+ * @property {number} [bytesSent]
+ * @property {number} [packetsReceived]
+ * @property {number} [packetsLost]
+ * @property {string} [selectedCandidatePairId]
+ * @property {boolean} [selected] Firefox has this instead of the id above
+ * @property {string} [localCandidateId]
+ * @property {string} [remoteCandidateId]
+ * @property {number} [currentRoundTripTime] seconds
+ * @property {string} [candidateType]
+ * @property {string} [protocol]
  */
+
+/**
+ * What was counted when a connection was read.
+ * @typedef {{at: number, received: number, sent: number, packets: number, lost: number}} Counts
+ */
+
+/**
+ * @typedef {object} Path
+ * @property {"direct" | "relay" | null} path null while there is no connection
+ * @property {string | null} protocol "udp" or "tcp"
+ * @property {number | null} rtt round-trip time in milliseconds
+ */
+
+/**
+ * @typedef {object} Change
+ * @property {number | null} rateIn bits per second since the previous read; null at the first
+ * @property {number | null} rateOut likewise
+ * @property {number} loss share of the packets since the previous read, 0..1
+ */
+
+/** @typedef {Path & Change & {received: number, sent: number}} Stats `received` and `sent` in bytes of media */
+
+/** Reads a connection again and again; rates are those since the previous read. */
 export class StatsReader {
+  /** @type {Counts | null} */
   #before = null;
 
   /**
    * @param {RTCPeerConnection} pc
-   * @returns {Promise<{path: string | null, protocol: string | null, rtt: number | null, loss: number,
-   *   received: number, sent: number, rateIn: number | null, rateOut: number | null}>}
-   *   path: "direct" or "relay"; rtt in milliseconds; loss: share of the packets since the last read, 0..1;
-   *   received and sent in bytes of media; rates in bits per second
+   * @returns {Promise<Stats>}
    */
   async read(pc) {
+    /** @type {Entry[]} */
     const entries = [...(await pc.getStats()).values()];
     const inbound = entries.filter(({ type }) => type === "inbound-rtp");
     const outbound = entries.filter(({ type }) => type === "outbound-rtp");
@@ -33,10 +69,19 @@ export class StatsReader {
   }
 }
 
+/**
+ * @param {Entry[]} entries
+ * @param {"bytesReceived" | "bytesSent" | "packetsReceived" | "packetsLost"} key
+ */
 function sum(entries, key) {
   return entries.reduce((total, entry) => total + (entry[key] ?? 0), 0);
 }
 
+/**
+ * @param {Counts | null} before
+ * @param {Counts} now
+ * @returns {Change}
+ */
 function change(before, now) {
   // A new connection counts from zero again.
   if (before === null || now.received < before.received) return { rateIn: null, rateOut: null, loss: 0 };
@@ -50,6 +95,10 @@ function change(before, now) {
   };
 }
 
+/**
+ * @param {Entry[]} entries
+ * @returns {Path}
+ */
 function describePath(entries) {
   const transport = entries.find(({ type }) => type === "transport");
   const pairs = entries.filter(({ type }) => type === "candidate-pair");

@@ -5,15 +5,17 @@
 
 import { Timer } from "./ground.js";
 
+/** @import { Clock } from "./ground.js" */
+
 /** How long an offer may stay unanswered before it is sent again; the last one repeats. Milliseconds. */
 const AGAIN_AFTER = [1500, 3000, 6000, 8000];
 const TIMES = 8;
-/** A newcomer that has not offered by then will not: pages of the original server wait for the older member. */
+/** A newcomer that has not made an offer by then will not: pages of the original server wait for the older member. */
 const WAIT_FOR_OFFER = 4000;
 
 /**
- * Only the one who offered can know that the offer or its answer got lost, whoever's connection was down: the other
- * does not know of the one, and holds the other for delivered.
+ * Only the end that made an offer can know that the offer or its answer was lost, whoever's connection was down: the
+ * other end has never seen the offer, or takes its answer for delivered.
  */
 export class OfferWatchdog {
   #timer;
@@ -22,9 +24,9 @@ export class OfferWatchdog {
   #times = 0;
 
   /**
-   * @param {import("./ground.js").Clock} clock
-   * @param {{again: () => void, giveUp: () => void}} owner `again` sends the offer anew and calls `sent`, if it still
-   *   has no answer
+   * @param {Clock} clock
+   * @param {{again: () => void, giveUp: () => void}} owner `again` sends the offer again and calls `sent`, if there
+   *   is still no answer
    */
   constructor(clock, { again, giveUp }) {
     this.#timer = new Timer(clock);
@@ -32,7 +34,10 @@ export class OfferWatchdog {
     this.#giveUp = giveUp;
   }
 
-  /** The first offer is the other's to make; `call` when it does not come. */
+  /**
+   * The other end makes the first offer.
+   * @param {() => void} call what to do if it does not come
+   */
   expect(call) {
     this.#timer.set(WAIT_FOR_OFFER, call);
   }
@@ -47,7 +52,7 @@ export class OfferWatchdog {
     this.#timer.set(AGAIN_AFTER[Math.min(this.#times, AGAIN_AFTER.length - 1)], () => this.#unanswered());
   }
 
-  /** Nothing is to be waited for. */
+  /** There is nothing to wait for. */
   rest() {
     this.#timer.clear();
   }

@@ -5,6 +5,11 @@
 
 import { LOST } from "./room.js";
 
+/** @import { SignalingError } from "./ground.js" */
+/** @import { PeerState } from "./peer.js" */
+/** @import { Stats } from "./stats.js" */
+
+/** What a refusal means, by its code. @type {{[code: string]: string}} */
 const REFUSALS = {
   "bad-arguments": "The server does not accept this room name. Try a shorter one with plain letters.",
   "rate-limited": "Too many requests. Wait a moment and try again.",
@@ -16,20 +21,26 @@ const REFUSALS = {
   "server-disconnect": "The server ended the connection.",
 };
 
-/** @param {import("./ground.js").SignalingError} error */
+/** @param {SignalingError} error */
 export function whyRefused(error) {
   return REFUSALS[error.code] ?? error.message;
 }
 
 const LEFT = new Set(["left", "hangup"]);
 
-/** @param {string} reason of a user-left, or "hangup" */
+/**
+ * @param {string} name "" if it is not known
+ * @param {string} reason of a user-left, or "hangup"
+ */
 export function howTheyWent(name, reason) {
   const how = LEFT.has(reason) ? "left" : LOST.has(reason) ? "lost the connection" : "was removed from the room";
   return `${name || "Someone"} ${how}.`;
 }
 
-/** States of a peer: a word or two for beside the name, a sentence for over the picture. */
+/**
+ * States of a peer: a word or two beside the name, and a sentence over the picture.
+ * @type {Partial<Record<PeerState | "away", [short: string, long: string]>>}
+ */
 export const PEER_STATES = {
   waiting: ["joining", "Joining…"],
   connecting: ["connecting", "Connecting…"],
@@ -39,7 +50,10 @@ export const PEER_STATES = {
   away: ["reconnecting", ""],
 };
 
-/** Why there is no picture of the camera. */
+/**
+ * Why the camera's picture is missing.
+ * @param {string} name of the error, or "insecure"
+ */
 export function whyNoCamera(name) {
   switch (name) {
     case "NotAllowedError":
@@ -67,7 +81,7 @@ export function whoIsHere(names) {
 /** @param {string} name @returns {string} one or two letters */
 export function initialsOf(name) {
   const parts = name.trim().split(/\s+/u).filter((part) => part !== "");
-  const letters = parts.length > 1 ? [parts[0], parts.at(-1)] : parts;
+  const letters = parts.length > 1 ? [parts[0], parts[parts.length - 1]] : parts;
   return letters.map((part) => [...part][0].toLocaleUpperCase()).join("") || "?";
 }
 
@@ -77,7 +91,7 @@ const HUES = [165, 187, 205, 222, 240, 258, 275, 295, 318, 338, 14, 30];
 /** @param {string} id @returns {number} its colour, always the same */
 export function hueOf(id) {
   let sum = 2166136261;
-  for (const letter of id) sum = Math.imul(sum ^ letter.codePointAt(0), 16777619);
+  for (const letter of id) sum = Math.imul(sum ^ (letter.codePointAt(0) ?? 0), 16777619);
   return HUES[((sum ^ (sum >>> 11)) >>> 0) % HUES.length];
 }
 
@@ -96,16 +110,17 @@ export function newRoomName() {
   return `${FIRST[first % FIRST.length]}-${SECOND[second % SECOND.length]}-${1000 + (number % 9000)}`;
 }
 
-/** @param {Awaited<ReturnType<import("./stats.js").StatsReader["read"]>>} stats */
+/** @param {Stats} stats */
 export function figuresOf({ path, protocol, rtt, loss, rateIn, rateOut }) {
   if (path === null) return "";
   const parts = [`${path} ${(protocol ?? "").toUpperCase()}`.trim()];
   if (rtt !== null) parts.push(`${Math.round(rtt)} ms`);
-  if (rateIn !== null) parts.push(`↓ ${megabits(rateIn)} ↑ ${megabits(rateOut)} Mbit/s`);
+  if (rateIn !== null && rateOut !== null) parts.push(`↓ ${megabits(rateIn)} ↑ ${megabits(rateOut)} Mbit/s`);
   if (loss >= 0.005) parts.push(`${(loss * 100).toFixed(1)} % lost`);
   return parts.join(" · ");
 }
 
+/** @param {number} rate in bits per second */
 function megabits(rate) {
   return (rate / 1e6).toFixed(rate < 1e7 ? 2 : 1);
 }
