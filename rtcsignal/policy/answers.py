@@ -26,7 +26,7 @@ __all__ = [
     "SKIPPED",
     "USED",
     "WITHDREW",
-    "Answers",
+    "AnswerRules",
     "WrongAnswer",
     "checkRefusal",
 ]
@@ -59,7 +59,7 @@ Deferred must not have the second one allowed."""
 
 
 @dataclass(frozen=True)
-class Answers:
+class AnswerRules:
     """The answers of one method.
 
     Attributes:
@@ -181,16 +181,16 @@ def _shown(value: Any) -> str:
 
 _NONE = type(None)
 
-AUTHENTICATE = Answers(
+AUTHENTICATE = AnswerRules(
     "authenticate",
     frozenset({Identity, _NONE}),
     _identity,
     lambda answer, instead: "" if answer is None else "identity",
 )
-MAY_JOIN = Answers("mayJoin", frozenset({_NONE}), _nothing)
-FILTER_MESSAGE = Answers("filterMessage", frozenset({Message, _NONE}), _message, _messageVerdict)
-HANDLE_EVENT = Answers("handleEvent", frozenset({dict, _NONE}), _acknowledgement)
-ENTERING = Answers("entering", frozenset({_NONE}), _anything, mayRefuse=False)
-WITHDREW = Answers("withdrew", frozenset({_NONE}), _anything, mayRefuse=False)
-JOINED = Answers("joined", frozenset({_NONE}), _anything, mayRefuse=False)
-LEFT = Answers("left", frozenset({_NONE}), _anything, mayRefuse=False)
+MAY_JOIN = AnswerRules("mayJoin", frozenset({_NONE}), _nothing)
+FILTER_MESSAGE = AnswerRules("filterMessage", frozenset({Message, _NONE}), _message, _messageVerdict)
+HANDLE_EVENT = AnswerRules("handleEvent", frozenset({dict, _NONE}), _acknowledgement)
+ENTERING = AnswerRules("entering", frozenset({_NONE}), _anything, mayRefuse=False)
+WITHDREW = AnswerRules("withdrew", frozenset({_NONE}), _anything, mayRefuse=False)
+JOINED = AnswerRules("joined", frozenset({_NONE}), _anything, mayRefuse=False)
+LEFT = AnswerRules("left", frozenset({_NONE}), _anything, mayRefuse=False)

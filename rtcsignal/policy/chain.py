@@ -27,20 +27,20 @@ from rtcsignal.policy.answers import (
     MAY_JOIN,
     SKIPPED,
     WITHDREW,
-    Answers,
+    AnswerRules,
 )
 from rtcsignal.policy.filters import Filters
 from rtcsignal.policy.gate import Gate
 from rtcsignal.policy.guard import Guard
 from rtcsignal.values import Handshake, Identity
 
-__all__ = ["Chain", "Link"]
+__all__ = ["ActivePlugin", "Chain"]
 
 _ANYBODY = Identity()
 
 
 @dataclass(frozen=True)
-class Link:
+class ActivePlugin:
     """A plugin in use.
 
     Attributes:
@@ -56,7 +56,7 @@ class Chain:
     """Answers what the signalling asks (see `rtcsignal.signaling.gates.Gates`). It never changes.
 
     Args:
-        links: The plugins in use, in their order.
+        plugins: The plugins in use, in their order.
 
     Attributes:
         judgesJoins: There are room policies.
@@ -65,17 +65,17 @@ class Chain:
         events: The events that the plugins take from members.
     """
 
-    def __init__(self, links: Iterable[Link] = ()) -> None:
-        links = tuple(links)
-        self._authenticators = _gates(links, IAuthenticator, "authenticate", AUTHENTICATE)
-        self._policies = _gates(links, IRoomPolicy, "mayJoin", MAY_JOIN)
-        filters = Filters(_gates(links, IMessageFilter, "filterMessage", FILTER_MESSAGE))
+    def __init__(self, plugins: Iterable[ActivePlugin] = ()) -> None:
+        plugins = tuple(plugins)
+        self._authenticators = _gates(plugins, IAuthenticator, "authenticate", AUTHENTICATE)
+        self._policies = _gates(plugins, IRoomPolicy, "mayJoin", MAY_JOIN)
+        filters = Filters(_gates(plugins, IMessageFilter, "filterMessage", FILTER_MESSAGE))
         self.filterMessage = filters.ask
-        self._entering = _gates(links, IDoorObserver, "entering", ENTERING, enforced=False)
-        self._withdrew = _gates(links, IDoorObserver, "withdrew", WITHDREW, enforced=False)
-        self._joined = _gates(links, IRoomObserver, "joined", JOINED, enforced=False)
-        self._left = _gates(links, IRoomObserver, "left", LEFT, enforced=False)
-        self._handlers = _handlers(links)
+        self._entering = _gates(plugins, IDoorObserver, "entering", ENTERING, enforced=False)
+        self._withdrew = _gates(plugins, IDoorObserver, "withdrew", WITHDREW, enforced=False)
+        self._joined = _gates(plugins, IRoomObserver, "joined", JOINED, enforced=False)
+        self._left = _gates(plugins, IRoomObserver, "left", LEFT, enforced=False)
+        self._handlers = _handlers(plugins)
         self.judgesJoins = bool(self._policies)
         self.judgesMessages = bool(filters)
         self.events = frozenset(self._handlers)
@@ -174,19 +174,19 @@ class Chain:
 
 
 def _gates(
-    links: tuple[Link, ...], interface: Any, method: str, answers: Answers, enforced: bool = True
+    plugins: tuple[ActivePlugin, ...], interface: Any, method: str, answers: AnswerRules, enforced: bool = True
 ) -> tuple[Gate, ...]:
     return tuple(
-        Gate(link.guard, getattr(link.plugin, method), answers, enforced)
-        for link in links
-        if interface.providedBy(link.plugin)
+        Gate(active.guard, getattr(active.plugin, method), answers, enforced)
+        for active in plugins
+        if interface.providedBy(active.plugin)
     )
 
 
-def _handlers(links: tuple[Link, ...]) -> dict[str, Gate]:
+def _handlers(plugins: tuple[ActivePlugin, ...]) -> dict[str, Gate]:
     handlers: dict[str, Gate] = {}
-    for link in links:
-        if IEventHandler.providedBy(link.plugin):
-            gate = Gate(link.guard, link.plugin.handleEvent, HANDLE_EVENT)
-            handlers.update(dict.fromkeys(link.plugin.events, gate))
+    for active in plugins:
+        if IEventHandler.providedBy(active.plugin):
+            gate = Gate(active.guard, active.plugin.handleEvent, HANDLE_EVENT)
+            handlers.update(dict.fromkeys(active.plugin.events, gate))
     return handlers

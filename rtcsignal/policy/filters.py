@@ -10,7 +10,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from rtcsignal.policy.breaker import Breaker
-from rtcsignal.policy.counters import Counters
+from rtcsignal.policy.counts import Counters
 from rtcsignal.policy.gate import Gate
 from rtcsignal.policy.guard import BLOCKING_SECONDS
 

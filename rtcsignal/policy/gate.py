@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from rtcsignal.errors import Refused, forgetTraceback
-from rtcsignal.policy.answers import DROP, FILTER_MESSAGE, USED, Answers, checkRefusal
+from rtcsignal.policy.answers import DROP, FILTER_MESSAGE, USED, AnswerRules, checkRefusal
 from rtcsignal.policy.breaker import Breaker
 from rtcsignal.policy.guard import Guard
 from rtcsignal.policy.steps import measured
@@ -39,7 +39,7 @@ class Gate:
 
     __slots__ = ("_answers", "_enforced", "_plain", "_stopwatch", "breaker", "counters", "guard", "method")
 
-    def __init__(self, guard: Guard, method: Callable[..., Any], answers: Answers, enforced: bool = True) -> None:
+    def __init__(self, guard: Guard, method: Callable[..., Any], answers: AnswerRules, enforced: bool = True) -> None:
         self.guard = guard
         self.method = method
         self._answers = answers

@@ -14,8 +14,8 @@ from twisted.logger import Logger
 from rtcsignal.deadlines import Deadline, Deadlines
 from rtcsignal.policy.answers import WrongAnswer
 from rtcsignal.policy.breaker import SECONDS, Breaker
-from rtcsignal.policy.counters import Counters
-from rtcsignal.policy.logs import Damper, describe, placeOf, whoIs
+from rtcsignal.policy.counts import Counters
+from rtcsignal.policy.logs import OncePerMinute, describe, placeOf, whoIs
 from rtcsignal.policy.shape import shownPlace
 
 __all__ = ["BLOCKING_SECONDS", "SUSPICIOUS_DROPS", "TIMEOUT_SECONDS", "Guard", "Treatment"]
@@ -84,7 +84,7 @@ class Guard:
         self.dropped = 0
         self._pending = 0
         self._deadlines = deadlines
-        self._damper = Damper(deadlines.clock.seconds)
+        self._complaints = OncePerMinute(deadlines.clock.seconds)
 
     @property
     def busy(self) -> bool:
@@ -194,7 +194,7 @@ class Guard:
 
     def _complain(self, key: Any, text: str, subject: Any, **fields: Any) -> None:
         """Write a line, unless the same was written within the last minute."""
-        left = self._damper.due(key)
+        left = self._complaints.due(key)
         if left is not None:
             more = f" (and {left} times more since this was last said)" if left else ""
             text = "plugin {plugin}: " + text + "{who}{more}"

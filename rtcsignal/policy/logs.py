@@ -18,7 +18,7 @@ from rtcsignal.lograte import LogRation
 from rtcsignal.logtext import safe, textOf
 from rtcsignal.values import Handshake
 
-__all__ = ["Damper", "PluginLogger", "describe", "placeOf", "whoIs"]
+__all__ = ["OncePerMinute", "PluginLogger", "describe", "placeOf", "whoIs"]
 
 _REPEAT_SECONDS = 60.0
 _MOST_KEYS = 100
@@ -33,7 +33,7 @@ _NOT_THE_PLUGINS = (*(os.path.join(os.path.dirname(__file__), name) for name in 
 _SESSION = re.compile(r"candidate:|\b(?:v=0|a=[a-z]|m=(?:audio|video|application))")
 
 
-class Damper:
+class OncePerMinute:
     """Lets the same thing be said once a minute.
 
     Args:

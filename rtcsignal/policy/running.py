@@ -14,8 +14,8 @@ from rtcsignal.clocks import WallClock
 from rtcsignal.deadlines import Deadlines
 from rtcsignal.errors import ConfigError
 from rtcsignal.interfaces import ICheckable
-from rtcsignal.policy.chain import Chain, Link
-from rtcsignal.policy.counters import Counters
+from rtcsignal.policy.chain import ActivePlugin, Chain
+from rtcsignal.policy.counts import Counters
 from rtcsignal.policy.guard import Guard
 from rtcsignal.policy.loader import Entry, PluginSet
 from rtcsignal.policy.logs import describe, placeOf
@@ -47,7 +47,7 @@ class _TooLong(Exception):
 
 @dataclass(frozen=True)
 class _Started:
-    link: Link
+    active: ActivePlugin
     services: Services
 
 
@@ -86,12 +86,12 @@ class RunningPlugins:
         self._makeHttp = makeHttp
         self._data = data
         self._deadlines = Deadlines(reactor)
-        self._links: list[Link] = []
+        self._active: list[ActivePlugin] = []
         for entry in plugins.entries:
             counting = counters.setdefault(entry.name, Counters())
             guard = Guard(entry.name, entry.treatment, counting, self._deadlines)
-            self._links.append(Link(entry.plugin, guard))
-        self.chain = Chain(self._links)
+            self._active.append(ActivePlugin(entry.plugin, guard))
+        self.chain = Chain(self._active)
         self._started: list[_Started] = []
         self._idle: Deferred[None] | None = None
 
@@ -100,7 +100,7 @@ class RunningPlugins:
         """Which plugins are asked for what, in which order; for the log."""
         parts = []
         for interface in INTERFACES:
-            names = [link.guard.name for link in self._links if interface.providedBy(link.plugin)]
+            names = [active.guard.name for active in self._active if interface.providedBy(active.plugin)]
             if names:
                 parts.append(f"{_TITLES[interface.__name__]}: {', '.join(names)}")
         return "; ".join(parts) or "none"
@@ -112,8 +112,8 @@ class RunningPlugins:
 
     def silentFilters(self) -> list[tuple[str, Callable[..., Any]]]:
         """The message filters that have dropped messages and passed none, by name, with their methods."""
-        links = [link for link in self._links if link.guard.dropped and not link.guard.passed]
-        return [(link.guard.name, link.plugin.filterMessage) for link in links]
+        silent = [active for active in self._active if active.guard.dropped and not active.guard.passed]
+        return [(active.guard.name, active.plugin.filterMessage) for active in silent]
 
     async def start(self, before: RunningPlugins | None = None) -> None:
         """Start the plugins, one after the other.
@@ -125,11 +125,11 @@ class RunningPlugins:
         Raises:
             ConfigError: Some did not start; then none runs.
         """
-        running = [started.link.plugin for started in before._started] if before is not None else []
+        running = [started.active.plugin for started in before._started] if before is not None else []
         problems: list[str] = []
-        for link in self._links:
-            if not any(link.plugin is plugin for plugin in running):
-                problems += await self._start(link, before is not None)
+        for active in self._active:
+            if not any(active.plugin is plugin for plugin in running):
+                problems += await self._start(active, before is not None)
         if problems:
             await self.stop()
             raise ConfigError(problems)
@@ -152,17 +152,17 @@ class RunningPlugins:
 
     def adopt(self, before: RunningPlugins) -> None:
         """Take over what goes on from the set that was in use until now."""
-        for link in self._links:
+        for active in self._active:
             for started in tuple(before._started):
-                if started.link.plugin is link.plugin:
+                if started.active.plugin is active.plugin:
                     before._started.remove(started)
-                    self._started.append(_Started(link, started.services))
+                    self._started.append(_Started(active, started.services))
 
     async def retire(self) -> None:
         """Stop the plugins as soon as everything that they were asked has been answered."""
-        for link in self._links:
-            link.guard.idle = self._mayBeIdle
-        while any(link.guard.busy for link in self._links):
+        for active in self._active:
+            active.guard.idle = self._mayBeIdle
+        while any(active.guard.busy for active in self._active):
             self._idle = Deferred()
             await self._idle
         await self.stop()
@@ -180,25 +180,25 @@ class RunningPlugins:
         self._reactor.callLater(0, self._lookIdle)
 
     def _lookIdle(self) -> None:
-        if self._idle is not None and not any(link.guard.busy for link in self._links):
+        if self._idle is not None and not any(active.guard.busy for active in self._active):
             idle, self._idle = self._idle, None
             idle.callback(None)
 
-    async def _start(self, link: Link, serving: bool) -> list[str]:
+    async def _start(self, active: ActivePlugin, serving: bool) -> list[str]:
         """Start one plugin.
 
         Args:
-            link: The plugin.
+            active: The plugin.
             serving: There may be clients that wait while it blocks.
 
         Returns:
             What went wrong.
         """
-        name = link.guard.name
+        name = active.guard.name
         data = self._data.setdefault(name, {})
-        services = Services(link.guard, self._rooms, self._reactor, self._wall, self._makeHttp, data)
+        services = Services(active.guard, self._rooms, self._reactor, self._wall, self._makeHttp, data)
         try:
-            await self._ended(link, "start", START_SECONDS, serving, services)
+            await self._ended(active, "start", START_SECONDS, serving, services)
         except _TooLong:
             services.close()
             return [f"plugin {name}: start took longer than {START_SECONDS:g} s"]
@@ -211,13 +211,13 @@ class RunningPlugins:
         except BaseException as error:  # while the server runs, Ctrl-C raises nothing: the plugin itself has raised it
             services.close()
             return [f"plugin {name}: start failed: {describe(error)} at {placeOf(error.__traceback__)}"]
-        self._started.append(_Started(link, services))
+        self._started.append(_Started(active, services))
         return []
 
     async def _stop(self, started: _Started) -> None:
-        guard = started.link.guard
+        guard = started.active.guard
         try:
-            await self._ended(started.link, "stop", STOP_SECONDS, True)
+            await self._ended(started.active, "stop", STOP_SECONDS, True)
         except _TooLong:
             text = "plugin {plugin}: stop took longer than {seconds:g} s"
             self._log.error(text, plugin=guard.name, seconds=STOP_SECONDS)
@@ -228,19 +228,19 @@ class RunningPlugins:
         finally:
             started.services.close()
 
-    async def _ended(self, link: Link, name: str, seconds: float, measured: bool, *arguments: Any) -> None:
+    async def _ended(self, active: ActivePlugin, name: str, seconds: float, measured: bool, *arguments: Any) -> None:
         """Call a method, if there is one, and wait for its end.
 
         Raises:
             _TooLong: It has not ended in time.
         """
-        method = getattr(link.plugin, name, None)
-        began = link.guard.stopwatch()
+        method = getattr(active.plugin, name, None)
+        began = active.guard.stopwatch()
         try:
             result: Any = method(*arguments) if method is not None else None
         finally:
             if measured:
-                link.guard.called(name, link.guard.stopwatch() - began)
+                active.guard.called(name, active.guard.stopwatch() - began)
         if hasattr(result, "__await__"):
             pending = result if isinstance(result, Deferred) else Deferred.fromCoroutine(result)
             await _within(seconds, self._reactor, pending)

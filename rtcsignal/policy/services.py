@@ -14,7 +14,7 @@ from zope.interface import implementer
 from rtcsignal.clocks import WallClock
 from rtcsignal.interfaces import IPeer, IRoom, IServices
 from rtcsignal.policy.guard import Guard
-from rtcsignal.policy.http import HttpClient
+from rtcsignal.policy.httpclient import HttpClient
 from rtcsignal.policy.logs import PluginLogger
 from rtcsignal.policy.steps import measured
 from rtcsignal.signaling.gates import Gates

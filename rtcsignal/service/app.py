@@ -44,7 +44,7 @@ class Application(Protocol):
     def reload(self, config: Config) -> object:
         """Take over the plugins of another configuration; never raises."""
 
-    def audit(self) -> tuple[Mapping[str, int], Sequence[str]]:
+    def examine(self) -> tuple[Mapping[str, int], Sequence[str]]:
         """What it holds, and what is wrong with that."""
 
     def close(self) -> Deferred[Any]:
@@ -168,7 +168,7 @@ class RTCSignalService(Service):
         self._reactor.callLater(0, self._report)
 
     def _report(self) -> None:
-        holds, problems = self._application.audit()
+        holds, problems = self._application.examine()
         _log.info("holds {what}", what=", ".join(f"{name} {count}" for name, count in holds.items()))
         for problem in problems[:_MOST_PROBLEMS]:
             _log.error("inconsistent: {problem}", problem=problem)

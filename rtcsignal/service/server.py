@@ -8,12 +8,12 @@ from twisted.internet.defer import Deferred
 
 from rtcsignal.engineio.port import PortFactory
 from rtcsignal.engineio.server import EngineServer
-from rtcsignal.policy.host import PluginHost
 from rtcsignal.policy.loader import loadPlugins
-from rtcsignal.service.audit import audit, census
+from rtcsignal.policy.pluginhost import PluginHost
 from rtcsignal.service.config.schema import Config
+from rtcsignal.service.invariants import census, violations
 from rtcsignal.service.sweeping import Sweeper, forgetCode
-from rtcsignal.service.tuning import allowDescriptors, settleGarbage, useLeanTurns
+from rtcsignal.service.tuning import freezeGarbage, raiseDescriptorLimit, useLeanTurns
 from rtcsignal.signaling.hub import Hub
 from rtcsignal.socketio.server import SocketServer
 
@@ -58,8 +58,8 @@ class Server:
             flusher = self.factory.flusher
             if useLeanTurns(self._reactor, flusher.flush):
                 flusher.needsNoTimer()
-            settleGarbage()
-        allowDescriptors()
+            freezeGarbage()
+        raiseDescriptorLimit()
         self._sweeper.start()
         self.plugins.forget = forgetCode
         return self.plugins.start()
@@ -72,13 +72,13 @@ class Server:
         """
         return self.plugins.reload(lambda: loadPlugins(config.plugins))
 
-    def audit(self) -> tuple[dict[str, int], list[str]]:
+    def examine(self) -> tuple[dict[str, int], list[str]]:
         """Look whether everything fits together.
 
         Returns:
-            What there is, and what is wrong with it: see `rtcsignal.service.audit`.
+            What there is, and what is wrong with it: see `rtcsignal.service.invariants`.
         """
-        return census(self), audit(self)
+        return census(self), violations(self)
 
     def close(self) -> Deferred[Any]:
         """End every connection in such a way that the clients come back by themselves.

@@ -27,7 +27,7 @@ from rtcsignal.policy.names import Names
 from rtcsignal.service.app import RTCSignalService
 from rtcsignal.service.config import checks
 from rtcsignal.service.config.endpoints import withAddresses, withPaths
-from rtcsignal.service.config.reader import defaultConfig, loadConfig, placesOfEndpoints
+from rtcsignal.service.config.reader import defaultConfig, loadConfig, positionsOfEndpoints
 from rtcsignal.service.config.schema import Config
 from rtcsignal.service.config.socketio import Socketio
 from rtcsignal.service.logfile import LogFile, discardOutput, tolerateAscii
@@ -149,7 +149,7 @@ class Options(usage.Options):
 
     def _check(self) -> NoReturn:
         isFromFile = self["config"] is not None and not self._listen
-        places = placesOfEndpoints(self["config"], len(self.settings.listen)) if isFromFile else ()
+        places = positionsOfEndpoints(self["config"], len(self.settings.listen)) if isFromFile else ()
         trial = _try(self.settings, places)
         if trial.problems:
             _refuse(trial.problems)

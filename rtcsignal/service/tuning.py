@@ -7,11 +7,11 @@ at the end of the turn, and before the reactor waits, without the timer that wou
 knows the private names ``_poller``, ``_selectables``, ``_doReadOrWrite`` and ``_disconnectSelectable`` of EPollReactor:
 a contract test fails when they change, and every other reactor is left as it is.
 
-`settleGarbage` takes what exists after the start out of the collector's sight and lets it run more rarely: a server
+`freezeGarbage` takes what exists after the start out of the collector's sight and lets it run more rarely: a server
 keeps thousands of objects for each hundred connections, and looking at all of them again and again costs more than
 the serving. It stays on for what plugins tie up; see `rtcsignal.service.sweeping`.
 
-`allowDescriptors` asks for as many open files as the system grants anyway: the limit that a process begins with is
+`raiseDescriptorLimit` asks for as many open files as the system grants anyway: the limit that a process begins with is
 meant for programs that cannot handle more, and 1,024 would be the most clients.
 """
 
@@ -27,7 +27,7 @@ from typing import Any
 from twisted.internet.epollreactor import EPollReactor
 from twisted.logger import Logger
 
-__all__ = ["allowDescriptors", "settleGarbage", "useLeanTurns"]
+__all__ = ["freezeGarbage", "raiseDescriptorLimit", "useLeanTurns"]
 
 _GENERATIONS = (50_000, 20, 50)
 _NEEDED = ("_poller", "_selectables", "_doReadOrWrite", "_disconnectSelectable")
@@ -35,14 +35,14 @@ _NEEDED = ("_poller", "_selectables", "_doReadOrWrite", "_disconnectSelectable")
 _log = Logger()
 
 
-def settleGarbage() -> None:
+def freezeGarbage() -> None:
     """Call once, when the server has been built."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_GENERATIONS)
 
 
-def allowDescriptors() -> int:
+def raiseDescriptorLimit() -> int:
     """Raise the limit on open files to what the process may have.
 
     Returns:

@@ -14,8 +14,8 @@ from rtcsignal.engineio.resource import EngineResource
 from rtcsignal.engineio.server import EngineServer
 from rtcsignal.errors import ConfigError
 from rtcsignal.lograte import LogRation
-from rtcsignal.policy.host import PluginHost
 from rtcsignal.policy.loader import PluginSet, loadPlugins
+from rtcsignal.policy.pluginhost import PluginHost
 from rtcsignal.rates import Rate
 from rtcsignal.service.config.endpoints import isProxied
 from rtcsignal.service.config.schema import Config

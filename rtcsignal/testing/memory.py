@@ -16,11 +16,11 @@ from rtcsignal.engineio.exchange import Request
 from rtcsignal.engineio.packet import Revision
 from rtcsignal.errors import ConfigError
 from rtcsignal.interfaces import IAuthenticator
-from rtcsignal.policy.counters import Counters
+from rtcsignal.policy.counts import Counters
 from rtcsignal.policy.folders import Generation
 from rtcsignal.policy.guard import TIMEOUT_SECONDS, Treatment
-from rtcsignal.policy.host import PluginHost
 from rtcsignal.policy.loader import Entry, PluginSet, loadPlugins
+from rtcsignal.policy.pluginhost import PluginHost
 from rtcsignal.policy.shape import Problem, interfacesOf, problemsOf, shownPlace
 from rtcsignal.policy.sources import pluginsOf
 from rtcsignal.signaling.gates import OpenGates

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rtcsignal.engineio.audit import auditEngine
 from rtcsignal.engineio.introduction import isNeeded
+from rtcsignal.engineio.invariants import checkEngine
 from tests.engineio.conftest import WorldFactory
 from tests.engineio.visitor import AFTER_HANDSHAKE, Socket
 from tests.engineio.world import World, request
@@ -32,7 +32,7 @@ def opened(world: World, target: str = TARGET, behind: bytes = b"") -> Socket:
 
 def revisions(world: World) -> list[int]:
     """The revisions of all sessions."""
-    assert list(auditEngine(world.engine)) == []
+    assert list(checkEngine(world.engine)) == []
     return [world.session(sid).revision for sid in world.sids]
 
 

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from txaio import tx
 
-from rtcsignal.engineio.audit import auditEngine
 from rtcsignal.engineio.exchange import RequestError
 from rtcsignal.engineio.frames import Message
 from rtcsignal.engineio.http import HttpLimits
+from rtcsignal.engineio.invariants import checkEngine
 from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.packet import Revision
 from rtcsignal.engineio.session import CloseReason, Session
@@ -314,7 +314,7 @@ class SessionMachine(RuleBasedStateMachine):
     def allFitsTogether(self) -> None:
         if hasattr(self, "world"):
             self.world.turn()
-            assert list(auditEngine(self.world.engine)) == []
+            assert list(checkEngine(self.world.engine)) == []
 
     def teardown(self) -> None:
         for actor in self.gone:

@@ -12,9 +12,9 @@ from typing import Any
 
 from twisted.web.resource import Resource
 
-from rtcsignal.engineio.audit import auditEngine
 from rtcsignal.engineio.exchange import Request, RequestError
 from rtcsignal.engineio.http import HttpLimits
+from rtcsignal.engineio.invariants import checkEngine
 from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.packet import Revision
 from rtcsignal.engineio.port import PortFactory
@@ -141,7 +141,7 @@ class World:
     def finish(self) -> None:
         """Everybody goes: nothing may be left of anybody."""
         self.turn()
-        problems = list(auditEngine(self.engine))
+        problems = list(checkEngine(self.engine))
         assert problems == []
         for session in list(self.engine.registry.sessions.values()):
             session.abort(CloseReason.TRANSPORT_CLOSE)
@@ -149,7 +149,7 @@ class World:
             visitor.link.close()
         self.clock.pump([1] * 5)
         assert self.sids == []
-        problems = list(auditEngine(self.engine))
+        problems = list(checkEngine(self.engine))
         assert problems == []
         assert len(self.engine.deadlines) == 0, "deadlines of nobody"
         assert len(self.port.deadlines) == 0, "deadlines of connections that are gone"

@@ -11,8 +11,8 @@ from zope.interface import implementer
 
 from rtcsignal.api import IAuthenticator, IMessageFilter, IRoomObserver, IRoomPolicy
 from rtcsignal.deadlines import Deadlines
-from rtcsignal.policy.chain import Chain, Link
-from rtcsignal.policy.counters import Counters
+from rtcsignal.policy.chain import ActivePlugin, Chain
+from rtcsignal.policy.counts import Counters
 from rtcsignal.policy.guard import Guard, Treatment
 
 __all__ = ["Authenticator", "Bench", "Filter", "Observer", "Policy", "failureOf", "resultOf"]
@@ -66,13 +66,13 @@ class Bench:
 
     def chain(self, *plugins: Any, **treatment: Any) -> Chain:
         """A chain of plugins, all treated in the same way."""
-        return Chain(self.link(plugin, **treatment) for plugin in plugins)
+        return Chain(self.active(plugin, **treatment) for plugin in plugins)
 
-    def link(self, plugin: Any, **treatment: Any) -> Link:
+    def active(self, plugin: Any, **treatment: Any) -> ActivePlugin:
         """A plugin with its guard."""
         counters = self.counters.setdefault(plugin.name, Counters())
         guard = Guard(plugin.name, Treatment(**treatment), counters, self._deadlines, lambda: self.watch)
-        return Link(plugin, guard)
+        return ActivePlugin(plugin, guard)
 
 
 def resultOf(answer: Any) -> Any:

@@ -337,7 +337,7 @@ class TestFailOpen:
 
     def test_the_next_authenticator_is_asked(self, bench: Bench) -> None:
         broken, known = Authenticator(divide, "a"), Authenticator(lambda handshake: Identity("ann"), "b")
-        chain = Chain([bench.link(broken, failOpen=True), bench.link(known)])
+        chain = Chain([bench.active(broken, failOpen=True), bench.active(known)])
         assert chain.authenticate(HANDSHAKE) == Identity("ann")
 
     def test_if_it_was_the_only_authenticator_everybody_comes_in(self, bench: Bench) -> None:
@@ -345,7 +345,7 @@ class TestFailOpen:
 
     def test_but_not_if_another_one_does_not_know_the_client(self, bench: Bench) -> None:
         unknown = Authenticator(lambda handshake: None, "b")
-        chain = Chain([bench.link(Authenticator(divide, "a"), failOpen=True), bench.link(unknown)])
+        chain = Chain([bench.active(Authenticator(divide, "a"), failOpen=True), bench.active(unknown)])
         with pytest.raises(Refused, match="unauthorized"):
             chain.authenticate(HANDSHAKE)
 

@@ -15,8 +15,8 @@ from zope.interface import implementer
 
 from rtcsignal.api import ConfigError, Handshake, IAuthenticator, Identity, IMessageFilter, IRoomPolicy, Refused
 from rtcsignal.policy.guard import BLOCKING_SECONDS, Treatment
-from rtcsignal.policy.host import PluginHost
 from rtcsignal.policy.loader import Entry, PluginSet, loadPlugins
+from rtcsignal.policy.pluginhost import PluginHost
 from rtcsignal.policy.running import START_SECONDS, STOP_SECONDS
 from rtcsignal.signaling.gates import OpenGates
 from rtcsignal.signaling.hub import Hub, SignalingOptions

@@ -66,7 +66,7 @@ class Application:
     def reload(self, config: Config) -> None:
         self.reloaded.append(config)
 
-    def audit(self) -> tuple[dict[str, int], list[str]]:
+    def examine(self) -> tuple[dict[str, int], list[str]]:
         return {"sessions": 2, "rooms": 1}, self.problems
 
     def close(self) -> Deferred[None]:

@@ -13,7 +13,7 @@ from twisted.internet.epollreactor import EPollReactor
 from twisted.internet.pollreactor import PollReactor
 from twisted.python.failure import Failure
 
-from rtcsignal.service.tuning import allowDescriptors, settleGarbage, useLeanTurns
+from rtcsignal.service.tuning import freezeGarbage, raiseDescriptorLimit, useLeanTurns
 from tests.conftest import LoggedFailures
 
 
@@ -157,7 +157,7 @@ def test_aReactorWithoutWhatTheyNeedIsLeftAsItIs() -> None:
 def test_theCollectorStaysOnAndLeavesAloneWhatIsThere() -> None:
     before = gc.get_threshold()
     try:
-        settleGarbage()
+        freezeGarbage()
         assert gc.isenabled()
         assert gc.get_freeze_count() > 0
         assert gc.get_threshold()[0] > before[0]
@@ -170,7 +170,7 @@ def test_the_process_may_open_as_many_files_as_the_system_grants() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
-        assert allowDescriptors() == hard
+        assert raiseDescriptorLimit() == hard
         assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
@@ -182,4 +182,4 @@ def test_a_system_that_does_not_grant_what_it_says_changes_nothing(monkeypatch: 
 
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     monkeypatch.setattr(resource, "setrlimit", refuse)
-    assert allowDescriptors() == soft
+    assert raiseDescriptorLimit() == soft

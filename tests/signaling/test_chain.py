@@ -22,8 +22,8 @@ from rtcsignal.api import (
 )
 from rtcsignal.deadlines import Deadlines
 from rtcsignal.engineio.packet import Revision
-from rtcsignal.policy.chain import Chain, Link
-from rtcsignal.policy.counters import Counters
+from rtcsignal.policy.chain import ActivePlugin, Chain
+from rtcsignal.policy.counts import Counters
 from rtcsignal.policy.guard import Guard, Treatment
 from tests.signaling.words import joined, left, room
 from tests.signaling.world import Client, World
@@ -126,7 +126,8 @@ class Diary:
 def use(world: World, *plugins: Any) -> None:
     """Put plugins to work in a server."""
     deadlines = Deadlines(world.clock)
-    world.hub.gates = Chain(Link(plugin, Guard(plugin.name, Treatment(), Counters(), deadlines)) for plugin in plugins)
+    guards = [Guard(plugin.name, Treatment(), Counters(), deadlines) for plugin in plugins]
+    world.hub.gates = Chain(map(ActivePlugin, plugins, guards))
 
 
 class TestAuthenticator:

@@ -20,11 +20,11 @@ from rtcsignal.engineio.heartbeat import ClientHeartbeat, ServerHeartbeat
 from rtcsignal.engineio.packet import CLOSE, MESSAGE, PING, PONG, Packet, Revision
 from rtcsignal.engineio.registry import Registry
 from rtcsignal.engineio.session import CloseReason, Heartbeat, Phase, Session
-from rtcsignal.signaling.audit import auditHub
 from rtcsignal.signaling.gates import Gates, OpenGates
 from rtcsignal.signaling.hub import Hub, SignalingOptions
+from rtcsignal.signaling.invariants import checkHub
 from rtcsignal.signaling.namespace import SignalingNamespace
-from rtcsignal.socketio.audit import auditSockets, peersOf
+from rtcsignal.socketio.invariants import checkSockets, peersOf
 from rtcsignal.socketio.server import SocketOptions, SocketServer
 from rtcsignal.values import EMPTY
 
@@ -121,7 +121,7 @@ class World:
         """What does not fit together."""
         sessions = self.registry.sessions.values()
         peers = peersOf(self.sockets, sessions)
-        return [*auditSockets(self.sockets, sessions), *auditHub(self.hub, peers)]
+        return [*checkSockets(self.sockets, sessions), *checkHub(self.hub, peers)]
 
     def finish(self) -> None:
         """Everybody goes: nothing may be left of anybody."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from rtcsignal.logtext import safe
 
-__all__ = ["BROKEN", "Document", "Path", "Place"]
+__all__ = ["BROKEN", "Document", "Path", "Position"]
 
 Path = tuple[str | int, ...]
 """The keys and indices that lead to a value."""
@@ -22,7 +22,7 @@ BROKEN: Final = _Broken()
 
 
 @dataclass(frozen=True, order=True)
-class Place:
+class Position:
     """A position in a file, both numbers counted from 1."""
 
     line: int = 1
@@ -38,46 +38,46 @@ class Document:
         value: Dicts, lists, strings, numbers, booleans, None, and ``BROKEN``.
         values: Where each value begins.
         keys: Where the key of each value begins.
-        problems: What was found, with its place.
+        problems: What was found, with its position.
     """
 
     name: str
     value: Any = None
-    values: dict[Path, Place] = field(default_factory=dict)
-    keys: dict[Path, Place] = field(default_factory=dict)
-    problems: list[tuple[Place, Path, str]] = field(default_factory=list)
+    values: dict[Path, Position] = field(default_factory=dict)
+    keys: dict[Path, Position] = field(default_factory=dict)
+    problems: list[tuple[Position, Path, str]] = field(default_factory=list)
 
-    def problem(self, path: Path, text: str, key: bool = False, place: Place | None = None) -> None:
+    def problem(self, path: Path, text: str, key: bool = False, position: Position | None = None) -> None:
         """Note what is wrong with a value.
 
         Args:
             path: The value.
             text: What is wrong with it.
             key: Whether it is the key that is wrong.
-            place: Where it is, when the document does not know.
+            position: Where it is, when the document does not know.
         """
-        self.problems.append((place or self._place(path, self.keys if key else self.values), path, text))
+        self.problems.append((position or self._position(path, self.keys if key else self.values), path, text))
 
     def where(self, path: Path) -> str:
         """``file:line:column`` of a value."""
-        return self._located(self._place(path, self.values))
+        return self._located(self._position(path, self.values))
 
     def lines(self) -> list[str]:
         """All problems in the order of the file: ``file:line:column: key.path: what is wrong``."""
         return [
-            f"{self._located(place)}: {f'{_dotted(path)}: ' if path else ''}{text}"
-            for place, path, text in sorted(self.problems, key=lambda problem: problem[0])
+            f"{self._located(position)}: {f'{_dotted(path)}: ' if path else ''}{text}"
+            for position, path, text in sorted(self.problems, key=lambda problem: problem[0])
         ]
 
-    def _place(self, path: Path, places: Mapping[Path, Place]) -> Place:
+    def _position(self, path: Path, positions: Mapping[Path, Position]) -> Position:
         for length in range(len(path), -1, -1):
-            for known in (places, self.values):
+            for known in (positions, self.values):
                 if path[:length] in known:
                     return known[path[:length]]
-        return Place()
+        return Position()
 
-    def _located(self, place: Place) -> str:
-        return f"{safe(self.name)}:{place.line}:{place.column}"
+    def _located(self, position: Position) -> str:
+        return f"{safe(self.name)}:{position.line}:{position.column}"
 
 
 def _dotted(path: Sequence[str | int]) -> str:

@@ -20,11 +20,11 @@ import yaml
 from rtcsignal.errors import ConfigError
 from rtcsignal.logtext import safe
 from rtcsignal.service.config.convert import convert
-from rtcsignal.service.config.document import BROKEN, Document, Path, Place
+from rtcsignal.service.config.document import BROKEN, Document, Path, Position
 from rtcsignal.service.config.endpoints import withAddresses, withPaths
 from rtcsignal.service.config.schema import Config
 
-__all__ = ["MOST_BYTES", "defaultConfig", "loadConfig", "placesOfEndpoints"]
+__all__ = ["MOST_BYTES", "defaultConfig", "loadConfig", "positionsOfEndpoints"]
 
 MOST_BYTES = 1_048_576
 """A larger file is not a configuration."""
@@ -70,7 +70,7 @@ def loadConfig(path: str) -> Config:
     )
 
 
-def placesOfEndpoints(path: str, count: int) -> tuple[str, ...]:
+def positionsOfEndpoints(path: str, count: int) -> tuple[str, ...]:
     """Where the endpoints of a configuration stand: ``file:line:column: key`` of each.
 
     Args:
@@ -98,8 +98,8 @@ def _readText(document: Document, path: str) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        place = _placeAt(data[: error.start].decode("utf-8", "replace"))
-        document.problem((), "is not UTF-8", place=place)
+        position = _positionAt(data[: error.start].decode("utf-8", "replace"))
+        document.problem((), "is not UTF-8", position=position)
         raise ConfigError(document.lines()) from error
 
 
@@ -115,14 +115,14 @@ def _parse(document: Document, text: str) -> None:
     except RecursionError:
         raise ConfigError([f"{safe(document.name)}:1:1: is nested too deeply"]) from None
     except _Unreadable as error:
-        document.problem((), error.reason, place=error.place)
+        document.problem((), error.reason, position=error.position)
         raise ConfigError(document.lines()) from error
 
 
 class _Unreadable(Exception):
-    def __init__(self, place: Place, reason: str) -> None:
+    def __init__(self, position: Position, reason: str) -> None:
         super().__init__(reason)
-        self.place = place
+        self.position = position
         self.reason = reason
 
 
@@ -147,22 +147,22 @@ def _parseJson(document: Document, text: str) -> bool:
     try:
         value = json.loads(text, object_pairs_hook=pairs, parse_constant=_refuseConstant)
     except json.JSONDecodeError as error:
-        wrong = _Unreadable(Place(error.lineno, error.colno), f"not JSON: {error.msg}")
+        wrong = _Unreadable(Position(error.lineno, error.colno), f"not JSON: {error.msg}")
         try:
             yaml.compose(text, yaml.SafeLoader)
         except yaml.YAMLError as yamlError:
-            if _unreadableYaml(yamlError, text).place <= wrong.place:
+            if _unreadableYaml(yamlError, text).position <= wrong.position:
                 raise wrong from None
         return False
     except ValueError as error:
         # NaN and Infinity, or an integer of more digits than Python converts.
-        raise _Unreadable(Place(), f"not usable JSON: {error}") from None
+        raise _Unreadable(Position(), f"not usable JSON: {error}") from None
     try:
         _Walk(document, spaced)
     except _Unreadable:
-        # Valid JSON of a form that YAML does not know; then only the places are missing.
+        # Valid JSON of a form that YAML does not know; then only the positions are missing.
         for name in duplicates:
-            document.problem((name,), "duplicate key", place=Place())
+            document.problem((name,), "duplicate key", position=Position())
     document.value = value
     return True
 
@@ -188,10 +188,10 @@ class _Composer(yaml.SafeLoader):
 
 
 class _Walk:
-    """Turns the nodes of a YAML text into values, and notes their places and problems in a document.
+    """Turns the nodes of a YAML text into values, and notes their positions and problems in a document.
 
     Args:
-        document: Gets the places and the problems.
+        document: Gets the positions and the problems.
         text: The whole file.
 
     Attributes:
@@ -208,7 +208,7 @@ class _Walk:
         self.value = None if node is None else self._value(node, ())
 
     def _value(self, node: yaml.Node, path: Path) -> Any:
-        self._document.values[path] = _placeOf(node)
+        self._document.values[path] = _positionOf(node)
         if isinstance(node, yaml.MappingNode) and node.tag == _TAG + "map":
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode) and node.tag == _TAG + "seq":
@@ -221,18 +221,18 @@ class _Walk:
         result: dict[str, Any] = {}
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
-                self._broken(path, "a key must be a string", _placeOf(key))
+                self._broken(path, "a key must be a string", _positionOf(key))
                 continue
             inner = (*path, key.value)
             if key.value in result:
                 first = self._document.keys[inner].line
-                self._broken(inner, f"duplicate key (first at line {first})", _placeOf(key))
+                self._broken(inner, f"duplicate key (first at line {first})", _positionOf(key))
                 continue
-            self._document.keys[inner] = _placeOf(key)
+            self._document.keys[inner] = _positionOf(key)
             if key.tag == _TAG + "str":
                 result[key.value] = self._value(value, inner)
             else:
-                self._broken(inner, "a key must be a string; put it in quotes", _placeOf(key))
+                self._broken(inner, "a key must be a string; put it in quotes", _positionOf(key))
         return result
 
     def _scalar(self, node: yaml.ScalarNode, path: Path) -> Any:
@@ -252,8 +252,8 @@ class _Walk:
             return number if math.isfinite(number) else self._broken(path, "is too large a number")
         return self._broken(path, _scalarProblem(kind, text))
 
-    def _broken(self, path: Path, problem: str, place: Place | None = None) -> Any:
-        self._document.problem(path, problem, place=place)
+    def _broken(self, path: Path, problem: str, position: Position | None = None) -> Any:
+        self._document.problem(path, problem, position=position)
         return BROKEN
 
 
@@ -268,19 +268,19 @@ def _scalarProblem(kind: str, text: str) -> str:
     return f"{shown} is not a plain value; {_LIKE_TEXT}"
 
 
-def _placeOf(node: yaml.Node) -> Place:
-    return Place(node.start_mark.line + 1, node.start_mark.column + 1)
+def _positionOf(node: yaml.Node) -> Position:
+    return Position(node.start_mark.line + 1, node.start_mark.column + 1)
 
 
-def _placeAt(before: str) -> Place:
-    return Place(before.count("\n") + 1, len(before) - before.rfind("\n"))
+def _positionAt(before: str) -> Position:
+    return Position(before.count("\n") + 1, len(before) - before.rfind("\n"))
 
 
 def _unreadableYaml(error: yaml.YAMLError, text: str) -> _Unreadable:
     if isinstance(error, yaml.reader.ReaderError):
-        return _Unreadable(_placeAt(text[: error.position]), "not YAML: a character that is not allowed")
+        return _Unreadable(_positionAt(text[: error.position]), "not YAML: a character that is not allowed")
     mark, problem, context = (getattr(error, name, None) for name in ("problem_mark", "problem", "context"))
-    place = Place(mark.line + 1, mark.column + 1) if mark is not None else Place()
+    position = Position(mark.line + 1, mark.column + 1) if mark is not None else Position()
     if "found character '\\t'" in str(problem):
-        return _Unreadable(place, "not YAML: a tab cannot indent; use spaces")
-    return _Unreadable(place, f"not YAML: {f'{context}: ' if context else ''}{safe(str(problem or error))}")
+        return _Unreadable(position, "not YAML: a tab cannot indent; use spaces")
+    return _Unreadable(position, f"not YAML: {f'{context}: ' if context else ''}{safe(str(problem or error))}")

@@ -22,7 +22,7 @@ from twisted.web.server import NOT_DONE_YET, Site
 from rtcsignal.api import ConfigError
 from rtcsignal.policy.builtin import webhook as module
 from rtcsignal.policy.builtin.webhook import webhook as plugin
-from rtcsignal.policy.http import HttpClient
+from rtcsignal.policy.httpclient import HttpClient
 from rtcsignal.testing import FakePeer, FakeRoom, FakeServices, InMemoryServer, MemoryClient
 from tests.policy.conftest import LogLines
 

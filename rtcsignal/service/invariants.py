@@ -1,21 +1,22 @@
-"""Audit of a whole server: what it holds, and whether all of that fits together.
+"""Whether all of a server fits together, and what it holds.
 
-For anyone who wonders whether something leaks: SIGUSR2 has the process log it. See `rtcsignal.engineio.audit` for when.
+For anyone who wonders whether something leaks: SIGUSR2 has the process log it. See `rtcsignal.engineio.invariants` for
+when.
 """
 
 from __future__ import annotations
 
 from typing import Protocol
 
-from rtcsignal.engineio.audit import auditEngine
+from rtcsignal.engineio.invariants import checkEngine
 from rtcsignal.engineio.port import PortFactory
 from rtcsignal.engineio.server import EngineServer
-from rtcsignal.signaling.audit import auditHub
 from rtcsignal.signaling.hub import Hub
-from rtcsignal.socketio.audit import auditSockets, peersOf
+from rtcsignal.signaling.invariants import checkHub
+from rtcsignal.socketio.invariants import checkSockets, peersOf
 from rtcsignal.socketio.server import SocketServer
 
-__all__ = ["Parts", "audit", "census"]
+__all__ = ["Parts", "census", "violations"]
 
 
 class Parts(Protocol):
@@ -27,7 +28,7 @@ class Parts(Protocol):
     engine: EngineServer
 
 
-def audit(server: Parts) -> list[str]:
+def violations(server: Parts) -> list[str]:
     """What does not fit together in a server.
 
     Returns:
@@ -35,9 +36,9 @@ def audit(server: Parts) -> list[str]:
     """
     sessions = server.engine.registry.sessions.values()
     return [
-        *auditEngine(server.engine),
-        *auditSockets(server.sockets, sessions),
-        *auditHub(server.hub, peersOf(server.sockets, sessions)),
+        *checkEngine(server.engine),
+        *checkSockets(server.sockets, sessions),
+        *checkHub(server.hub, peersOf(server.sockets, sessions)),
     ]
 
 

@@ -1,4 +1,4 @@
-"""The audit finds everything that does not fit together, and nothing where all is well."""
+"""What does not fit together is found, and nothing where all is well."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from txaio import tx
 from rtcsignal.engineio.exchange import Request, Response
 from rtcsignal.engineio.packet import Revision
 from rtcsignal.engineio.session import CloseReason, Phase, Session
-from rtcsignal.service.audit import audit, census
 from rtcsignal.service.config.schema import Config
+from rtcsignal.service.invariants import census, violations
 from rtcsignal.service.server import Server
 from rtcsignal.service.wiring import build
 from tests.engineio.memory import MemoryLink, SelectingClock
@@ -65,9 +65,9 @@ class House:
         return self.server.engine.handle(Request(method, query, {}, b"", "192.0.2.1"))
 
     def problems(self) -> list[str]:
-        """What the audit says, when the turn is over."""
+        """What is found, when the turn is over."""
         self.clock.advance(0)
-        return audit(self.server)
+        return violations(self.server)
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from twisted.logger import Logger
 from rtcsignal.clocks import WallClock
 from rtcsignal.errors import ConfigError, Refused
 from rtcsignal.logtext import safe
-from rtcsignal.policy.counters import Counters
-from rtcsignal.policy.http import HttpClient
+from rtcsignal.policy.counts import Counters
+from rtcsignal.policy.httpclient import HttpClient
 from rtcsignal.policy.loader import PluginSet
 from rtcsignal.policy.logs import describe, placeOf
 from rtcsignal.policy.running import RunningPlugins
@@ -69,8 +69,8 @@ class PluginHost:
         self._asked: list[Deferred[bool]] = []
         self._load: Callable[[], PluginSet] = PluginSet
         self._state = _State.IDLE
-        self._door = _Door()
-        rooms.gates = self._door
+        self._startingGates = _StartingGates()
+        rooms.gates = self._startingGates
 
     @property
     def counters(self) -> Mapping[str, Counters]:
@@ -130,7 +130,7 @@ class PluginHost:
         self._state = _State.RUNNING
         self._log.info("plugins: {order}", order=self._running.order)
         self._rooms.gates = self._running.chain
-        self._door.open(self._running.chain)
+        self._startingGates.open(self._running.chain)
 
     async def _reloadOnce(self) -> None:
         """Do what was asked until now."""
@@ -203,7 +203,7 @@ class PluginHost:
             await stopping
 
 
-class _Door(OpenGates):
+class _StartingGates(OpenGates):
     """The gates while the plugins start: anyone who asks to be let in waits until they can be asked."""
 
     judgesJoins = True

@@ -1,6 +1,6 @@
-"""Audit of the hub: is every member in exactly the rooms that list it, and every room one that has members?
+"""Invariants of the hub: is every member in exactly the rooms that list it, and every room one that has members?
 
-As `rtcsignal.engineio.audit`: between two turns of the reactor, and it changes nothing.
+As `rtcsignal.engineio.invariants`: between two turns of the reactor, and it changes nothing.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from rtcsignal.signaling.participant import Participant
 from rtcsignal.signaling.room import Room
 from rtcsignal.socketio.peer import Peer
 
-__all__ = ["auditHub"]
+__all__ = ["checkHub"]
 
 
-def auditHub(hub: Hub, peers: Collection[Peer]) -> Iterator[str]:
+def checkHub(hub: Hub, peers: Collection[Peer]) -> Iterator[str]:
     """What is wrong with the rooms of a hub.
 
     Args:
@@ -32,7 +32,7 @@ def auditHub(hub: Hub, peers: Collection[Peer]) -> Iterator[str]:
             yield f"the room {safe(room.name)} is registered as {safe(name)}"
         if not room.isOpen or not room.seats:
             yield f"the room {safe(name)} has no members"
-        yield from _auditSeats(room, known)
+        yield from _checkSeats(room, known)
     participants = {peer.application for peer in known if isinstance(peer.application, Participant)}
     for participant in participants:
         for name, seat in participant.seats.items():
@@ -45,7 +45,7 @@ def auditHub(hub: Hub, peers: Collection[Peer]) -> Iterator[str]:
         yield "a participant has gone, and still waits for a room"
 
 
-def _auditSeats(room: Room, peers: Collection[Peer]) -> Iterator[str]:
+def _checkSeats(room: Room, peers: Collection[Peer]) -> Iterator[str]:
     users: dict[str, list[Peer]] = {}
     for peer, seat in room.seats.items():
         who = f"{safe(seat.userId)} in {safe(room.name)}"

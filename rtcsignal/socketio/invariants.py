@@ -1,6 +1,6 @@
-"""Audit of a Socket.IO server: is every peer in the connection that carries it, and are there no others?
+"""Invariants of a Socket.IO server: is every peer in the connection that carries it, and are there no others?
 
-As `rtcsignal.engineio.audit`: between two turns of the reactor, and it changes nothing.
+As `rtcsignal.engineio.invariants`: between two turns of the reactor, and it changes nothing.
 """
 
 from __future__ import annotations
@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from rtcsignal.deadlines import Deadline
-from rtcsignal.engineio.audit import auditOwners
+from rtcsignal.engineio.invariants import checkOwners
 from rtcsignal.engineio.session import Session
 from rtcsignal.socketio.connection import Connection
 from rtcsignal.socketio.peer import Peer
 from rtcsignal.socketio.server import SocketServer
 
-__all__ = ["auditSockets", "peersOf"]
+__all__ = ["checkSockets", "peersOf"]
 
 
 def peersOf(server: SocketServer, sessions: Iterable[Session]) -> list[Peer]:
@@ -24,7 +24,7 @@ def peersOf(server: SocketServer, sessions: Iterable[Session]) -> list[Peer]:
     return peers + ([] if server.recovery is None else list(server.recovery.waiting))
 
 
-def auditSockets(server: SocketServer, sessions: Iterable[Session]) -> Iterator[str]:
+def checkSockets(server: SocketServer, sessions: Iterable[Session]) -> Iterator[str]:
     """What is wrong with the connections and peers of a server.
 
     Args:
@@ -39,7 +39,7 @@ def auditSockets(server: SocketServer, sessions: Iterable[Session]) -> Iterator[
         for connection in _connections([session]):
             owned.extend(connection.deadlines)
             for name, peer in connection.peers.items():
-                yield from _auditPeer(session, name, peer)
+                yield from _checkPeer(session, name, peer)
     if server.recovery is not None:
         owned.extend(server.recovery.deadlines)
         for peer in server.recovery.waiting:
@@ -47,10 +47,10 @@ def auditSockets(server: SocketServer, sessions: Iterable[Session]) -> Iterator[
                 yield "a peer waits for its client and is not away"
             if peer.session.isOpen:
                 yield "a peer is away from a session that is open"
-    yield from auditOwners("sockets", owned, len(server.deadlines))
+    yield from checkOwners("sockets", owned, len(server.deadlines))
 
 
-def _auditPeer(session: Session, namespace: str, peer: Peer) -> Iterator[str]:
+def _checkPeer(session: Session, namespace: str, peer: Peer) -> Iterator[str]:
     if not session.isOpen:
         yield "a session is over and still has peers"
     if not peer.connected or peer.away:

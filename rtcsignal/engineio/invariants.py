@@ -1,4 +1,4 @@
-"""Audit of an Engine.IO server: does all that it keeps belong to a session, and has every session what it requires?
+"""Invariants of an Engine.IO server: does all it keeps belong to a session, has every session what it requires?
 
 To be called between two turns of the reactor, not from within the server's own calls. It changes nothing.
 """
@@ -16,10 +16,10 @@ from rtcsignal.engineio.session import Phase, Session
 from rtcsignal.engineio.upgrade import Upgrade
 from rtcsignal.engineio.websocket import WebSocketTransport
 
-__all__ = ["auditEngine", "auditOwners"]
+__all__ = ["checkEngine", "checkOwners"]
 
 
-def auditEngine(engine: EngineServer) -> Iterator[str]:
+def checkEngine(engine: EngineServer) -> Iterator[str]:
     """What is wrong with the sessions, transports and deadlines of a server.
 
     Returns:
@@ -29,22 +29,22 @@ def auditEngine(engine: EngineServer) -> Iterator[str]:
     for sid, session in sessions.items():
         if session.sid != sid:
             yield "a session is registered under the sid of another one"
-        yield from _auditSession(engine, session)
+        yield from _checkSession(engine, session)
     counts = Counter(networkOf(session.request.address) for session in sessions.values())
     if counts != engine.registry.counts:
         yield f"sessions per address: {dict(counts)}, counted are {dict(engine.registry.counts)}"
     for sid in engine.pollings.keys() - sessions.keys():
         yield f"a polling transport of no session: {sid[:4]}..."
-    yield from _auditLinks(engine)
+    yield from _checkLinks(engine)
     owned = [session.deadline for session in sessions.values()]
     for polling in engine.pollings.values():
         owned.extend(polling.deadlines())
     owned.extend(link.stall for link in engine.links)
     owned.extend(link.receiver.deadline for link in engine.links if isinstance(link.receiver, Introduction))
-    yield from auditOwners("engine", owned, len(engine.deadlines))
+    yield from checkOwners("engine", owned, len(engine.deadlines))
 
 
-def auditOwners(where: str, owned: list[Deadline | None], running: int) -> Iterator[str]:
+def checkOwners(where: str, owned: list[Deadline | None], running: int) -> Iterator[str]:
     """Whether the deadlines that run are those that something owns.
 
     Args:
@@ -57,7 +57,7 @@ def auditOwners(where: str, owned: list[Deadline | None], running: int) -> Itera
         yield f"{where}: {running} deadlines run, {known} of them belong to something"
 
 
-def _auditSession(engine: EngineServer, session: Session) -> Iterator[str]:
+def _checkSession(engine: EngineServer, session: Session) -> Iterator[str]:
     phase = session.phase
     name = f"a session that is {phase.value}"
     if phase is Phase.CLOSED:
@@ -72,7 +72,7 @@ def _auditSession(engine: EngineServer, session: Session) -> Iterator[str]:
         yield f"{name} has {'no' if polling.probe is None else 'an'} upgrade under way"
 
 
-def _auditLinks(engine: EngineServer) -> Iterator[str]:
+def _checkLinks(engine: EngineServer) -> Iterator[str]:
     transports = {session.transport for session in engine.registry.sessions.values() if session.isOpen}
     upgrades = {polling.probe for polling in engine.pollings.values()}
     carrying = set()

@@ -22,8 +22,8 @@ from twisted.web.server import NOT_DONE_YET, Site
 from zope.interface import provider
 
 from rtcsignal.clocks import wallClock
-from rtcsignal.policy.http import HttpClient
 from rtcsignal.policy.httpbounds import ResponseTooLong
+from rtcsignal.policy.httpclient import HttpClient
 from rtcsignal.policy.services import Services
 from rtcsignal.signaling.gates import OpenGates
 from rtcsignal.signaling.hub import Hub, SignalingOptions
@@ -272,7 +272,7 @@ def test_plugins_share_nothing_and_close_theirs_when_they_stop() -> None:
         def close(self) -> None:
             closed.append("closed")
 
-    guard = Bench().link(Plugin()).guard
+    guard = Bench().active(Plugin()).guard
     clock = Clock()
     hub = Hub(SignalingOptions(), OpenGates(), clock, clock.seconds)
     services: Any = Services(guard, hub, clock, clock.seconds, lambda reactor: Client())
@@ -284,7 +284,7 @@ def test_plugins_share_nothing_and_close_theirs_when_they_stop() -> None:
 
 def test_it_is_made_when_it_is_first_used() -> None:
     """A server without plugins that use it needs no treq."""
-    guard = Bench().link(Plugin()).guard
+    guard = Bench().active(Plugin()).guard
     hub = Hub(SignalingOptions(), OpenGates(), reactor, wallClock)
     services = Services(guard, hub, reactor, wallClock, HttpClient)
     services.close()
