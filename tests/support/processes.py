@@ -38,7 +38,7 @@ __all__ = [
 
 ROOT = Path(__file__).resolve().parents[2]
 
-LISTENING = r"listening on (?:haproxy:)?(?:tcp6?|ssl):\S*:(?P<port>\d+)"
+LISTENING = r"listening on (?:haproxy:)?(?!unix:)\w+:\S*:(?P<port>\d+)"
 """The line that the server logs for each port, with the real port number."""
 
 
