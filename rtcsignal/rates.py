@@ -34,6 +34,10 @@ class TokenBucket:
         self._at = now
         return -self._tokens / self._rate if self._tokens < 0 else 0.0
 
+    def left(self, now: float) -> float:
+        """How many tokens there are; below 0, how many are owed."""
+        return min(self._burst, self._tokens + (now - self._at) * self._rate)
+
     def copy(self) -> TokenBucket:
         """Another bucket that holds as much."""
         other = TokenBucket(self._rate, self._burst, self._at)

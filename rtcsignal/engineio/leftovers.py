@@ -18,7 +18,7 @@ from rtcsignal.rates import TokenBucket
 __all__ = ["Leftovers"]
 
 _MOST_LISTS = 20_000
-_MOST_BUCKETS = 1_000
+_MOST_BUCKETS = 250
 
 
 class Leftovers:
@@ -49,6 +49,8 @@ class Leftovers:
         now, lists = self._clock.seconds(), self._lists
         if bucket is not None and address and not bucket.isFull(now):
             key = kind, networkOf(address)
+            if self._debtors.get(key) is bucket:
+                del self._debtors[key]
             left = lists.pop(key, [])
             left.append(bucket)
             lists[key] = left[-_MOST_BUCKETS:]  # as the last: the first is the one that was added to longest ago
@@ -59,6 +61,8 @@ class Leftovers:
 
     def take(self, kind: str, address: str, seconds: float = 0) -> TokenBucket | None:
         """What a new connection begins with; None if that is a full bucket.
+
+        Of several it is the one with the least: the server may notice ends in another order than they had.
 
         Args:
             kind: What the bucket is for.
@@ -74,15 +78,16 @@ class Leftovers:
         if not self._lists and not self._debtors:
             return None
         key, now = (kind, networkOf(address)), self._clock.seconds()
-        left = self._lists.get(key)
-        while left:
-            bucket = left.pop()
-            if not left:
-                del self._lists[key]
-            if not bucket.isFull(now):
-                return bucket
-        debtor = self._debtors.get(key)
-        return None if debtor is None or debtor.isFull(now) else debtor.copy()
+        left, debtor = self._lists.get(key, []), self._debtors.get(key)
+        found = min([*left, *([] if debtor is None else [debtor])], key=lambda bucket: bucket.left(now), default=None)
+        if found is None or found.isFull(now):
+            return None
+        if found is debtor:
+            return found.copy()
+        left.remove(found)
+        if not left:
+            del self._lists[key]
+        return found
 
     def owes(self, kind: str, address: str, bucket: TokenBucket) -> None:
         """A connection has overdrawn its bucket and is not read for a while.

@@ -70,6 +70,17 @@ class TestLeftovers:
         leftovers.owes("events", "192.0.2.2", used(30))
         assert len(leftovers) == 1
 
+    def test_thePoorestComesFirst(self) -> None:
+        leftovers, rich, poor, debtor = Leftovers(Clock()), used(2), used(8), used(11)
+        for bucket in (poor, rich):
+            leftovers.giveBack("events", "192.0.2.1", bucket)
+        leftovers.owes("events", "192.0.2.1", debtor)
+        copied = leftovers.take("events", "192.0.2.1")
+        assert copied is not None
+        assert copied is not debtor
+        leftovers.giveBack("events", "192.0.2.1", debtor)
+        assert [leftovers.take("events", "192.0.2.1") for _ in range(3)] == [debtor, poor, rich]
+
     def test_noOneBeginsWithADebt(self) -> None:
         clock = Clock()
         leftovers = Leftovers(clock)
@@ -91,7 +102,7 @@ class TestLeftovers:
         leftovers = Leftovers(Clock())
         for _ in range(1_200):
             leftovers.giveBack("events", "192.0.2.1", used())
-        assert len(leftovers) == 1_000
+        assert len(leftovers) == 250
         for number in range(21_000):
             leftovers.giveBack("events", f"address {number}", used())
         assert len(leftovers) == 20_000
