@@ -177,7 +177,7 @@ class FastLane(SlimProtocol):
             receiver = self.receiver
             if receiver is not None:
                 receiver.textReceived(text)
-            if self.state != _OPEN:
+            if self.state != _OPEN or not self.takesFrames:
                 break
         if at < end:
             self._dataReceived(data[at:])

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from twisted.internet.interfaces import IReactorTime
 
+from rtcsignal.engineio.frameturns import FrameTurns
 from rtcsignal.engineio.leftovers import Leftovers
 from rtcsignal.engineio.session import CloseReason, Session
 from rtcsignal.rates import Rate
@@ -114,12 +115,14 @@ class Intake:
         clock: The same as was given.
         bytesRate: The same as was given.
         leftovers: What clients that are gone have left.
+        turns: How much of a turn of the reactor goes into frames that cost more than their bytes.
     """
 
     def __init__(self, clock: IReactorTime, bytesRate: Rate, framesRate: Rate) -> None:
         self.clock = clock
         self.bytesRate = bytesRate
         self.leftovers = Leftovers(clock)
+        self.turns = FrameTurns(clock)
         self._frames = framesRate
 
     def frameReceived(self, session: Session) -> None:

@@ -39,19 +39,27 @@ class Introduction:
     Args:
         link: An open WebSocket, on which the open packet has been sent.
         deadlines: Where deadlines come from.
+        address: Where the client is.
         seconds: How long the answer to the ping may take; without one the client is taken at its word.
         begin: Called with the revision; gives the link a session, if it may have one.
 
     Attributes:
+        address: The same as was given.
         deadline: Of what is waited for.
     """
 
-    __slots__ = ("_begin", "_deadlines", "_frames", "_hasAnswered", "_held", "_link", "deadline")
+    __slots__ = ("_begin", "_deadlines", "_frames", "_hasAnswered", "_held", "_link", "address", "deadline")
 
     def __init__(
-        self, link: WebSocketLink, deadlines: Deadlines, seconds: float, begin: Callable[[Revision], None]
+        self,
+        link: WebSocketLink,
+        address: str,
+        deadlines: Deadlines,
+        seconds: float,
+        begin: Callable[[Revision], None],
     ) -> None:
         self._link = link
+        self.address = address
         self._deadlines = deadlines
         self._begin = begin
         self._held: list[str | bytes] = []

@@ -21,6 +21,7 @@ from rtcsignal.deadlines import Deadline, Deadlines
 from rtcsignal.engineio.compression import Compression
 from rtcsignal.engineio.exchange import Headers, Request, Response, badRequest, parseQuery
 from rtcsignal.engineio.frames import Message
+from rtcsignal.engineio.frameturns import Turn
 from rtcsignal.engineio.intake import Allowance, Intake
 from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.packet import CLOSE, NOOP, Packet
@@ -86,6 +87,7 @@ class PollingTransport:
         "_queued",
         "_session",
         "_stall",
+        "_turns",
         "allowance",
         "probe",
     )
@@ -104,6 +106,7 @@ class PollingTransport:
         self._options = options
         self._deadlines = deadlines
         self._clock = deadlines.clock
+        self._turns = intake.turns
         self.allowance = Allowance(intake, session.request.address)
         self._compression = compression
         self._outbox: list[str | bytes] = []
@@ -243,10 +246,18 @@ class PollingTransport:
 
     def post(self, request: Request) -> Response | Deferred[Response]:
         """The whole of a POST for which `postStarted` was called."""
-        session = self._session
+        if self._turns.step():
+            return self._handle(request)
+        turn = Turn()
+        self._turns.wait(turn, self._session.request.address)
+        return turn.taken.addCallback(lambda _: self._handle(request))
+
+    def _handle(self, request: Request) -> Response | Deferred[Response]:
+        session, turns = self._session, self._turns
         self.pauseReading(self.allowance.spend(len(request.body)))
         try:
             for packet in self._packets(request):
+                turns.step()
                 session.packetReceived(packet)
         except ProtocolError:
             self._posting = False

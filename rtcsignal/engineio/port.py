@@ -307,6 +307,7 @@ class PortFactory(WebSocketServerFactory):
             fast=engine.options.fast,
             flusher=self.flusher,
             sendQueue=engine.options.sendQueue,
+            turns=engine.intake.turns,
             stalls=engine.deadlines.after(engine.options.sendSeconds) if engine.options.sendSeconds else None,
             maxFramePayloadSize=engine.options.maxPayload,
             maxMessagePayloadSize=engine.options.maxPayload,

@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from rtcsignal.deadlines import Deadline, DeadlineQueue
 from rtcsignal.engineio.farewell import endIfClientLeft
 from rtcsignal.engineio.fastlane import FastLane
+from rtcsignal.engineio.frameturns import FrameTurns
 from rtcsignal.engineio.intake import SLICE, Allowance
 
 __all__ = ["Backpressure"]
@@ -27,7 +28,8 @@ class Backpressure(FastLane):
         clock: For pauses.
         stalls: For the deadline of a client that has stopped reading; None for no limit.
         fast: Use the fast path, once the client has seen the 101.
-        isHeld: What has been read is kept, too, until the pause is over.
+        isHeld: What has been read is kept, too, until the pause is over, or until it is this connection's turn.
+        turns: Where it waits for its turn.
         stall: That deadline; None if the client reads.
         farewells: For the deadline of a client that is to confirm the end.
     """
@@ -39,10 +41,12 @@ class Backpressure(FastLane):
     stalls: DeadlineQueue | None = None
     fast = False
     isHeld = False
+    turns: FrameTurns
 
     farewells: DeadlineQueue
 
     _waiting = 0
+    _isInLine = False
     stall: Deadline | None = None
     _farewell: Deadline | None = None
     _pause: IDelayedCall | None = None
@@ -52,6 +56,11 @@ class Backpressure(FastLane):
         super().__init__()
         self._congested = False
         self.credit = SLICE
+
+    @property
+    def address(self) -> str:
+        """Where the client is; "" if that is not known."""
+        raise NotImplementedError
 
     def stalled(self) -> None:
         """The client has not read for as long as it may."""
@@ -137,14 +146,45 @@ class Backpressure(FastLane):
             self._allowance.credit, self.credit = self.credit, 0
             self._allowance.end()
 
+    def mayStep(self) -> bool:
+        """Whether this connection may read on in this turn; else it waits in line for another."""
+        if self.turns.step():
+            return True
+        self._waitInLine()
+        return False
+
+    def stepTaken(self) -> None:
+        """The fast path has taken a step that costs as much as those of Autobahn."""
+        if not self.turns.step() and self.state == self.STATE_OPEN:
+            self._waitInLine()
+
+    def takeTurn(self) -> None:
+        self._isInLine = False
+        if self.state != self.STATE_CLOSED:
+            self._readOn()
+            self._resumeReading()
+
+    def _waitInLine(self) -> None:
+        if not self._isInLine:
+            self._isInLine = self.isHeld = True
+            self.takesFrames = False
+            self.transport.pauseProducing()
+            self.turns.wait(self, self.address)
+
     def _endPause(self) -> None:
         self._pause = None
-        if self.isHeld:
-            self.isHeld = False
-            self._dataReceived(b"")
-            self.takesFrames = self.fast
+        if self.isHeld and not self._isInLine:
+            self._readOn()
         self._resumeReading()
 
+    def _readOn(self) -> None:
+        """Handle what has been read and kept."""
+        self.isHeld = False
+        self.takesFrames = self.fast
+        data, self.data = self.data, b""
+        self.credit += len(data)  # it has been counted
+        self.dataReceived(data)
+
     def _resumeReading(self) -> None:
-        if not self._congested and self._pause is None:
+        if not self._congested and self._pause is None and not self._isInLine:
             self.transport.resumeProducing()

@@ -12,6 +12,10 @@ __all__ = ["Receiver"]
 class Receiver(TextReceiver, Protocol):
     """What a link is used for."""
 
+    @property
+    def address(self) -> str:
+        """Where the client is: an IP address, or "" if there is none."""
+
     def binaryReceived(self, data: bytes) -> None:
         """A binary message; never raises."""
 

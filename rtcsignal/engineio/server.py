@@ -46,7 +46,8 @@ from rtcsignal.engineio.refusals import Refusals, whereabouts
 from rtcsignal.engineio.registry import Registry
 from rtcsignal.engineio.session import NOBODY, Application, CloseReason, Heartbeat, Phase, Session
 from rtcsignal.engineio.upgrade import Upgrade
-from rtcsignal.engineio.websocket import Admission, WebSocketLink, WebSocketTransport
+from rtcsignal.engineio.websocket import Admission, WebSocketLink
+from rtcsignal.engineio.wstransport import WebSocketTransport
 from rtcsignal.lograte import LogRation
 
 __all__ = ["EngineServer"]
@@ -338,9 +339,7 @@ class EngineServer:
 class _Handshake:
     """Leave to open a session on a WebSocket."""
 
-    def __init__(
-        self, server: EngineServer, request: Request, sid: str, revision: Revision, base64: bool
-    ) -> None:
+    def __init__(self, server: EngineServer, request: Request, sid: str, revision: Revision, base64: bool) -> None:
         self.headers = byName(server._greeting(request, sid))
         self.request = request
         self._server = server
@@ -357,7 +356,7 @@ class _Handshake:
             return
         server._links.count(link, request.address)
         begin = partial(self._beginLate, link)
-        Introduction(link, server.deadlines, server.options.upgradeTimeout, begin)
+        Introduction(link, request.address, server.deadlines, server.options.upgradeTimeout, begin)
 
     def _beginLate(self, link: WebSocketLink, revision: Revision) -> None:
         server = self._server

@@ -14,7 +14,8 @@ from collections.abc import Callable
 from rtcsignal.deadlines import DeadlineQueue
 from rtcsignal.engineio.polling import PollingTransport
 from rtcsignal.engineio.session import Phase, Session
-from rtcsignal.engineio.websocket import WebSocketLink, WebSocketTransport
+from rtcsignal.engineio.websocket import WebSocketLink
+from rtcsignal.engineio.wstransport import WebSocketTransport
 
 __all__ = ["Upgrade"]
 
@@ -61,6 +62,11 @@ class Upgrade:
     def conn(self) -> str:
         """What the log calls the connection."""
         return self._session.conn
+
+    @property
+    def address(self) -> str:
+        """Where the client is."""
+        return self._session.request.address
 
     def textReceived(self, text: str) -> None:
         phase = self._session.phase

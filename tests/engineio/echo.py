@@ -8,6 +8,7 @@ serves it on 127.0.0.1, so that a suite of others can be pointed at it: every pa
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,7 @@ from twisted.web.resource import Resource
 
 from rtcsignal.engineio.exchange import Request
 from rtcsignal.engineio.frames import binaryFrame, textFrame
+from rtcsignal.engineio.frameturns import FrameTurns
 from rtcsignal.engineio.http import HttpLimits
 from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.port import PortFactory
@@ -57,6 +59,7 @@ class Echo:
 
     def __init__(self, link: WebSocketLink, name: str) -> None:
         self.link = link
+        self.address = ""
         self.name = name
         self.received: list[str | bytes] = []
         self.lost = 0
@@ -134,6 +137,7 @@ class Visit:
         real: Use Twisted's own transport, on a socket pair.
         maxPayload: Largest message, in bytes.
         settled: The first moments of the connection are over.
+        steps: How many steps of reading a turn has; 0 for as many as anyone wants.
     """
 
     def __init__(
@@ -143,10 +147,12 @@ class Visit:
         real: bool = False,
         maxPayload: int = 1_000_000,
         settled: bool = True,
+        steps: int = 0,
     ) -> None:
         self.clock = clock
         self._received = bytearray()
         engine = EchoEngine(EngineOptions(path="/", fast=fast, maxPayload=maxPayload), clock)
+        self._turns = engine.intake.turns = FrameTurns(clock, steps or sys.maxsize)
         port = PortFactory([engine], Resource(), HttpLimits(), clock)
         protocol = port.buildProtocol(IPv4Address("TCP", "192.0.2.1", 40000))
         self.link: Any = SocketLink(protocol, clock, 1 << 18) if real else MemoryLink(protocol, clock)
@@ -175,9 +181,9 @@ class Visit:
             self._received += self.link.read()
 
     def read(self) -> bytes:
-        """What has come since the last time."""
+        """What has come since the last time, when there is nothing left to be done."""
         quiet = 0
-        while quiet < 2:
+        while quiet < 2 or len(self._turns):
             self.link.turn()
             came = self.link.read()
             self._received += came

@@ -5,7 +5,8 @@
 Each seed makes a stream of WebSocket frames, good and broken, cut into random pieces, with a server that sometimes
 does something of its own in between; the first moments of the connection end anywhere, within a frame or a character
 too. Both ways must give the same messages, the same bytes and the same ends after every single step. The first
-difference is printed as the shortest list of steps that still shows it.
+difference is printed as the shortest list of steps that still shows it. So must a way on which the connection waits in
+line for every few steps, once all is done.
 
 `tests.engineio.fuzz_sockets` does the same over the network.
 """
@@ -23,10 +24,11 @@ from txaio import tx
 
 from rtcsignal.engineio.frames import textFrame
 from tests.engineio.echo import Visit
+from tests.engineio.frames import framesOf
 from tests.engineio.memory import SelectingClock
 from tests.wire.rawws import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, frame
 
-__all__ = ["LARGE", "MOST", "Seen", "Step", "Stream", "difference", "make", "run", "shortest"]
+__all__ = ["LARGE", "MOST", "Seen", "Step", "Stream", "delay", "difference", "make", "run", "shortest"]
 
 MOST = 1_000
 """The largest message of most streams, so small that they cross it."""
@@ -222,26 +224,27 @@ def _pieces(random: Random, frames: list[bytes], isLarge: bool) -> list[bytes]:
     return pieces
 
 
-def run(stream: Stream, fast: bool, real: bool = False) -> list[Seen]:
+def run(stream: Stream, fast: bool, real: bool = False, steps: int = 0) -> list[Seen]:
     """What happens on one way; the client hangs up at last.
 
     Args:
         stream: What is done.
         fast: Take the fast path.
         real: Use Twisted's own transport; then no step may stall the client.
+        steps: How many steps of reading a turn has; 0 for as many as there are.
     """
     config: Any = tx.config
     clock = config.loop = SelectingClock()
-    visit = Visit(clock, fast, real, stream.most, settled=False)
+    visit = Visit(clock, fast, real, stream.most, settled=False, steps=steps)
     seen = []
     for step in stream.steps:
         if isinstance(step, str):
             DEEDS[step](visit)
         elif visit.connected:
             visit.send(step)
-        received = visit.echo.received
+        sent, received = visit.read(), visit.echo.received
         last = received[-1] if received else None
-        seen.append(Seen((len(received), last), visit.read(), visit.connected, visit.echo.lost))
+        seen.append(Seen((len(received), last), sent, visit.connected, visit.echo.lost))
     visit.end()
     seen.append(Seen((len(visit.echo.received), None), b"", False, visit.echo.lost))
     return seen
@@ -254,6 +257,25 @@ def difference(stream: Stream, real: bool = False) -> str:
         if fast != plain:
             return f"after step {at} of {stream}:\n  fast:  {fast}\n  plain: {plain}"
     return ""
+
+
+def delay(stream: Stream) -> str:
+    """What is different when the connection has to wait in line for every few steps; "" if nothing is.
+
+    A pong may be nearer to its ping then: it is sent at once, and messages at the end of a turn. And if the
+    connection is cut, what was sent in the turns before has left.
+    """
+    for fast in (True, False):
+        for at, (free, scarce) in enumerate(zip(run(stream, fast), run(stream, fast, steps=4), strict=True)):
+            if _sorted(free) != _sorted(scarce):
+                return f"after step {at} of {stream}, fast {fast}:\n  free:   {free}\n  scarce: {scarce}"
+    return ""
+
+
+def _sorted(seen: Seen) -> tuple[object, ...]:
+    frames = framesOf(seen.sent) if seen.received[1] != "drop" else []
+    pongs = [each for each in frames if each.opcode == PONG]
+    return pongs, [each for each in frames if each.opcode != PONG], *seen[:1], *seen[2:]
 
 
 def shortest(stream: Stream, fails: Callable[[Stream], object]) -> Stream:
@@ -277,9 +299,10 @@ def main() -> int:
     end, seed = time.monotonic() + options.seconds, options.seed
     while time.monotonic() < end:
         stream = make(seed)
-        if difference(stream):
-            print(f"seed {seed}: {difference(shortest(stream, difference))}")
-            return 1
+        for compare in (difference, delay):
+            if compare(stream):
+                print(f"seed {seed}: {compare(shortest(stream, compare))}")
+                return 1
         seed += 1
     print(f"{seed - options.seed} streams, no difference")
     return 0

@@ -10,7 +10,7 @@ from txaio import tx
 
 from rtcsignal.engineio.fastlane import FastLane
 from tests.engineio import fuzz_fastlane
-from tests.engineio.fuzz_fastlane import MOST, SETTLE, Step, Stream, difference, make, run, shortest
+from tests.engineio.fuzz_fastlane import MOST, SETTLE, Step, Stream, delay, difference, make, run, shortest
 from tests.wire.rawws import CLOSE, CONTINUATION, PING, TEXT, frame, textFrame
 
 _BATCHES, _EACH = 6, 100
@@ -26,6 +26,12 @@ def autobahnsClock(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_bothWaysDoTheSameAtEveryStep(batch: int) -> None:
     for seed in range(batch * _EACH, (batch + 1) * _EACH):
         assert difference(make(seed)) == "", f"seed {seed}"
+
+
+@pytest.mark.parametrize("batch", range(_BATCHES))
+def test_waitingInLineChangesNothing(batch: int) -> None:
+    for seed in range(batch * _EACH // 4, (batch + 1) * _EACH // 4):
+        assert delay(make(seed)) == "", f"seed {seed}"
 
 
 def test_theyDoOnRealSocketsToo() -> None:

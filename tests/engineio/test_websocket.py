@@ -218,11 +218,12 @@ class TestBreaches:
         first, middle, last = frame(TEXT, b"4", fin=False), frame(CONTINUATION, b"a", fin=False), frame(CONTINUATION)
         for _ in range(2):
             socket.visitor.send(first + middle * 998 + last)
+            socket.take()
         assert socket.application.received == ["a" * 998] * 2
         application = socket.application
         socket.visitor.send(first + middle * 1_000)
-        assert application.closed == [CloseReason.TRANSPORT_CLOSE]
         assert socket.take() == []
+        assert application.closed == [CloseReason.TRANSPORT_CLOSE]
         assert socket.code == 1009
 
     def test_whatARuleBreakerSendsAfterwardsIsIgnored(self, socket: Socket) -> None:

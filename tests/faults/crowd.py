@@ -4,7 +4,7 @@
 
 A process of its own, which reads all the time. For the first line on its standard input (JSON: a list of packets, and
 how often each member sends it) the members send; an empty line ends it, and with it all connections at once. A packet
-that begins with "\\0" is sent as binary.
+that begins with "\\0" is sent as binary, one that begins with "\\1" is the frames themselves, a character a byte.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ _RESET = struct.pack("ii", 1, 0)
 
 
 def _frame(text: str) -> bytes:
+    if text.startswith("\1"):
+        return text[1:].encode("latin-1")
     payload, kind = text.encode(), 0x82 if text.startswith("\0") else 0x81
     head = bytes((kind, 0x80 | len(payload))) if len(payload) < 126 else struct.pack(">BBH", kind, 0xFE, len(payload))
     return head + bytes(4) + payload

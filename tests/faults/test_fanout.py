@@ -17,15 +17,14 @@ from collections.abc import Iterator
 import pytest
 
 from tests.faults.target import Target, joined
-from tests.support.lanes import FAST
 from tests.support.patience import PATIENCE
 from tests.support.processes import ROOT
 from tests.support.processor import queuedSeconds
+from tests.wire.rawws import CONTINUATION, PING, TEXT, frame
 from tests.wire.socketio import PollingPeer, event
 from tests.wire.wire import Wire
 
-# Without the fast path Autobahn takes some twenty times as long for a frame, before anyone can be asked to wait.
-_MEMBERS = 120 if FAST else 20
+_MEMBERS = 120
 
 FLOODS = {
     "small broadcasts": (['42["broadcast",{"a":1}]'], 450),
@@ -34,6 +33,10 @@ FLOODS = {
         90,
     ),
     "attachments": (['451-["broadcast",{"_placeholder":true,"num":0}]', "\0" + "x" * 60_000], 20),
+    "small attachments": (['451-["broadcast",{"_placeholder":true,"num":0}]', "\0" + "x" * 200], 240),
+    "fragments": (["\1" + (frame(TEXT, b"4", fin=False) + frame(CONTINUATION, b'2["nobody"]')).decode("latin-1")], 230),
+    "pings of Engine.IO": (["3", "2"], 240),
+    "pings of WebSockets": (["\1" + frame(PING).decode("latin-1")], 480),
     "events that nobody knows": (['42["nobody-listens"]'], 480),
 }
 

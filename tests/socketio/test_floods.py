@@ -82,5 +82,6 @@ class TestFloods:
         world = makeWorld(eventsPerSecond=0, engine=EngineOptions(fast=fast))
         client = world.member(revision)
         client.send(*['2["a"]'] * 2_000)
+        world.clock.advance(0)
         assert len(world.root.events) == 2_000
         assert world.sockets.options.mostWait == 0
