@@ -16,13 +16,16 @@ from rtcsignal.engineio.leftovers import Leftovers
 from rtcsignal.engineio.session import CloseReason, Session
 from rtcsignal.rates import Rate
 
-__all__ = ["SLICE", "Allowance", "Intake"]
+__all__ = ["FRAMES", "SLICE", "Allowance", "Intake"]
 
 SLICE = 65_536
 """Bytes that are accounted for at a time: about as much as one read of a socket brings."""
 
 _EVERYTHING = 1 << 62
 _KIND = "bytes"
+FRAMES = "frames"
+"""What the leftovers of `Session.bucket` are called."""
+
 _MOST_SECONDS = 1
 """How long a client may have to wait before it is heard, for what others of its address have sent."""
 
@@ -136,4 +139,5 @@ class Intake:
         if wait > self._frames.mostWait:
             session.close(CloseReason.FLOOD)
         elif wait:
+            self.leftovers.owes(FRAMES, session.request.address, session.bucket)
             session.transport.pauseReading(wait)

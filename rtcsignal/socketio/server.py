@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from rtcsignal.deadlines import Deadlines
+from rtcsignal.engineio.intake import FRAMES
 from rtcsignal.engineio.leftovers import Leftovers
 from rtcsignal.engineio.refusals import whereabouts
 from rtcsignal.engineio.session import Session
@@ -123,7 +124,7 @@ class SocketServer:
         """
         options, session, leftovers = self.options, connection.session, self.leftovers
         address = session.request.address
-        session.bucket = leftovers.take("frames", address)
+        session.bucket = leftovers.take(FRAMES, address)
         session.ration = leftovers.take("ration", address, _JOINS_SECONDS)
         connection.fanOut = leftovers.take("fan-out", address)
         if not options.eventsPerSecond:
@@ -140,7 +141,7 @@ class SocketServer:
         """
         session, leftovers = connection.session, self.leftovers
         address = session.request.address
-        leftovers.giveBack("frames", address, session.bucket)
+        leftovers.giveBack(FRAMES, address, session.bucket)
         leftovers.giveBack("ration", address, session.ration)
         leftovers.giveBack("fan-out", address, connection.fanOut)
         leftovers.giveBack("events", address, events)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 from twisted.internet.task import Clock
 
-from rtcsignal.engineio.intake import Allowance, Intake
+from rtcsignal.engineio.intake import FRAMES, Allowance, Intake
 from rtcsignal.engineio.leftovers import Leftovers
 from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.packet import Revision
 from rtcsignal.rates import Rate, TokenBucket
 from tests.engineio.conftest import WorldFactory
 from tests.engineio.world import Socket, World
-from tests.wire.rawws import textFrame, upgradeBytes
+from tests.wire.rawws import PING, frame, textFrame, upgradeBytes
 
 BOTH_WAYS = True
 KIB = 1024
@@ -220,3 +220,14 @@ def test_aDebtIsNeverLargerThanABurst() -> None:
         allowance.advance(10_000 * KIB)
         allowance.end()
     assert Allowance(intake, "192.0.2.1").wait == 1
+
+
+def test_aNewcomerHasNoFramesWhileAnotherOfItsAddressOwesSome(makeWorld: WorldFactory, fast: bool) -> None:
+    """The end of a connection that is not read is noticed late."""
+    world = makeWorld(fast=fast, framesRate=Rate(10, 10))
+    socket = world.socket(4)
+    socket.visitor.send(frame(PING) * 15)
+    assert not socket.visitor.transport.reading
+    bucket = world.engine.intake.leftovers.take(FRAMES, socket.session.request.address)
+    assert bucket is not None
+    assert bucket.left(world.clock.seconds()) == 0
