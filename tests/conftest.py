@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 from twisted.internet import reactor as twistedReactor
-from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
+from twisted.logger import ILogObserver, LogEvent, formatEvent
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from tests.support.lanes import FAST, writeConfig
+from tests.support.logs import observed
 from tests.support.processes import ROOT, Process, startProcess, twistdCommand
 
 # How long an example takes says more about the machine than about the code.
@@ -88,10 +89,8 @@ def _takesALane(item: pytest.Item) -> bool:
 @pytest.fixture(autouse=True)
 def loggedFailures() -> Iterator[LoggedFailures]:
     """Fails the test when a failure was logged that it did not take out with ``loggedFailures.expect(kind)``."""
-    failures = LoggedFailures()
-    globalLogPublisher.addObserver(failures)
-    yield failures
-    globalLogPublisher.removeObserver(failures)
+    with observed(LoggedFailures()) as failures:
+        yield failures
     described = failures.describe()
     if described:
         pytest.fail(f"logged during the test:\n{described}", pytrace=False)

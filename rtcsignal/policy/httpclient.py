@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.web.client import Agent
 
 from rtcsignal.policy.httpbounds import BoundedAgent, BoundedPool
+from rtcsignal.policy.httpmethods import HttpMethods
 from rtcsignal.policy.names import Names, NamingReactor
 
 __all__ = ["MOST_BYTES", "HttpClient"]
@@ -28,7 +29,7 @@ class _NoJar(CookieJar):
         """Nothing is taken."""
 
 
-class HttpClient:
+class HttpClient(HttpMethods):
     """HTTP requests as treq makes them, on a pool of connections and with lookups of names of its own.
 
     No cookie is kept, answers are bounded in bytes and time, and a name that resolves slowly delays no one else.
@@ -74,30 +75,6 @@ class HttpClient:
         client = self._makeClient(agent, cookiejar=jar)
         response: Deferred[Any] = client.request(method, url, reactor=self._reactor, **more)
         return response.addTimeout(timeout, self._reactor, _tooLate)
-
-    def get(self, url: str, **more: Any) -> Deferred[Any]:
-        """Make a GET request; see `request`."""
-        return self.request("GET", url, **more)
-
-    def post(self, url: str, data: Any = None, **more: Any) -> Deferred[Any]:
-        """Make a POST request; see `request`."""
-        return self.request("POST", url, data=data, **more)
-
-    def put(self, url: str, data: Any = None, **more: Any) -> Deferred[Any]:
-        """Make a PUT request; see `request`."""
-        return self.request("PUT", url, data=data, **more)
-
-    def patch(self, url: str, data: Any = None, **more: Any) -> Deferred[Any]:
-        """Make a PATCH request; see `request`."""
-        return self.request("PATCH", url, data=data, **more)
-
-    def delete(self, url: str, **more: Any) -> Deferred[Any]:
-        """Make a DELETE request; see `request`."""
-        return self.request("DELETE", url, **more)
-
-    def head(self, url: str, **more: Any) -> Deferred[Any]:
-        """Make a HEAD request; see `request`."""
-        return self.request("HEAD", url, **more)
 
     def close(self) -> None:
         """Close the idle connections. Requests under way end by themselves."""

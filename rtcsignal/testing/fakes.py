@@ -14,6 +14,7 @@ from twisted.web.http_headers import Headers
 from zope.interface import implementer
 
 from rtcsignal.interfaces import IPeer, IRoom, IServices
+from rtcsignal.policy.httpmethods import HttpMethods
 from rtcsignal.policy.logs import PluginLogger
 from rtcsignal.signaling.events import REFUSED, checkedReason, farewell, kindOf
 from rtcsignal.socketio.binary import encodeData
@@ -181,7 +182,7 @@ class FakeResponse:
         return succeed(json.loads(self._body))
 
 
-class FakeHttp:
+class FakeHttp(HttpMethods):
     """An HTTP client. Requests wait until the test answers them.
 
     Attributes:
@@ -213,30 +214,6 @@ class FakeHttp:
         waiting: Deferred[Any] = Deferred(self._waiting.remove)
         self._waiting.append(waiting)
         return waiting
-
-    def get(self, url: str, **more: Any) -> Deferred[Any]:
-        """See `request`."""
-        return self.request("GET", url, **more)
-
-    def post(self, url: str, data: Any = None, **more: Any) -> Deferred[Any]:
-        """See `request`."""
-        return self.request("POST", url, data=data, **more)
-
-    def put(self, url: str, data: Any = None, **more: Any) -> Deferred[Any]:
-        """See `request`."""
-        return self.request("PUT", url, data=data, **more)
-
-    def patch(self, url: str, data: Any = None, **more: Any) -> Deferred[Any]:
-        """See `request`."""
-        return self.request("PATCH", url, data=data, **more)
-
-    def delete(self, url: str, **more: Any) -> Deferred[Any]:
-        """See `request`."""
-        return self.request("DELETE", url, **more)
-
-    def head(self, url: str, **more: Any) -> Deferred[Any]:
-        """See `request`."""
-        return self.request("HEAD", url, **more)
 
     def close(self) -> None:
         """The plugin has been stopped."""

@@ -1,4 +1,4 @@
-"""The line to the server breaks, the call between the browsers does not."""
+"""The line to the server breaks, but the call between the browsers does not."""
 
 from __future__ import annotations
 
@@ -7,21 +7,26 @@ from contextlib import closing
 from playwright.sync_api import expect
 
 from tests.browser.conftest import PersonFactory
-from tests.browser.person import OFFER
+from tests.browser.person import OFFER, Person
 from tests.clients.line import Line
 from tests.conftest import ServerFactory
 
 _REFUSED = r"WebSocket connection to .* failed|/favicon\.svg: Failed to load"
-"""What the browser's console says of a line that is cut; the icon is loaded when there is nothing else to do."""
+"""What the browser's console says when a line is cut; the icon is loaded only when nothing else is left to do."""
 
 
-def test_a_call_goes_on_without_signalling_and_heals(person: PersonFactory, line: Line, room: str) -> None:
-    """Media flow while the server is out of reach; afterwards the room is as before and nothing was negotiated."""
-    alice, bob = person("Alice"), person("Bob", url=line.url)
+def call(alice: Person, bob: Person, room: str) -> None:
+    """Alice and Bob, whose line is going to be cut, call each other."""
     bob.allow(_REFUSED)
     alice.enter(room)
     bob.enter(room)
     alice.expectCallWith("Bob")
+
+
+def test_aCallGoesOnWithoutSignallingAndHeals(person: PersonFactory, line: Line, room: str) -> None:
+    """Media flow while the server is out of reach; then the room is as before, and nothing has been negotiated."""
+    alice, bob = person("Alice"), person("Bob", url=line.url)
+    call(alice, bob, room)
     alice.expectMedia("Bob")
     line.cut()
     expect(bob.status).to_have_text("Server connection lost. Your call goes on; reconnecting…")
@@ -36,8 +41,8 @@ def test_a_call_goes_on_without_signalling_and_heals(person: PersonFactory, line
     assert (alice.begun(OFFER), bob.begun(OFFER)) == (0, 1)
 
 
-def test_who_came_and_went_meanwhile_is_put_right(person: PersonFactory, line: Line, room: str) -> None:
-    """On the return those who left are gone, and those who came are called."""
+def test_thoseWhoCameAndWentMeanwhileArePutRight(person: PersonFactory, line: Line, room: str) -> None:
+    """When Bob is back, the members who left meanwhile are gone, and those who came are called."""
     alice, carol, bob = person("Alice"), person("Carol"), person("Bob", url=line.url)
     bob.allow(_REFUSED)
     alice.enter(room)
@@ -55,7 +60,7 @@ def test_who_came_and_went_meanwhile_is_put_right(person: PersonFactory, line: L
     carol.expectMedia("Bob")
 
 
-def test_a_server_out_of_reach_is_waited_for(person: PersonFactory, line: Line, room: str) -> None:
+def test_thePageWaitsForAServerOutOfReach(person: PersonFactory, line: Line, room: str) -> None:
     """Joining goes on by itself as soon as the server is there."""
     alice = person("Alice", url=line.url).open(room)
     alice.allow(_REFUSED)
@@ -67,17 +72,14 @@ def test_a_server_out_of_reach_is_waited_for(person: PersonFactory, line: Line, 
     expect(alice.status).to_have_text("Waiting for others")
 
 
-def test_where_connections_are_recovered_the_others_notice_nothing(
+def test_whereConnectionsAreRecoveredTheOthersNoticeNothing(
     person: PersonFactory, server: ServerFactory, room: str
 ) -> None:
-    """The one who was away finds everything as it was, and neither negotiates anew."""
+    """The member who was away finds everything as it was, and neither of the two negotiates again."""
     process = server({"web": {"demo": True}, "socketio": {"recovery": {"window": 120}}})
     with closing(Line(process.port)) as line:
         alice, bob = person("Alice", url=process.url), person("Bob", url=line.url)
-        bob.allow(_REFUSED)
-        alice.enter(room)
-        bob.enter(room)
-        alice.expectCallWith("Bob")
+        call(alice, bob, room)
         alice.expectMedia("Bob")
         line.cut()
         expect(bob.status).to_have_text("Server connection lost. Your call goes on; reconnecting…")
@@ -90,17 +92,14 @@ def test_where_connections_are_recovered_the_others_notice_nothing(
         assert (alice.begun(OFFER), bob.begun(OFFER)) == (0, 1)
 
 
-def test_a_silent_change_of_the_network_does_not_end_the_call(
+def test_aSilentChangeOfTheNetworkDoesNotEndTheCall(
     person: PersonFactory, server: ServerFactory, room: str
 ) -> None:
-    """The server notices the loss of the old connection when the page is long back on a new one: nobody is gone."""
+    """When the server notices the loss of the old connection, the page has long had a new one: nobody is gone."""
     process = server({"web": {"demo": True}, "socketio": {"ping_interval": 2, "ping_timeout": 8}})
     with closing(Line(process.port)) as line:
         alice, bob = person("Alice", url=process.url), person("Bob", url=line.url)
-        bob.allow(_REFUSED)
-        alice.enter(room)
-        bob.enter(room)
-        alice.expectCallWith("Bob")
+        call(alice, bob, room)
         line.swallow()
         line.mend()
         expect(bob.status).to_have_text("In a call with Alice")

@@ -87,18 +87,21 @@ def meet(clients: Clients, line: Line, kind: Kind, room: str, url: str) -> tuple
     return ann, witness
 
 
-def test_aLostConnectionIsRecovered(clients: Clients, line: Line, kind: Kind, room: str, patient: Process) -> None:
-    ann, witness = meet(clients, line, kind, room, patient.url)
+def missesAndRecovers(ann: NodeClient, witness: Client, line: Line, lose: Callable[[], None]) -> None:
+    """Ann loses her connection, and gets what is said meanwhile when she comes back as the one who she was."""
     before = ann.state()["id"]
-
-    line.cut()
+    lose()
     ann.expectLife("disconnect")
     say(witness, 1, 2, 3)
     line.mend()
     ann.expectLife("connect")
-
     assert ann.state() == {"id": before, "recovered": True}
     assert events(ann) == said(1, 2, 3)
+
+
+def test_aLostConnectionIsRecovered(clients: Clients, line: Line, kind: Kind, room: str, patient: Process) -> None:
+    ann, witness = meet(clients, line, kind, room, patient.url)
+    missesAndRecovers(ann, witness, line, line.cut)
     say(witness, 4)
     assert events(ann) == said(4)
     assert witness.everything() == said(1, 2, 3, 4), "the room has noticed nothing"
@@ -108,16 +111,7 @@ def test_soIsOneWhoseLossTheServerHasNotNoticed(
     clients: Clients, line: Line, kind: Kind, room: str, patient: Process
 ) -> None:
     ann, witness = meet(clients, line, kind, room, patient.url)
-    before = ann.state()["id"]
-
-    line.swallow()
-    ann.expectLife("disconnect")
-    say(witness, 1, 2, 3)
-    line.mend()
-    ann.expectLife("connect")
-
-    assert ann.state() == {"id": before, "recovered": True}
-    assert events(ann) == said(1, 2, 3)
+    missesAndRecovers(ann, witness, line, line.swallow)
     assert witness.everything() == said(1, 2, 3)
 
 

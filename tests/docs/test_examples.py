@@ -18,7 +18,7 @@ from rtcsignal.service.config.reader import loadConfig
 from rtcsignal.service.tap import Options
 from tests.docs.pages import DOCS, Block, Page, blocks
 from tests.support.patience import START_PATIENCE
-from tests.support.processes import ROOT, Process, checkoutEnvironment, twistdCommand
+from tests.support.processes import ROOT, Process, runToEnd, twistdCommand
 
 _EXAMPLE_URL = "http://localhost:8080"
 _HERE = Path(__file__).parent
@@ -88,14 +88,7 @@ def test_theExamplesOfConfigurationsPassTheCheckOfTwistd(tmp_path: Path) -> None
     for block in checkable:
         path = tmp_path / "server.conf"
         path.write_text(block.text, encoding="utf-8")
-        done = subprocess.run(
-            twistdCommand("--check", "--config", str(path)),
-            env=checkoutEnvironment(),
-            capture_output=True,
-            text=True,
-            timeout=START_PATIENCE,
-            check=False,
-        )
+        done = runToEnd(twistdCommand("--check", "--config", str(path)))
         assert (done.returncode, done.stderr) == (0, ""), block
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, globalLogPublisher
+from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent
 from txaio import tx
 from zope.interface import implementer
 
@@ -17,6 +16,8 @@ from rtcsignal.engineio.packet import Revision
 from tests.engineio.memory import SelectingClock
 from tests.engineio.world import Poller, Socket, Visitor, World
 from tests.support.lanes import FAST
+from tests.support.logs import observed
+from tests.support.worlds import finishing
 
 WorldFactory = Callable[..., World]
 
@@ -36,10 +37,8 @@ class Log:
 @pytest.fixture
 def log() -> Iterator[Log]:
     """The log."""
-    found = Log()
-    globalLogPublisher.addObserver(found)
-    yield found
-    globalLogPublisher.removeObserver(found)
+    with observed(Log()) as found:
+        yield found
 
 
 @pytest.fixture
@@ -66,19 +65,14 @@ def fast() -> bool:
 @pytest.fixture
 def makeWorld(clock: SelectingClock, fast: bool) -> Iterator[WorldFactory]:
     """``makeWorld(limits=..., connect=..., admit=..., **options)``: a `World`, of which nothing may be left."""
-    worlds: list[World] = []
 
     def make(**options: Any) -> World:
         limits = options.pop("limits", HttpLimits())
         parts = {name: options.pop(name) for name in ("connect", "admit") if name in options}
-        worlds.append(World(clock, EngineOptions(**{"fast": fast, **options}), limits, **parts))
-        return worlds[-1]
+        return World(clock, EngineOptions(**{"fast": fast, **options}), limits, **parts)
 
-    yield make
-    for world in worlds:
-        world.finish()
-    # A failure that nobody handled is logged when its Deferred goes.
-    gc.collect(1)
+    with finishing(make) as makeOne:
+        yield makeOne
 
 
 @pytest.fixture

@@ -2,44 +2,27 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
 from tests.faults.target import Target, watched
-from tests.support.lanes import writeConfig
-from tests.support.processes import Process, startProcess, stopAll, twistdCommand
-from tests.wire.payloads import REVISIONS
+from tests.support.sharedservers import SharedServers, sharedServers
+from tests.wire.conftest import revision, transport
 from tests.wire.wire import Wire
 
-Servers = Callable[..., Process]
+__all__ = ["revision", "transport"]
 
 
 @pytest.fixture(scope="session")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    """`servers(config, wrapper=())`: a real server, the same one for all tests that want the same."""
-    started: dict[str, Process] = {}
-    with ExitStack() as stack:
-
-        def start(config: dict[str, Any], *wrapper: str, listen: str = "tcp:0:interface=127.0.0.1") -> Process:
-            key = json.dumps([config, wrapper, listen])
-            if key not in started:
-                path: Path = tmp_path_factory.mktemp("server") / "server.conf"
-                writeConfig(path, config)
-                command = [*wrapper, *twistdCommand("--config", str(path), "--listen", listen)]
-                started[key] = stack.enter_context(startProcess(command, cwd=str(path.parent)))
-            return started[key]
-
-        yield start
-        stopAll(started.values())
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedServers]:
+    """`servers(config, *wrapper, listen=...)`: a real server, the same one for all tests that want the same."""
+    with sharedServers(tmp_path_factory) as servers:
+        yield servers
 
 
 @pytest.fixture(scope="session")
-def defaults(servers: Servers) -> Iterator[Target]:
+def defaults(servers: SharedServers) -> Iterator[Target]:
     """A server with the default configuration, where two people talk all the time."""
     with watched(servers({})) as target:
         yield target
@@ -60,20 +43,6 @@ def attacker(target: Target) -> Iterator[Wire]:
     yield wire
     wire.endSessions()
     wire.closeAll()
-
-
-@pytest.fixture(params=REVISIONS, ids="EIO={}".format)
-def revision(request: pytest.FixtureRequest) -> int:
-    """Each revision of Engine.IO in turn."""
-    chosen: int = request.param
-    return chosen
-
-
-@pytest.fixture(params=["websocket", "polling"])
-def transport(request: pytest.FixtureRequest) -> str:
-    """Each transport in turn."""
-    chosen: str = request.param
-    return chosen
 
 
 @pytest.fixture

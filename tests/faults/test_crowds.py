@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import Servers
 from tests.faults.target import Target, joined
+from tests.support.sharedservers import SharedServers
 from tests.wire.payloads import encode
 from tests.wire.rawhttp import Connection, requestBytes
 from tests.wire.rawws import textFrame, upgradeBytes
@@ -63,7 +63,7 @@ def test_all_who_lose_their_connections_at_once_are_back_in_their_rooms_soon(tar
         connection.close()
 
 
-def test_a_thousand_who_come_while_the_server_has_no_time_wait_and_are_answered(servers: Servers) -> None:
+def test_a_thousand_who_come_while_the_server_has_no_time_wait_and_are_answered(servers: SharedServers) -> None:
     """More than the queue holds would be left to the second try of their kernels, a second later."""
     most = int(Path("/proc/sys/net/core/somaxconn").read_text(encoding="ascii"))
     process = servers({"limits": {"connections_per_address": 0}, "web": {"demo": True}})

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.faults.conftest import Servers
 from tests.faults.target import Target, joined, quietly, unread, watched
 from tests.support.patience import PATIENCE
+from tests.support.sharedservers import SharedServers
 from tests.wire.rawhttp import Connection, ConnectionEnded, requestBytes
 from tests.wire.socketio import PollingPeer, event
 from tests.wire.wire import Wire
@@ -22,7 +22,7 @@ FOR_SILENT: dict[str, Any] = {"socketio": {"ping_interval": 1, "ping_timeout": 4
 
 
 @pytest.fixture(scope="module", params=[FOR_SLOW], ids=["slow"])
-def hasty(request: pytest.FixtureRequest, servers: Servers) -> Iterator[Target]:
+def hasty(request: pytest.FixtureRequest, servers: SharedServers) -> Iterator[Target]:
     """A server with one kind of deadline that is short, and the others as they are."""
     with watched(servers(request.param)) as target:
         yield target

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
-from tests.faults.conftest import Servers
 from tests.faults.target import Target, joined, watched
 from tests.support.patience import PATIENCE
+from tests.support.sharedservers import SharedServers
 from tests.wire.engine import EngineSocket, Polling
 from tests.wire.rawhttp import Connection, ConnectionEnded, requestBytes
 from tests.wire.rawws import BINARY, CLOSE, CONTINUATION, PING, Closed, WebSocket, frame, textFrame, upgradeBytes
@@ -33,7 +33,7 @@ TO_BE_ATTACHED = '451-["broadcast",{"_placeholder":true,"num":0}]'
 
 
 @pytest.fixture(scope="module")
-def strict(servers: Servers) -> Iterator[Target]:
+def strict(servers: SharedServers) -> Iterator[Target]:
     with watched(servers(CONFIG)) as target:
         yield target
 

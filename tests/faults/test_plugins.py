@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.faults.conftest import Servers
 from tests.faults.target import Target, joined, watched
+from tests.support.sharedservers import SharedServers
 from tests.wire.engine import EngineSocket
 from tests.wire.socketio import Peer, event
 from tests.wire.wire import Wire
@@ -87,7 +87,7 @@ TROUBLE = re.compile(r"Traceback|Unhandled|^2026 \[-\] forged", re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
-def mixed(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+def mixed(servers: SharedServers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     """A server with plugins of that kind, where two people talk all the time."""
     folder: Path = tmp_path_factory.mktemp("plugins")
     (folder / "rogue.py").write_text(ROGUE, encoding="utf-8")

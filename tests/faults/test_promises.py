@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.faults.conftest import Servers
 from tests.faults.target import Target, joined, quietly, unread
+from tests.support.sharedservers import SharedServers
 from tests.wire.engine import EngineSocket
 from tests.wire.payloads import encode
 from tests.wire.rawhttp import requestBytes
@@ -185,7 +185,7 @@ def test_exactly_one_user_left_for_each_membership(attacker: Wire, revision: int
 
 
 class TestBoundedMemory:
-    def test_of_idle_clients(self, servers: Servers) -> None:
+    def test_of_idle_clients(self, servers: SharedServers) -> None:
         target = Target(servers({"limits": {"connections_per_address": 0}, "web": {"demo": True}}))
         wire = Wire(target.address)
         for number in range(50):
@@ -258,7 +258,7 @@ def test_a_hostile_client_delays_nobody_by_a_second(attacker: Wire) -> None:
         quietly(attacker.connection(), upgradeBytes(f"{SOCKETIO_PATH}?EIO=4&transport=websocket") * 20)
 
 
-def test_drain_tells_every_client_and_ends_with_zero_in_ten_seconds(servers: Servers, revision: int) -> None:
+def test_drain_tells_every_client_and_ends_with_zero_in_ten_seconds(servers: SharedServers, revision: int) -> None:
     process = servers({"socketio": {"cookie": f"drain{revision}"}})
     wire = Wire(("127.0.0.1", process.port))
     readers = [joined(wire.namespacePeer(revision), f"reader {n}", "drain") for n in range(5)]

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from rtcsignal.policy.builtin.shared_secret import makeTicket
-from tests.faults.conftest import Servers
 from tests.faults.target import Target, joined
+from tests.support.sharedservers import SharedServers
 from tests.wire.socketio import Peer, event
 from tests.wire.wire import Wire
 
@@ -25,7 +25,7 @@ USE: list[Any] = [
 
 
 @pytest.fixture
-def wire(servers: Servers) -> Iterator[Wire]:
+def wire(servers: SharedServers) -> Iterator[Wire]:
     process = servers({"plugins": {"use": USE}, "limits": {"connections_per_address": 0}})
     wire = Wire(Target(process).address, "127.1.0.2")
     yield wire

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.faults.conftest import Servers
 from tests.faults.target import quietly
 from tests.support.processes import Process
+from tests.support.sharedservers import SharedServers
 from tests.wire.rawhttp import Connection, ConnectionEnded, Header, Response, requestBytes
 from tests.wire.rawws import WebSocket
 from tests.wire.wire import SOCKETIO_PATH, Wire
@@ -64,7 +64,7 @@ def way(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def open_(servers: Servers) -> Iterator[Any]:
+def open_(servers: SharedServers) -> Iterator[Any]:
     """`open_(config)`: a way to a server with this configuration."""
     doors: list[Door] = []
 
@@ -110,7 +110,7 @@ class TestProxyProtocol:
     CONFIG = {"proxies": ["127.3.0.0/16"], **ONE}
 
     @pytest.fixture
-    def process(self, servers: Servers) -> Process:
+    def process(self, servers: SharedServers) -> Process:
         return servers(self.CONFIG, listen="haproxy:tcp:0:interface=127.0.0.1")
 
     @staticmethod

@@ -8,8 +8,8 @@ from itertools import count
 import pytest
 
 from tests.docs.pages import DOCS
-from tests.faults.conftest import Servers
 from tests.faults.target import Target
+from tests.support.sharedservers import SharedServers
 from tests.wire.socketio import event
 from tests.wire.wire import Wire
 
@@ -26,7 +26,7 @@ def figure(transport: str) -> float:
 
 
 @pytest.mark.parametrize("transport", ["WebSocket", "polling"])
-def test_theyCostWhatThePageSays(servers: Servers, transport: str) -> None:
+def test_theyCostWhatThePageSays(servers: SharedServers, transport: str) -> None:
     target = Target(servers(CONFIG))
     wire, numbers = Wire(target.address), count()
 

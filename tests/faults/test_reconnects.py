@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.faults.conftest import Servers
 from tests.support.processes import Process
+from tests.support.sharedservers import SharedServers
 from tests.wire.socketio import event
 from tests.wire.wire import SOCKETIO_PATH, Wire
 
@@ -25,7 +25,7 @@ _EVENT = event("nobody-listens", "a" * 25 * _KIB)
 
 
 @pytest.fixture
-def server(servers: Servers) -> Process:
+def server(servers: SharedServers) -> Process:
     """It is slow to take bytes, and does not mind how many events they are."""
     return servers({"limits": {"bytes_per_second": _RATE, "bytes_burst": _BURST}})
 

@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from tests.faults.conftest import Servers
 from tests.faults.target import Target, joined
+from tests.support.sharedservers import SharedServers
 from tests.wire.engine import Polling
 from tests.wire.rawhttp import ConnectionEnded
 from tests.wire.rawws import Closed
@@ -103,7 +103,7 @@ def test_nobody_speaks_as_another(attacker: Wire, revision: int, transport: str,
     assert [heard for heard in hears(listener, 3) if "mallory" not in heard] == []
 
 
-def test_whoever_asks_for_the_ways_of_the_original_gets_them(servers: Servers, revision: int, room: str) -> None:
+def test_whoever_asks_for_the_ways_of_the_original_gets_them(servers: SharedServers, revision: int, room: str) -> None:
     wire = Wire(("127.0.0.1", servers({"signaling": {"compat": "exact"}}).port))
     listener, mallory = wire.namespacePeer(revision), wire.namespacePeer(revision)
     for peer, name in ((listener, "victim"), (mallory, "mallory")):

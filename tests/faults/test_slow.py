@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from tests.faults.conftest import Servers
 from tests.faults.target import Target, joined, quietly, unread
+from tests.support.sharedservers import SharedServers
 from tests.wire.engine import EngineSocket
 from tests.wire.rawws import textFrame
 from tests.wire.socketio import Peer, event
@@ -44,7 +44,7 @@ def test_packets_count_as_well_as_bytes(attacker: Wire, revision: int, room: str
 
 @pytest.mark.parametrize("transport", ["websocket", "polling"])
 def test_what_waits_for_a_member_who_does_not_read_is_bounded(
-    servers: Servers, revision: int, transport: str, room: str
+    servers: SharedServers, revision: int, transport: str, room: str
 ) -> None:
     """On a server that lets the speakers speak as fast as they can."""
     target = Target(servers({"limits": {"events_per_second": 0}}))

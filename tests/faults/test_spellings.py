@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.faults.conftest import Servers
 from tests.faults.target import Target, joined
+from tests.support.sharedservers import SharedServers
 from tests.wire.wire import Wire
 
 HOST = "candidate:1 1 udp 2122194687 192.0.2.2 37494 typ host generation 0"
@@ -29,7 +29,7 @@ def answerTo(sender: Any, body: str) -> Any:
 
 
 @pytest.fixture
-def pair(servers: Servers, room: str, revision: int) -> Iterator[Any]:
+def pair(servers: SharedServers, room: str, revision: int) -> Iterator[Any]:
     """`pair(*filters)`: a sender and a receiver in a room where these filters are in use."""
     wires: list[Wire] = []
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from bench.certificate import writeCertificate
-from tests.faults.conftest import Servers
 from tests.faults.target import Target, joined
 from tests.support.patience import PATIENCE
+from tests.support.sharedservers import SharedServers
 from tests.wire.rawhttp import requestBytes
 from tests.wire.rawtls import RawTls, anyCertificate
 from tests.wire.rawws import CLOSE, frame, upgradeBytes
@@ -52,7 +52,7 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(params=[LIMITS], ids=["patient"])
-def target(request: pytest.FixtureRequest, servers: Servers, endpoint: str) -> Iterator[Target]:
+def target(request: pytest.FixtureRequest, servers: SharedServers, endpoint: str) -> Iterator[Target]:
     """A server; in the end it must have let go of everything, and written nothing alarming."""
     sealed = Target(servers({"limits": request.param}, listen=endpoint))
     opened = sealed.descriptors()
@@ -77,7 +77,7 @@ def test_whoever_does_not_confirm_the_end_of_a_connection_does_not_keep_it(targe
 
 
 def test_whoever_says_goodbye_before_an_answer_is_read_does_not_keep_the_connection(
-    servers: Servers, endpoint: str, room: str
+    servers: SharedServers, endpoint: str, room: str
 ) -> None:
     target = Target(servers({"limits": {"events_per_second": 0, "send_queue_bytes": 0}}, listen=endpoint))
     opened = target.descriptors()

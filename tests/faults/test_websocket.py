@@ -7,8 +7,8 @@ import zlib
 
 import pytest
 
-from tests.faults.conftest import Servers
 from tests.faults.target import Target, joined, quietly
+from tests.support.sharedservers import SharedServers
 from tests.wire.engine import EngineSocket
 from tests.wire.rawhttp import ConnectionEnded
 from tests.wire.rawws import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, frame, textFrame, upgradeBytes
@@ -136,7 +136,7 @@ def test_a_frame_that_breaks_a_rule_ends_its_connection(
     assert struct.pack(">H", code) in ended[-160:], ended
 
 
-def test_a_message_has_a_thousand_fragments_at_most(servers: Servers, revision: int, room: str) -> None:
+def test_a_message_has_a_thousand_fragments_at_most(servers: SharedServers, revision: int, room: str) -> None:
     """On a server that counts nothing else that is small."""
     wire = Wire(("127.0.0.1", servers({"limits": {"events_per_second": 0}}).port))
     listener = joined(wire.namespacePeer(revision), "listener", room)
@@ -177,7 +177,7 @@ def test_frames_behind_a_rule_that_was_broken_cost_nothing(target: Target, attac
 
 
 @pytest.mark.parametrize("kind", ["takes over", "says goodbye", "breaks a rule"])
-def test_websockets_that_carry_nothing_are_counted_as_well(servers: Servers, revision: int, kind: str) -> None:
+def test_websockets_that_carry_nothing_are_counted_as_well(servers: SharedServers, revision: int, kind: str) -> None:
     """Each of them has two seconds to close, in which thousands can be opened."""
     target = Target(servers({"limits": {"connections_per_address": PLACES}}))
     attacker = Wire(target.address, target.newSource())

@@ -12,8 +12,8 @@ from typing import Any, Final
 import pytest
 
 from tests.docs.pages import DOCS
-from tests.faults.conftest import Servers
 from tests.faults.target import Target
+from tests.support.sharedservers import SharedServers
 from tests.wire.rawhttp import Connection
 from tests.wire.rawws import BINARY, TEXT, WebSocket, frame, textFrame, upgradeBytes
 
@@ -108,7 +108,9 @@ def isDone(target: Target) -> bool:
         ("the worst case with a message filter", judged),
     ],
 )
-def test_theyCostNoMoreThanThePageSays(servers: Servers, words: str, doTheirWorst: Callable[[Client], None]) -> None:
+def test_theyCostNoMoreThanThePageSays(
+    servers: SharedServers, words: str, doTheirWorst: Callable[[Client], None]
+) -> None:
     target = Target(servers(CONFIG))
     clients = [Client(target, number) for number in range(CLIENTS + 1)]
     first, *others = clients

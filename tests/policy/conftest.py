@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
+from twisted.logger import ILogObserver, LogEvent, formatEvent
 from zope.interface import implementer
 
 from tests.policy.bench import Bench
+from tests.support.logs import observed
 
 
 @implementer(ILogObserver)
@@ -30,10 +31,8 @@ class LogLines:
 @pytest.fixture
 def log() -> Iterator[LogLines]:
     """The log of the test."""
-    lines = LogLines()
-    globalLogPublisher.addObserver(lines)
-    yield lines
-    globalLogPublisher.removeObserver(lines)
+    with observed(LogLines()) as lines:
+        yield lines
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import pytest
 
 from tests.policy.sources import MEMBERS_ONLY, policy
 from tests.support.patience import START_PATIENCE
-from tests.support.processes import Process, checkoutEnvironment, twistdCommand
+from tests.support.processes import Process, checkoutEnvironment, runToEnd, twistdCommand
 from tests.wire.socketio import Peer, event
 from tests.wire.wire import SOCKETIO_PATH, Wire
 
@@ -69,15 +69,8 @@ def run(tmp_path: Path, config: dict[str, Any], *arguments: str) -> subprocess.C
     """A command that ends by itself."""
     path = tmp_path / "server.conf"
     path.write_text(json.dumps(config))
-    return subprocess.run(
-        twistdCommand("--config", str(path), "--listen", "tcp:0:interface=127.0.0.1", *arguments),
-        cwd=tmp_path,
-        env=checkoutEnvironment(),
-        capture_output=True,
-        text=True,
-        timeout=START_PATIENCE,
-        check=False,
-    )
+    command = twistdCommand("--config", str(path), "--listen", "tcp:0:interface=127.0.0.1", *arguments)
+    return runToEnd(command, tmp_path)
 
 
 class TestStart:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sqlite3
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from rtcsignal.policy.loader import loadPlugins
 from rtcsignal.service.config.reader import loadConfig
 from rtcsignal.testing import FakePeer, FakeRoom, FakeServices, InMemoryServer, loadPlugin
 from tests.docs.pages import DOCS, Block, Page
-from tests.support.processes import checkoutEnvironment
+from tests.support.processes import runToEnd
 
 PAGE = Page(DOCS / "plugins.md")
 PYTHON = [block for block in PAGE.blocks if block.language == "python"]
@@ -61,15 +60,7 @@ class TestThePage:
         assert len(loadPlugins(config.plugins).entries) == len(config.plugins.use) > 0
 
     def test_the_tests_pass(self, folder: Path) -> None:
-        ended = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"],
-            cwd=folder,
-            env=checkoutEnvironment(),
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        ended = runToEnd([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"], folder)
         assert ended.returncode == 0, ended.stdout
         assert "8 passed" in ended.stdout
 

@@ -14,12 +14,11 @@ import pytest_twisted
 from twisted.internet import reactor as twistedReactor
 from twisted.internet.task import Clock, deferLater
 from twisted.internet.tcp import Connection
-from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
+from twisted.logger import LogEvent, formatEvent
 from twisted.web.client import ResponseFailed
 from twisted.web.error import SchemeNotSupported
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
-from zope.interface import provider
 
 from rtcsignal.clocks import wallClock
 from rtcsignal.policy.httpbounds import ResponseTooLong
@@ -30,6 +29,7 @@ from rtcsignal.signaling.hub import Hub, SignalingOptions
 from tests.faults.service import Answer, Service, answer
 from tests.policy.bench import Bench
 from tests.policy.test_services import Plugin
+from tests.support.logs import observed
 from tests.support.patience import PATIENCE
 
 reactor: Any = twistedReactor
@@ -86,14 +86,12 @@ async def test_every_method_gives_a_response() -> None:
 async def test_connections_are_no_news() -> None:
     lines: list[str | None] = []
 
-    @provider(ILogObserver)
     def observe(event: LogEvent) -> None:
         lines.append(formatEvent(event))
 
     with serving() as (url, http):
-        globalLogPublisher.addObserver(observe)
-        await (await http.get(f"{url}/a")).content()
-        globalLogPublisher.removeObserver(observe)
+        with observed(observe):
+            await (await http.get(f"{url}/a")).content()
         assert [line for line in lines if line and "HTTP11ClientFactory" in line] == []
     await allClosed()
 

@@ -13,19 +13,11 @@ from rtcsignal.policy.loader import loadPlugins
 from rtcsignal.policy.scaffold import newPlugin
 from rtcsignal.testing import loadPlugin
 from tests.policy.sources import Use, Wanted
-from tests.support.processes import checkoutEnvironment
+from tests.support.processes import runToEnd
 
 
 def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, *arguments],
-        cwd=cwd,
-        env=checkoutEnvironment(),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return runToEnd([sys.executable, *arguments], cwd)
 
 
 def test_both_work_as_they_are_written(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
-from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
+from twisted.logger import ILogObserver, LogEvent
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
@@ -16,6 +16,7 @@ from rtcsignal.api import IRoomObserver, IServices
 from rtcsignal.policy.logs import PluginLogger
 from rtcsignal.testing import InMemoryServer
 from tests.policy.conftest import LogLines
+from tests.support.logs import observed
 
 
 @implementer(IRoomObserver)
@@ -195,10 +196,8 @@ class Events:
 
 @pytest.fixture
 def events() -> Any:
-    observer = Events()
-    globalLogPublisher.addObserver(observer)
-    yield observer.events
-    globalLogPublisher.removeObserver(observer)
+    with observed(Events()) as observer:
+        yield observer.events
 
 
 class TestTheLogger:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import threading
 import time
@@ -19,8 +18,7 @@ from zope.interface import implementer
 from rtcsignal.api import ConfigError, IRoomPolicy, IServices, Refused
 from rtcsignal.testing import InMemoryServer
 from tests.policy.bench import Filter, Policy
-from tests.support.patience import START_PATIENCE
-from tests.support.processes import checkoutEnvironment
+from tests.support.processes import runToEnd
 
 
 @implementer(IRoomPolicy)
@@ -159,15 +157,7 @@ else:
 def test_the_process_ends_by_itself(tmp_path: Path, runner: list[str]) -> None:
     path = tmp_path / "test_plain.py"
     path.write_text(PLAIN.replace("TRIAL", str(bool(runner))))
-    ended = subprocess.run(
-        [sys.executable, *runner, str(path) if not runner else "test_plain"],
-        cwd=tmp_path,
-        env=checkoutEnvironment(),
-        capture_output=True,
-        text=True,
-        timeout=START_PATIENCE,
-        check=False,
-    )
+    ended = runToEnd([sys.executable, *runner, str(path) if not runner else "test_plain"], tmp_path)
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 

@@ -6,7 +6,7 @@ import os
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred
@@ -15,13 +15,14 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.internet.protocol import Factory
 from twisted.internet.testing import MemoryReactorClock
-from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
+from twisted.logger import LogEvent, formatEvent
 
 from rtcsignal.errors import ConfigError
 from rtcsignal.service.app import CLOSE_SECONDS, RTCSignalService
 from rtcsignal.service.config.plugins import Plugins
 from rtcsignal.service.config.schema import Config
 from rtcsignal.service.config.web import Web
+from tests.support.logs import observed
 
 
 class Reactor(MemoryReactorClock):
@@ -101,10 +102,8 @@ def lines() -> Iterator[list[str]]:
         if event.get("log_namespace") == "rtcsignal.service":
             found.append(formatEvent(event))
 
-    observer = cast(ILogObserver, observe)
-    globalLogPublisher.addObserver(observer)
-    yield found
-    globalLogPublisher.removeObserver(observer)
+    with observed(observe):
+        yield found
 
 
 class Started:

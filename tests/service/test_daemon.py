@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import socket
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ import pytest
 
 from tests.support.daemons import Daemons
 from tests.support.patience import PATIENCE, START_PATIENCE
-from tests.support.processes import Process, checkoutEnvironment, startProcess, twistdCommand
+from tests.support.processes import Process, checkoutEnvironment, runToEnd, startProcess, twistdCommand
 from tests.support.tools import needIpv6
 
 Server = Callable[..., Process]
@@ -42,19 +41,6 @@ def listeningSocket() -> Iterator[socket.socket]:
         listening.bind(("127.0.0.1", 0))
         listening.listen()
         yield listening
-
-
-def run(arguments: list[str], cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:
-    """A command that ends by itself."""
-    return subprocess.run(
-        arguments,
-        cwd=cwd,
-        env=checkoutEnvironment(**environ),
-        capture_output=True,
-        text=True,
-        timeout=START_PATIENCE,
-        check=False,
-    )
 
 
 class TestStart:
@@ -105,19 +91,19 @@ class TestATerminalWithoutUnicode:
     @pytest.mark.parametrize("arguments", [("--check",), ("--plugins",), ()])
     def test_showsThemInMistakesAndSummaries(self, tmp_path: Path, arguments: tuple[str, ...]) -> None:
         (tmp_path / "für.conf").write_text("listn: ['ü']", encoding="utf-8")
-        ended = run(twistdCommand("--config", "für.conf", *arguments), tmp_path, **self.ASCII)
+        ended = runToEnd(twistdCommand("--config", "für.conf", *arguments), tmp_path, **self.ASCII)
         assert (ended.returncode, ended.stdout) == (1, "")
         assert ended.stderr == "f\\xfcr.conf:1:1: listn: unknown key; did you mean listen?\n"
         (tmp_path / "für.conf").write_text("plugins: {folders: ['plügins']}", encoding="utf-8")
         (tmp_path / "plügins").mkdir()
         if arguments:
-            ended = run(twistdCommand("--config", "für.conf", *arguments), tmp_path, **self.ASCII)
+            ended = runToEnd(twistdCommand("--config", "für.conf", *arguments), tmp_path, **self.ASCII)
             assert (ended.returncode, ended.stderr) == (0, "")
             assert ended.stdout.isascii()
 
     def test_showsThemInTheOtherCommands(self, tmp_path: Path) -> None:
         command = [sys.executable, "-m", "rtcsignal", "new-plugin", "quiet-hours", "--folder", "ördner"]
-        ended = run(command, tmp_path, **self.ASCII)
+        ended = runToEnd(command, tmp_path, **self.ASCII)
         assert (ended.returncode, ended.stderr) == (0, "")
         assert "\\xf6rdner" in ended.stdout
 
@@ -137,7 +123,7 @@ class TestMistakes:
     @pytest.mark.parametrize("arguments", [(), ("--check",)])
     def test_inTheFileAreLinesWithoutATraceback(self, tmp_path: Path, arguments: tuple[str, ...]) -> None:
         (tmp_path / "server.conf").write_text("listn: []\nport: x\n")
-        ended = run(twistdCommand("--config", "server.conf", *arguments), tmp_path)
+        ended = runToEnd(twistdCommand("--config", "server.conf", *arguments), tmp_path)
         assert ended.returncode == 1
         assert ended.stdout == ""
         assert ended.stderr.splitlines() == [
@@ -146,14 +132,14 @@ class TestMistakes:
         ]
 
     def test_aMissingFileIsOneLine(self, tmp_path: Path) -> None:
-        ended = run(twistdCommand("--config", "none.conf"), tmp_path)
+        ended = runToEnd(twistdCommand("--config", "none.conf"), tmp_path)
         assert ended.returncode == 1
         assert ended.stderr == "none.conf: cannot be read: No such file or directory\n"
 
     def test_aPortInUseIsOneLineAndTheEnd(self, tmp_path: Path) -> None:
         with listeningSocket() as taken:
             endpoint = f"tcp:{taken.getsockname()[1]}:interface=127.0.0.1"
-            ended = run(twistdCommand("--listen", LOCAL, "--listen", endpoint), tmp_path)
+            ended = runToEnd(twistdCommand("--listen", LOCAL, "--listen", endpoint), tmp_path)
         assert ended.returncode == 1
         assert "Traceback" not in ended.stdout + ended.stderr
         assert "listening on" not in ended.stdout
@@ -162,7 +148,7 @@ class TestMistakes:
 
     def test_aPluginThatIsNotThereIsOneLine(self, tmp_path: Path) -> None:
         (tmp_path / "server.conf").write_text("plugins: {use: [nobody]}")
-        ended = run(twistdCommand("--config", "server.conf", "--listen", LOCAL), tmp_path)
+        ended = runToEnd(twistdCommand("--config", "server.conf", "--listen", LOCAL), tmp_path)
         assert ended.returncode == 1
         assert "Traceback" not in ended.stdout + ended.stderr
         (line,) = ended.stderr.splitlines()
@@ -344,7 +330,7 @@ class TestServiceManager:
                 pass
 
     def test_thatHandsOverNothingIsAClearMessage(self, tmp_path: Path) -> None:
-        ended = run(twistdCommand("--listen", "systemd:domain=INET:index=0"), tmp_path)
+        ended = runToEnd(twistdCommand("--listen", "systemd:domain=INET:index=0"), tmp_path)
         assert ended.returncode == 1
         assert "systemd:domain=INET:index=0: the service manager handed over no such socket" in ended.stdout
 

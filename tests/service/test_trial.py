@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from bench.certificate import writeCertificate
-from tests.service.test_daemon import listeningSocket, run, status
-from tests.support.processes import Process, checkoutEnvironment, startProcess, twistdCommand
+from tests.service.test_daemon import listeningSocket, status
+from tests.support.processes import Process, checkoutEnvironment, runToEnd, startProcess, twistdCommand
 
 Server = Callable[..., Process]
 
@@ -40,12 +40,12 @@ def check(folder: Path, config: str) -> subprocess.CompletedProcess[str]:
     (folder / "server.conf").write_text(config, encoding="utf-8")
     elsewhere = folder / "elsewhere"
     elsewhere.mkdir(exist_ok=True)
-    return run(twistdCommand("--check", "--config", str(folder / "server.conf")), elsewhere)
+    return runToEnd(twistdCommand("--check", "--config", str(folder / "server.conf")), elsewhere)
 
 
 def startFails(folder: Path) -> bool:
     """Whether a start with the same configuration ends with exit code 1 and no traceback."""
-    ended = run(twistdCommand("--config", str(folder / "server.conf")), folder / "elsewhere")
+    ended = runToEnd(twistdCommand("--config", str(folder / "server.conf")), folder / "elsewhere")
     assert "Traceback" not in ended.stdout + ended.stderr
     return ended.returncode == 1
 
@@ -120,7 +120,7 @@ class TestProblems:
         )
         path = f"{checkoutEnvironment()['PYTHONPATH']}:{tmp_path}"
         for arguments in (("--check",), ()):
-            ended = run(twistdCommand(*arguments, "--config", "server.conf"), tmp_path, PYTHONPATH=path)
+            ended = runToEnd(twistdCommand(*arguments, "--config", "server.conf"), tmp_path, PYTHONPATH=path)
             assert ended.returncode == 1
             (line,) = ended.stderr.splitlines()
             assert line.startswith("server.conf:3:5: ")

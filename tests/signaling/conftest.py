@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
-from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, globalLogPublisher
+from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent
 from zope.interface import implementer
 
 from rtcsignal.engineio.packet import Revision
 from tests.signaling.world import World
+from tests.support.logs import observed
+from tests.support.worlds import finishing
 
 WorldFactory = Callable[..., World]
 
@@ -45,28 +46,17 @@ class Log:
 @pytest.fixture(autouse=True)
 def log() -> Iterator[Log]:
     """The log. A failure in it that the test did not take fails the test."""
-    found = Log()
-    globalLogPublisher.addObserver(found)
-    try:
+    with observed(Log()) as found:
         yield found
         gc.collect(1)
-    finally:
-        globalLogPublisher.removeObserver(found)
     assert found.takeFailures() == []
 
 
 @pytest.fixture
 def makeWorld(log: Log) -> Iterator[WorldFactory]:
     """``makeWorld(options, gates, sockets)``: a `World`, of which nothing may be left after the test."""
-    worlds: list[World] = []
-
-    def make(*arguments: Any, **options: Any) -> World:
-        worlds.append(World(*arguments, **options))
-        return worlds[-1]
-
-    yield make
-    for world in worlds:
-        world.finish()
+    with finishing(World) as makeOne:
+        yield makeOne
 
 
 @pytest.fixture

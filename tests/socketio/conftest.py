@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,9 +12,10 @@ from rtcsignal.socketio.server import SocketOptions
 from tests.engineio.conftest import clock, log, revision
 from tests.engineio.memory import SelectingClock
 from tests.socketio.world import World
+from tests.support.lanes import FAST
+from tests.support.worlds import finishing
 
 __all__ = ["clock", "log", "revision"]
-from tests.support.lanes import FAST
 
 WorldFactory = Callable[..., World]
 
@@ -23,17 +23,12 @@ WorldFactory = Callable[..., World]
 @pytest.fixture
 def makeWorld(clock: SelectingClock) -> Iterator[WorldFactory]:
     """``makeWorld(namespaces=..., engine=..., **options)``: a `World`, of which nothing may be left."""
-    worlds: list[World] = []
 
     def make(namespaces: dict[str, Any] | None = None, engine: EngineOptions | None = None, **options: Any) -> World:
-        worlds.append(World(clock, SocketOptions(**options), engine or EngineOptions(fast=FAST), namespaces))
-        return worlds[-1]
+        return World(clock, SocketOptions(**options), engine or EngineOptions(fast=FAST), namespaces)
 
-    yield make
-    for world in worlds:
-        world.finish()
-    # A failure that nobody handled is logged when its Deferred goes.
-    gc.collect(1)
+    with finishing(make) as makeOne:
+        yield makeOne
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from tests.support.patience import START_PATIENCE
-from tests.support.processes import checkoutEnvironment, twistdCommand
+from tests.support.processes import runToEnd, twistdCommand
 
 __all__ = ["Daemon", "Daemons"]
 
@@ -82,15 +82,7 @@ class Daemons:
 
     def run(self, *arguments: str, options: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
         """Run ``twistd OPTIONS rtcsignal ARGUMENTS`` until it has put itself into the background, or failed."""
-        return subprocess.run(
-            twistdCommand(*arguments, options=options),
-            cwd=self._folder,
-            env=checkoutEnvironment(),
-            capture_output=True,
-            text=True,
-            timeout=START_PATIENCE,
-            check=False,
-        )
+        return runToEnd(twistdCommand(*arguments, options=options), self._folder)
 
     def start(self, *arguments: str) -> Daemon:
         """A server that is in the background now."""

@@ -7,6 +7,8 @@ Used by every test that talks to a real server, a real client or a real proxy::
         server.output()              # everything written so far, stdout and stderr together
         server.signal(signal.SIGTERM)
         assert server.waitExit() == 0
+
+`runToEnd` is for commands that end by themselves.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ __all__ = [
     "ROOT",
     "Process",
     "checkoutEnvironment",
+    "runToEnd",
     "startProcess",
     "stopAll",
     "twistdCommand",
@@ -224,6 +227,28 @@ def stopAll(processes: Iterable[Process]) -> None:
     for process in processes:
         if process.running:
             process.signal(signal.SIGINT)
+
+
+def runToEnd(arguments: Sequence[str], cwd: Path | None = None, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run a command that ends by itself.
+
+    Args:
+        arguments: The command, as for ``subprocess``.
+        cwd: Where it starts.
+        environ: Changes to its environment, in which the checkout can be imported.
+
+    Returns:
+        Its exit code, and what it wrote to stdout and to stderr.
+    """
+    return subprocess.run(
+        arguments,
+        cwd=cwd,
+        env=checkoutEnvironment(**environ),
+        capture_output=True,
+        text=True,
+        timeout=START_PATIENCE,
+        check=False,
+    )
 
 
 def checkoutEnvironment(**changes: str) -> dict[str, str]:

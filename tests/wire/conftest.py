@@ -16,12 +16,12 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
 
 import pytest
 
-from tests.support.lanes import FAST, writeConfig
-from tests.support.processes import ROOT, Process, startProcess, stopAll, twistdCommand
+from tests.support.lanes import FAST
+from tests.support.processes import ROOT, Process, startProcess
+from tests.support.sharedservers import SharedServers, sharedServers
 from tests.wire.payloads import REVISIONS
 from tests.wire.wire import Wire
 
@@ -133,30 +133,15 @@ def wireTo() -> Iterator[Callable[[Process], Wire]]:
         each.closeAll()
 
 
-DaemonFactory = Callable[[dict[str, Any]], Process]
-
-
 @pytest.fixture(scope="session")
-def daemons(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonFactory]:
+def daemons(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedServers]:
     """`daemons(config)`: a real server with this configuration, the same one for all tests that want the same."""
-    started: dict[str, Process] = {}
-    with ExitStack() as stack:
-
-        def start(config: dict[str, Any]) -> Process:
-            text = json.dumps(config)
-            if text not in started:
-                path = tmp_path_factory.mktemp("daemon") / "server.conf"
-                writeConfig(path, config)
-                command = twistdCommand("--config", str(path), "--listen", "tcp:0:interface=127.0.0.1")
-                started[text] = stack.enter_context(startProcess(command, cwd=str(path.parent)))
-            return started[text]
-
-        yield start
-        stopAll(started.values())
+    with sharedServers(tmp_path_factory) as servers:
+        yield servers
 
 
 @pytest.fixture
-def daemon(request: pytest.FixtureRequest, daemons: DaemonFactory) -> Iterator[Wire]:
+def daemon(request: pytest.FixtureRequest, daemons: SharedServers) -> Iterator[Wire]:
     """Opens clients to a real server with the configuration in the module's CONFIG; it must log no trouble."""
     process = daemons(request.module.CONFIG)
     before = len(process.output())
