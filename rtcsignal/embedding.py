@@ -6,12 +6,12 @@ No module of the project imports this one; it only hands on what the layers `eng
 from __future__ import annotations
 
 from rtcsignal.clocks import measureSteadily
-from rtcsignal.engineio.addresses import Proxies
-from rtcsignal.engineio.httplimits import HttpLimits
+from rtcsignal.engineio.http.addresses import Proxies
+from rtcsignal.engineio.http.limits import HttpLimits
+from rtcsignal.engineio.http.origin import OriginRule
 from rtcsignal.engineio.options import EngineOptions
-from rtcsignal.engineio.origin import OriginRule
-from rtcsignal.engineio.port import PortFactory
-from rtcsignal.engineio.resource import EngineResource
+from rtcsignal.engineio.port.factory import PortFactory
+from rtcsignal.engineio.port.resource import EngineResource
 from rtcsignal.engineio.server import EngineServer
 from rtcsignal.errors import ConnectRefused
 from rtcsignal.rates import Rate

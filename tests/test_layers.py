@@ -51,7 +51,7 @@ ONLY_IN = {
 KNOTS = {
     frozenset({"rtcsignal.signaling.participant", "rtcsignal.signaling.room", "rtcsignal.signaling.views"}),
     frozenset({"rtcsignal.socketio.connection", "rtcsignal.socketio.server"}),
-    frozenset({"rtcsignal.engineio.http", "rtcsignal.engineio.saferequest"}),
+    frozenset({"rtcsignal.engineio.port.channel", "rtcsignal.engineio.port.webrequest"}),
 }
 """Modules that import each other, some of them for types alone; the line of each such import says why it stays."""
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from twisted.logger import Logger
 
-from rtcsignal.engineio.exchange import Headers, Request, internalError
+from rtcsignal.engineio.http.exchange import Headers, Request, internalError
 
 __all__ = ["HandshakeHeaders", "byName", "greeting"]
 

@@ -13,10 +13,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rtcsignal.deadlines import Deadline, Deadlines
-from rtcsignal.engineio.exchange import Request
 from rtcsignal.engineio.frames import PING_FRAME
+from rtcsignal.engineio.http.exchange import Request
 from rtcsignal.engineio.packet import Revision
-from rtcsignal.engineio.websocket import WebSocketLink
+from rtcsignal.engineio.websocket.link import WebSocketLink
 
 __all__ = ["Introduction", "isNeeded"]
 

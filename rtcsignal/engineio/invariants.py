@@ -14,7 +14,7 @@ from rtcsignal.engineio.introduction import Introduction
 from rtcsignal.engineio.server import EngineServer
 from rtcsignal.engineio.session import Phase, Session
 from rtcsignal.engineio.upgrade import Upgrade
-from rtcsignal.engineio.wstransport import WebSocketTransport
+from rtcsignal.engineio.websocket.transport import WebSocketTransport
 
 __all__ = ["checkEngine", "checkOwners"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from rtcsignal.engineio.greeting import HandshakeHeaders
-from rtcsignal.engineio.origin import OriginRule
+from rtcsignal.engineio.http.origin import OriginRule
 from rtcsignal.engineio.packet import Revision
 from rtcsignal.rates import Rate
 
@@ -38,7 +38,7 @@ class EngineOptions:
         framesRate: Packets, control frames and fragments that are not messages of the application: how many a
             client may send. Beyond, it is read more slowly, and disconnected when it sends as many again.
         sessionsPerAddress: Most sessions of one IP address.
-        fast: Use the fast path for WebSocket traffic (see `fastlane` and `outbox`).
+        fast: Use the fast path for WebSocket traffic (see `websocket.fastlane` and `stream.outbox`).
     """
 
     path: str = "/socket.io/"

@@ -18,10 +18,10 @@ from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from rtcsignal.deadlines import Deadline, Deadlines
-from rtcsignal.engineio.compression import Compression
-from rtcsignal.engineio.exchange import Headers, Request, Response, badRequest, parseQuery
 from rtcsignal.engineio.frames import Message
 from rtcsignal.engineio.frameturns import Turn
+from rtcsignal.engineio.http.compression import Compression
+from rtcsignal.engineio.http.exchange import Headers, Request, Response, badRequest, parseQuery
 from rtcsignal.engineio.intake import Allowance, Intake
 from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.packet import CLOSE, NOOP, Packet

@@ -6,7 +6,7 @@ import json
 import re
 from dataclasses import dataclass
 
-from rtcsignal.engineio.exchange import Request, Response
+from rtcsignal.engineio.http.exchange import Request, Response
 from rtcsignal.engineio.payload import BINARY_TYPE, TEXT_TYPE
 
 __all__ = ["NO_STORE", "PollingForm"]

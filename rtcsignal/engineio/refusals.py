@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from twisted.logger import Logger
 
-from rtcsignal.engineio.exchange import Request
+from rtcsignal.engineio.http.exchange import Request
 from rtcsignal.lograte import LogRation
 from rtcsignal.logtext import connOf, safe
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rtcsignal.engineio.addresses import AddressCounts, Place
+from rtcsignal.engineio.http.addresses import AddressCounts, Place
 from rtcsignal.engineio.session import Session
 
 __all__ = ["Registry"]

@@ -17,9 +17,12 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from rtcsignal.deadlines import Deadlines
-from rtcsignal.engineio.compression import Compression
-from rtcsignal.engineio.crossorigin import asksForScript, pageRefusal, preflight, scriptRefusal, withCors
-from rtcsignal.engineio.exchange import (
+from rtcsignal.engineio.frames import textFrame
+from rtcsignal.engineio.greeting import byName, greeting
+from rtcsignal.engineio.heartbeat import ClientHeartbeat, ServerHeartbeat
+from rtcsignal.engineio.http.compression import Compression
+from rtcsignal.engineio.http.crossorigin import asksForScript, pageRefusal, preflight, scriptRefusal, withCors
+from rtcsignal.engineio.http.exchange import (
     Headers,
     Request,
     RequestError,
@@ -33,12 +36,8 @@ from rtcsignal.engineio.exchange import (
     unknownTransport,
     unsupportedRevision,
 )
-from rtcsignal.engineio.frames import textFrame
-from rtcsignal.engineio.greeting import byName, greeting
-from rtcsignal.engineio.heartbeat import ClientHeartbeat, ServerHeartbeat
 from rtcsignal.engineio.intake import Allowance, Intake
 from rtcsignal.engineio.introduction import Introduction, isNeeded
-from rtcsignal.engineio.links import Links
 from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.packet import OPEN, Revision
 from rtcsignal.engineio.polling import PollingTransport
@@ -46,8 +45,9 @@ from rtcsignal.engineio.refusals import Refusals, whereabouts
 from rtcsignal.engineio.registry import Registry
 from rtcsignal.engineio.session import NOBODY, Application, CloseReason, Heartbeat, Phase, Session
 from rtcsignal.engineio.upgrade import Upgrade
-from rtcsignal.engineio.websocket import Admission, WebSocketLink
-from rtcsignal.engineio.wstransport import WebSocketTransport
+from rtcsignal.engineio.websocket.link import Admission, WebSocketLink
+from rtcsignal.engineio.websocket.links import Links
+from rtcsignal.engineio.websocket.transport import WebSocketTransport
 from rtcsignal.lograte import LogRation
 
 __all__ = ["EngineServer"]

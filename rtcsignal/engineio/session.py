@@ -22,8 +22,8 @@ from typing import Protocol
 from twisted.logger import Logger
 
 from rtcsignal.deadlines import Deadline
-from rtcsignal.engineio.exchange import Request
 from rtcsignal.engineio.frames import Message
+from rtcsignal.engineio.http.exchange import Request
 from rtcsignal.engineio.packet import CLOSE, MESSAGE, Packet, Revision
 from rtcsignal.errors import ProtocolError
 from rtcsignal.logtext import connOf

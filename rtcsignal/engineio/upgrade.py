@@ -14,8 +14,8 @@ from collections.abc import Callable
 from rtcsignal.deadlines import DeadlineQueue
 from rtcsignal.engineio.polling import PollingTransport
 from rtcsignal.engineio.session import Phase, Session
-from rtcsignal.engineio.websocket import WebSocketLink
-from rtcsignal.engineio.wstransport import WebSocketTransport
+from rtcsignal.engineio.websocket.link import WebSocketLink
+from rtcsignal.engineio.websocket.transport import WebSocketTransport
 
 __all__ = ["Upgrade"]
 

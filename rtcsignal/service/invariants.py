@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from rtcsignal.engineio.invariants import checkEngine
-from rtcsignal.engineio.port import PortFactory
+from rtcsignal.engineio.port.factory import PortFactory
 from rtcsignal.engineio.server import EngineServer
 from rtcsignal.signaling.hub import Hub
 from rtcsignal.signaling.invariants import checkHub

@@ -16,7 +16,7 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.logger import Logger
 
-from rtcsignal.engineio.tlstransport import useFrugalTls
+from rtcsignal.engineio.stream.tlstransport import useFrugalTls
 from rtcsignal.logtext import safe
 from rtcsignal.service.config.endpoints import completed, isProxied, kindOf
 from rtcsignal.service.tlsfiles import faultyFile, mismatch

@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from rtcsignal.engineio.port import PortFactory
+from rtcsignal.engineio.port.factory import PortFactory
 from rtcsignal.engineio.server import EngineServer
 from rtcsignal.policy.loader import loadPlugins
 from rtcsignal.policy.pluginhost import PluginHost

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from rtcsignal.clocks import wallClock
-from rtcsignal.engineio.addresses import Proxies
-from rtcsignal.engineio.http import HttpLimits
+from rtcsignal.engineio.http.addresses import Proxies
+from rtcsignal.engineio.http.origin import OriginRule
 from rtcsignal.engineio.options import EngineOptions
-from rtcsignal.engineio.origin import OriginRule
-from rtcsignal.engineio.port import PortFactory
-from rtcsignal.engineio.resource import EngineResource
+from rtcsignal.engineio.port.channel import HttpLimits
+from rtcsignal.engineio.port.factory import PortFactory
+from rtcsignal.engineio.port.resource import EngineResource
 from rtcsignal.engineio.server import EngineServer
 from rtcsignal.errors import ConfigError
 from rtcsignal.lograte import LogRation

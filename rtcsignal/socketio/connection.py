@@ -16,8 +16,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from rtcsignal.deadlines import Deadline
-from rtcsignal.engineio.exchange import parseQuery
 from rtcsignal.engineio.frames import Message
+from rtcsignal.engineio.http.exchange import parseQuery
 from rtcsignal.engineio.session import CloseReason, Session
 from rtcsignal.errors import ConnectRefused, ProtocolError, forgetTraceback
 from rtcsignal.socketio import jsontext

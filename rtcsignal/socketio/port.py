@@ -7,10 +7,10 @@ from typing import Any
 from twisted.web.resource import Resource
 
 from rtcsignal.clocks import measureSteadily
-from rtcsignal.engineio.http import HttpLimits
 from rtcsignal.engineio.options import EngineOptions
-from rtcsignal.engineio.port import PortFactory
-from rtcsignal.engineio.resource import EngineResource
+from rtcsignal.engineio.port.channel import HttpLimits
+from rtcsignal.engineio.port.factory import PortFactory
+from rtcsignal.engineio.port.resource import EngineResource
 from rtcsignal.engineio.server import EngineServer
 from rtcsignal.socketio.namespace import Namespace
 from rtcsignal.socketio.server import SocketOptions, SocketServer

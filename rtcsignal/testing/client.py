@@ -8,8 +8,8 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from rtcsignal.engineio.exchange import Request
 from rtcsignal.engineio.frames import Message
+from rtcsignal.engineio.http.exchange import Request
 from rtcsignal.engineio.packet import MESSAGE, Packet, Revision
 from rtcsignal.engineio.session import CloseReason, Phase, Session
 from rtcsignal.socketio.binary import encodeData

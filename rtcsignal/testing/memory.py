@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from zope.interface import implementer
 
-from rtcsignal.engineio.exchange import Request
+from rtcsignal.engineio.http.exchange import Request
 from rtcsignal.engineio.packet import Revision
 from rtcsignal.errors import ConfigError
 from rtcsignal.interfaces import IAuthenticator

@@ -15,9 +15,9 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from bench.script import Dialect, call, fanOut, joinText, markOf
 from rtcsignal.engineio import packet as enginePacket
-from rtcsignal.engineio.fastlane import unmask
 from rtcsignal.engineio.frames import Message
 from rtcsignal.engineio.payload import decodePayload, encodePayload
+from rtcsignal.engineio.websocket.fastlane import unmask
 from rtcsignal.errors import ProtocolError
 from rtcsignal.signaling.events import readEnvelope, readRoomRequest
 from rtcsignal.socketio import jsontext

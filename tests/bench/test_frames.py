@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from bench.errors import ConnectionLost
 from bench.frames import BINARY, PING, TEXT, FrameReader, frameHead, maskedFrame, xor
-from rtcsignal.engineio.fastlane import unmask
 from rtcsignal.engineio.frames import textFrame
+from rtcsignal.engineio.websocket.fastlane import unmask
 
 KEY = b"\x01\x80\xff\x7e"
 

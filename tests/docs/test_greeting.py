@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rtcsignal.engineio.exchange import Request
+from rtcsignal.engineio.http.exchange import Request
 from tests.docs.pages import DOCS, Page
 
 

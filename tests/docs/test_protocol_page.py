@@ -10,8 +10,8 @@ from functools import partial
 
 import pytest
 
-from rtcsignal.engineio import exchange
-from rtcsignal.engineio.exchange import RequestError
+from rtcsignal.engineio.http import exchange
+from rtcsignal.engineio.http.exchange import RequestError
 from rtcsignal.signaling import events
 from rtcsignal.signaling import namespace as signalingNamespace
 from rtcsignal.signaling.events import BROADCAST, JOIN, LEAVE, REFUSED, USER_JOINED, USER_LEFT

@@ -18,15 +18,15 @@ from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.task import react
 from twisted.web.resource import Resource
 
-from rtcsignal.engineio.exchange import Request
 from rtcsignal.engineio.frames import binaryFrame, textFrame
 from rtcsignal.engineio.frameturns import FrameTurns
-from rtcsignal.engineio.http import HttpLimits
+from rtcsignal.engineio.http.exchange import Request
 from rtcsignal.engineio.options import EngineOptions
-from rtcsignal.engineio.port import PortFactory
+from rtcsignal.engineio.port.channel import HttpLimits
+from rtcsignal.engineio.port.factory import PortFactory
 from rtcsignal.engineio.server import EngineServer
 from rtcsignal.engineio.session import Application, Session
-from rtcsignal.engineio.websocket import WebSocketLink
+from rtcsignal.engineio.websocket.link import WebSocketLink
 from tests.engineio.memory import MemoryLink, SelectingClock, SocketLink
 from tests.wire.rawws import upgradeBytes
 

@@ -33,10 +33,10 @@ from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 
 from bench.certificate import writeCertificate
-from rtcsignal.engineio.http import HttpLimits
 from rtcsignal.engineio.options import EngineOptions
-from rtcsignal.engineio.port import PortFactory
-from rtcsignal.engineio.tlstransport import useFrugalTls
+from rtcsignal.engineio.port.channel import HttpLimits
+from rtcsignal.engineio.port.factory import PortFactory
+from rtcsignal.engineio.stream.tlstransport import useFrugalTls
 from rtcsignal.service.tuning import useLeanTurns
 from tests.engineio.echo import AFTER_HANDSHAKE, Echo, EchoEngine
 from tests.engineio.frames import Frame, framesOf

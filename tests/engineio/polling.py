@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
-from rtcsignal.engineio.exchange import Request, Response
 from rtcsignal.engineio.frames import Message
+from rtcsignal.engineio.http.exchange import Request, Response
 from rtcsignal.engineio.packet import Revision
 from rtcsignal.engineio.polling import PollingTransport
 from tests.engineio.recorder import Recorder

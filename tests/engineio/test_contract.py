@@ -21,12 +21,12 @@ from twisted.web import http_headers
 from twisted.web.http import HTTPChannel
 from twisted.web.server import Request
 
-from rtcsignal.engineio import fastlane
-from rtcsignal.engineio.http import SafeChannel
-from rtcsignal.engineio.outbox import canSendNow
-from rtcsignal.engineio.port import configure
-from rtcsignal.engineio.slim import DROPPED, HELPERS, LAZY
-from rtcsignal.engineio.tlstransport import FrugalTlsTransport
+from rtcsignal.engineio.port.channel import SafeChannel
+from rtcsignal.engineio.port.factory import configure
+from rtcsignal.engineio.stream.outbox import canSendNow
+from rtcsignal.engineio.stream.tlstransport import FrugalTlsTransport
+from rtcsignal.engineio.websocket import fastlane
+from rtcsignal.engineio.websocket.slim import DROPPED, HELPERS, LAZY
 from tests.engineio.memory import SelectingClock, SocketLink
 from tests.engineio.world import Visitor, World
 from tests.wire.rawhttp import requestBytes
@@ -244,7 +244,7 @@ class TestTwistedsHttp:
 
 
 class TestTwistedsTls:
-    """`rtcsignal.engineio.farewell` and `rtcsignal.engineio.tlstransport` look into it."""
+    """`rtcsignal.engineio.stream.farewell` and `rtcsignal.engineio.stream.tlstransport` look into it."""
 
     def test_itsTransportSaysThatTheClientHasSaidGoodbye(self) -> None:
         assert TLSMemoryBIOProtocol._lostTLSConnection is False

@@ -8,7 +8,7 @@ from typing import ClassVar
 import pytest
 
 from rtcsignal.engineio.frames import Message
-from rtcsignal.engineio.origin import OriginRule
+from rtcsignal.engineio.http.origin import OriginRule
 from rtcsignal.engineio.packet import Revision
 from rtcsignal.engineio.session import CloseReason
 from tests.engineio.conftest import WorldFactory

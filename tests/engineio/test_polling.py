@@ -7,8 +7,8 @@ import zlib
 
 import pytest
 
-from rtcsignal.engineio.exchange import RequestError
 from rtcsignal.engineio.frames import Message
+from rtcsignal.engineio.http.exchange import RequestError
 from rtcsignal.engineio.packet import Revision
 from rtcsignal.engineio.session import CloseReason, Session
 from tests.engineio.conftest import WorldFactory

@@ -7,8 +7,8 @@ import re
 import pytest
 from twisted.internet.defer import Deferred
 
-from rtcsignal.engineio.exchange import Request, forbidden
-from rtcsignal.engineio.origin import OriginRule
+from rtcsignal.engineio.http.exchange import Request, forbidden
+from rtcsignal.engineio.http.origin import OriginRule
 from rtcsignal.engineio.packet import Revision
 from rtcsignal.engineio.server import makeSid
 from rtcsignal.engineio.session import CloseReason

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from txaio import tx
 
-from rtcsignal.engineio.exchange import RequestError
 from rtcsignal.engineio.frames import Message
-from rtcsignal.engineio.http import HttpLimits
+from rtcsignal.engineio.http.exchange import RequestError
 from rtcsignal.engineio.invariants import checkEngine
 from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.packet import Revision
+from rtcsignal.engineio.port.channel import HttpLimits
 from rtcsignal.engineio.session import CloseReason, Session
 from tests.engineio.memory import SelectingClock
 from tests.engineio.strategies import revisions

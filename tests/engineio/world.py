@@ -12,13 +12,13 @@ from typing import Any
 
 from twisted.web.resource import Resource
 
-from rtcsignal.engineio.exchange import Request, RequestError
-from rtcsignal.engineio.http import HttpLimits
+from rtcsignal.engineio.http.exchange import Request, RequestError
 from rtcsignal.engineio.invariants import checkEngine
 from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.packet import Revision
-from rtcsignal.engineio.port import PortFactory
-from rtcsignal.engineio.resource import EngineResource
+from rtcsignal.engineio.port.channel import HttpLimits
+from rtcsignal.engineio.port.factory import PortFactory
+from rtcsignal.engineio.port.resource import EngineResource
 from rtcsignal.engineio.server import EngineServer
 from rtcsignal.engineio.session import Application, CloseReason, Session
 from tests.engineio.memory import SelectingClock

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, TypeAlias
 
-from rtcsignal.engineio.httphead import BadHead, parseHead
+from rtcsignal.engineio.http.head import BadHead, parseHead
 from rtcsignal.engineio.packet import MESSAGE, Packet, Revision, decodeBinary, decodeText, encodeBinary
 from rtcsignal.engineio.payload import decodePayload, encodePayload
 from rtcsignal.errors import ProtocolError, Refused

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from txaio import tx
 
-from rtcsignal.engineio.exchange import Request, Response
+from rtcsignal.engineio.http.exchange import Request, Response
 from rtcsignal.engineio.packet import Revision
 from rtcsignal.engineio.session import CloseReason, Phase, Session
 from rtcsignal.service.config.schema import Config

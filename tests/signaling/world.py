@@ -14,9 +14,9 @@ from typing import Any, TypeAlias
 from twisted.internet.task import Clock
 
 from rtcsignal.deadlines import Deadlines
-from rtcsignal.engineio.exchange import Request
 from rtcsignal.engineio.frames import Message
 from rtcsignal.engineio.heartbeat import ClientHeartbeat, ServerHeartbeat
+from rtcsignal.engineio.http.exchange import Request
 from rtcsignal.engineio.packet import CLOSE, MESSAGE, PING, PONG, Packet, Revision
 from rtcsignal.engineio.registry import Registry
 from rtcsignal.engineio.session import CloseReason, Heartbeat, Phase, Session

@@ -13,8 +13,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from rtcsignal.engineio.exchange import Request
 from rtcsignal.engineio.frames import Message
+from rtcsignal.engineio.http.exchange import Request
 from rtcsignal.engineio.packet import MESSAGE, PING, Packet
 from rtcsignal.engineio.session import CloseReason, Phase, Session
 from rtcsignal.socketio.fanout import OutgoingEvent, deliver

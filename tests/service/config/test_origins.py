@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rtcsignal.engineio.origin import OriginRule
+from rtcsignal.engineio.http.origin import OriginRule
 from rtcsignal.service.config.origins import originProblem
 
 FORM = 'must look like "https://example.org"'

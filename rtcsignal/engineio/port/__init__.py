@@ -1,0 +1,1 @@
+"""What becomes of a connection on the port: a WebSocket, a polling lane, or a web page."""

@@ -1,0 +1,1 @@
+"""Tests of byte streams, in memory."""
