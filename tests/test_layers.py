@@ -1,6 +1,6 @@
 """The rules of the source tree, read from the sources: who may import whom, how large things may be, what is avoided.
 
-Imports go down only: service, web, policy and backplane, signaling, socketio, engineio, the pure codecs, the ground.
+Imports go down only, from floor to floor of `tests.support.layers`.
 """
 
 from __future__ import annotations
@@ -12,32 +12,9 @@ from pathlib import Path
 import pytest
 
 import twisted
+from tests.support.layerdrawing import PICTURE, drawing
+from tests.support.layers import ROOMS, isIn, mayImport, roomOf
 from tests.support.processes import ROOT
-
-RANKS = {
-    "rtcsignal.engineio": 2,
-    "rtcsignal.socketio": 3,
-    "rtcsignal.signaling": 4,
-    "rtcsignal.embedding": 4,
-    "rtcsignal.policy": 5,
-    "rtcsignal.backplane": 5,
-    "rtcsignal.web": 6,
-    "rtcsignal.service": 7,
-    "rtcsignal.testing": 7,
-    "rtcsignal.__main__": 7,
-}
-"""Everything that is not named here is ground, rank 0; the pure codecs are rank 1."""
-
-CODECS = {
-    "rtcsignal.engineio.packet",
-    "rtcsignal.engineio.payload",
-    "rtcsignal.engineio.frames",
-    "rtcsignal.socketio.packet",
-    "rtcsignal.socketio.binary",
-    "rtcsignal.socketio.jsonscan",
-    "rtcsignal.socketio.jsontext",
-    "rtcsignal.signaling.events",
-}
 
 IMPURE = {"asyncio", "autobahn", "logging", "os", "random", "socket", "threading", "time", "twisted"}
 """What a codec has no use for: it knows neither time nor the network."""
@@ -45,8 +22,17 @@ IMPURE = {"asyncio", "autobahn", "logging", "os", "random", "socket", "threading
 ONLY_IN = {
     "yaml": {"rtcsignal.service.config.reader"},
     "twisted.internet.reactor": {"rtcsignal.service.tap"},
-    "redis": {"rtcsignal.backplane.redis"},
+    "autobahn": {"rtcsignal.engineio.port.factory", "rtcsignal.engineio.websocket.slim"},
 }
+
+PRIVATE_NAMES_IN = {
+    "rtcsignal.engineio.port",
+    "rtcsignal.engineio.stream",
+    "rtcsignal.engineio.websocket",
+    "rtcsignal.policy.httpbounds",
+    "rtcsignal.service.tuning",
+}
+"""Where private names of other packages are used: each with a test that fails when they change, and a way without."""
 
 KNOTS = {
     frozenset({"rtcsignal.signaling.participant", "rtcsignal.signaling.room", "rtcsignal.signaling.views"}),
@@ -58,11 +44,6 @@ KNOTS = {
 MOST_LINES = 400
 MOST_FUNCTION_LINES = 50
 LOG_METHODS = {"debug", "info", "warn", "error", "critical", "failure"}
-
-
-def packageOf(module: str) -> str:
-    """``rtcsignal.engineio`` for any module in it; the module itself for one at the top."""
-    return ".".join(module.split(".")[:2])
 
 
 def imports(tree: ast.AST) -> Iterator[tuple[str, int]]:
@@ -80,30 +61,32 @@ class _WithoutTypeImports(ast.NodeTransformer):
         return None if ast.unparse(node.test) == "TYPE_CHECKING" else self.generic_visit(node)
 
 
-def isIn(name: str, module: str) -> bool:
-    """Whether an imported name is a module or something of it."""
-    return name == module or name.startswith(module + ".")
-
-
 def layerBreaches(module: str, source: str) -> list[str]:
     """The imports of a module that go up, or to where they must not."""
+    room = roomOf(module)
+    if room is None:
+        return [f"{module}: is in no room of tests.support.layers"]
     breaches = []
-    rank, codec = RANKS.get(packageOf(module), 0), module in CODECS
     for name, line in imports(ast.parse(source)):
         if name.startswith("."):
             breaches.append(f"{module}:{line}: imports relatively: {name}")
         elif isIn(name, "rtcsignal"):
-            theirs = RANKS.get(packageOf(name), 0)
-            sibling = theirs == rank == 5 and packageOf(name) != packageOf(module)
-            impure = codec and theirs and not any(isIn(name, each) for each in CODECS)
-            if theirs > rank or sibling or impure:
+            other = roomOf(name)
+            if other is None or not mayImport(room, other):
                 breaches.append(f"{module}:{line}: must not import {name}")
-        elif codec and name.split(".")[0] in IMPURE:
+        elif room.name == "codecs" and name.split(".")[0] in IMPURE:
             breaches.append(f"{module}:{line}: a codec must not import {name}")
+        elif _isPrivate(name) and not any(isIn(module, place) for place in PRIVATE_NAMES_IN):
+            breaches.append(f"{module}:{line}: {name} is private")
         for thing, places in ONLY_IN.items():
             if isIn(name, thing) and module not in places:
-                breaches.append(f"{module}:{line}: {thing} is imported only in {', '.join(places)}")
+                breaches.append(f"{module}:{line}: {thing} is imported only in {', '.join(sorted(places))}")
     return breaches
+
+
+def _isPrivate(name: str) -> bool:
+    """Whether a name of another package is none that it promises to keep."""
+    return any(part.startswith("_") and not part.endswith("__") for part in name.split("."))
 
 
 def styleBreaches(module: str, source: str) -> list[str]:
@@ -202,10 +185,14 @@ class TestTheSources:
     def test_haveNoKnotsOfTypesButThoseThatAreKnown(self) -> None:
         assert knots(importGraph(typesToo=True)) == KNOTS
 
-    def test_useAutobahnInTwoModulesAtMost(self) -> None:
-        users = [module for module, source in SOURCES.items() if _uses(source, "autobahn")]
-        assert len(users) <= 2
-        assert all(packageOf(module) == "rtcsignal.engineio" for module in users)
+    def test_areAllInARoom(self) -> None:
+        packages = {moduleName(path) for path in (ROOT / "rtcsignal").rglob("__init__.py")} - {"rtcsignal"}
+        named = {f"rtcsignal.{module}" for room in ROOMS.values() for module in room.modules}
+        assert packages - named == set(), "a package has a room of its own"
+        assert named - set(SOURCES) == set(), "there are no such modules"
+
+    def test_areDrawnAsTheyAre(self) -> None:
+        assert PICTURE.read_text(encoding="utf-8") == drawing(), "run python -m tests.support.layerdrawing"
 
     def test_bringPluginsThatSeeOnlyTheApi(self) -> None:
         files = [*(ROOT / "plugins").glob("*.py"), *(ROOT / "rtcsignal" / "policy").glob("builtin/*.py")]
@@ -231,7 +218,15 @@ class TestTheRules:
             ("rtcsignal.engineio.session", "from rtcsignal.socketio.peer import Peer"),
             ("rtcsignal.socketio.peer", "import rtcsignal.signaling.hub"),
             ("rtcsignal.values", "from rtcsignal.engineio import session"),
-            ("rtcsignal.policy.loader", "from rtcsignal.backplane.local import Local"),
+            ("rtcsignal.policy.loader", "from rtcsignal.unknown.local import Local"),
+            ("rtcsignal.unknown", "import json"),
+            ("rtcsignal.engineio.session", "from rtcsignal.engineio.websocket.link import WebSocketLink"),
+            ("rtcsignal.engineio.websocket.link", "from rtcsignal.engineio.server import EngineServer"),
+            ("rtcsignal.engineio.http.head", "from rtcsignal.engineio.session import Session"),
+            ("rtcsignal.kit.options", "from rtcsignal.socketio.peer import Peer"),
+            ("rtcsignal.signaling.hub", "from rtcsignal.kit.patterns import fitsAny"),
+            ("rtcsignal.policy.builtin.jwt", "from rtcsignal.policy.guard import Guard"),
+            ("rtcsignal.web.site", "from rtcsignal.signaling.hub import Hub"),
             ("rtcsignal.web.site", "from rtcsignal.service.config.reader import loadConfig"),
             ("rtcsignal.engineio.packet", "import time"),
             ("rtcsignal.engineio.packet", "from twisted.internet import defer"),
@@ -239,6 +234,9 @@ class TestTheRules:
             ("rtcsignal.socketio.peer", "from ..engineio import session"),
             ("rtcsignal.web.site", "import yaml"),
             ("rtcsignal.service.app", "from twisted.internet import reactor"),
+            ("rtcsignal.service.app", "from twisted.internet.base import _ThreePhaseEvent"),
+            ("rtcsignal.socketio.peer", "from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper"),
+            ("rtcsignal.engineio.server", "from autobahn.twisted import websocket"),
             ("rtcsignal.service.app", "def f():\n    import twisted.internet.reactor"),
         ],
     )
@@ -252,6 +250,9 @@ class TestTheRules:
             ("rtcsignal.signaling.events", "from rtcsignal.socketio import jsontext"),
             ("rtcsignal.socketio.packet", "from rtcsignal.errors import ProtocolError"),
             ("rtcsignal.service.tap", "from twisted.internet import reactor"),
+            ("rtcsignal.service.tap", "from rtcsignal import __version__"),
+            ("rtcsignal.engineio.server", "from rtcsignal.engineio.websocket.link import WebSocketLink"),
+            ("rtcsignal.engineio.port.factory", "from twisted.protocols.haproxy import _wrapper"),
             ("rtcsignal.service.config.reader", "import yaml"),
         ],
     )
