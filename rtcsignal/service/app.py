@@ -26,7 +26,7 @@ __all__ = ["CLOSE_SECONDS", "Application", "Build", "RTCSignalService"]
 _log = Logger(namespace="rtcsignal.service")
 
 CLOSE_SECONDS = 9.0
-"""Clients that are not gone after so long are left behind, so that the process ends within ten seconds."""
+"""Clients that have not gone after this many seconds are left behind, so that the process ends within ten seconds."""
 
 _MOST_PROBLEMS = 20
 
@@ -48,7 +48,7 @@ class Application(Protocol):
         """What it holds, and what is wrong with that."""
 
     def close(self) -> Deferred[Any]:
-        """Tell every client that the server goes away; the result comes when all are gone."""
+        """Tell every client that the server is going away; the result fires when all have gone."""
 
 
 Build = Callable[[Config, Any], Application]
@@ -60,7 +60,7 @@ class _State(enum.Enum):
     OPENING = enum.auto()
     """The ports are being opened, by the start itself."""
     WAITING = enum.auto()
-    """The start has returned, and an endpoint takes its time."""
+    """The start has returned, but an endpoint is not open yet."""
     OPEN = enum.auto()
     FAILED = enum.auto()
     STOPPED = enum.auto()
@@ -73,7 +73,7 @@ class RTCSignalService(Service):
         config: The configuration.
         reactor: Listens and waits.
         build: Makes what is run.
-        fail: Ends the process with exit code 1, for the reason that it gets; called when a port cannot be opened.
+        fail: Ends the process with exit code 1, and is given the reason; called when a port cannot be opened.
         environ: The environment, in which the service manager says how to reach it.
         reread: Reads the configuration again; may raise ConfigError. None if it does not come from a file.
 
@@ -139,7 +139,7 @@ class RTCSignalService(Service):
     def reload(self) -> None:
         """Read the configuration again, and take over what can be taken over without a restart: the plugins.
 
-        Mistakes are logged, and then everything stays as it was. While the server starts, it waits for that.
+        Mistakes are logged, and then everything stays as it was. If the server is still starting, it does so first.
         """
         if self._started.called:
             self._reload()

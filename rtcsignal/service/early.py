@@ -1,6 +1,6 @@
 """Signals that come before the server runs: they are noted, and what they ask for is done once it does.
 
-Imported and called before anything else of the server, as loading all of it takes longer than everything before.
+This is imported and called before the rest of the server, which takes longer to load than all else takes.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from types import FrameType
 __all__ = ["HELD", "heldSignals", "holdSignals"]
 
 HELD = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
-"""The signals that ask something of a server that runs, and would end a process that does not handle them."""
+"""The signals that ask something of a running server, and would end a process that does not handle them."""
 
 _noted: set[int] = set()
 
 
 def holdSignals() -> None:
-    """From now on these signals end nothing. Only the main thread can call it."""
+    """From now on these signals end nothing. Only the main thread can call this."""
     for number in HELD:
         signal.signal(number, _note)
 

@@ -37,7 +37,7 @@ class LogFile:
         """Nothing is kept back."""
 
     def reopen(self) -> None:
-        """Go on in the file that has the path now. One that has to be made gets the mode of the one before.
+        """Go on in the file that has the path now. If it has to be made, it gets the mode of the previous one.
 
         Raises:
             OSError: It cannot be opened; the lines go where they went before.
@@ -63,7 +63,7 @@ def _open(path: str, mode: int | None) -> int:
     except FileExistsError:
         return os.open(path, _FLAGS, _READABLE)
     if mode is not None:
-        os.fchmod(number, mode)  # the umask of a daemon is another one than that of who started it
+        os.fchmod(number, mode)  # a daemon's umask is not that of the user who started it
     return number
 
 

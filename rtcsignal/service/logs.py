@@ -1,8 +1,8 @@
 """Where the log goes, and how much of it.
 
 twistd writes every event of every level. Here the destination is the one that twistd's own options name, and
-events below a level are left out: the lines about every single connection are at level debug. Of the others no kind
-comes more often than so many times a second, no matter who writes it and what clients do.
+events below a level are left out: the lines about every single connection are at level debug. Of the others, no kind
+comes more often than a fixed number of times a second, whoever writes it and whatever clients do.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from rtcsignal.service.translation import Translator
 __all__ = ["LEVELS", "logObserver", "openLogFile"]
 
 LEVELS = tuple(level.name for level in LogLevel.iterconstants())
-"""The names of the levels, from the chattiest."""
+"""The names of the levels, the most verbose first."""
 
 
 _BURST_SECONDS = 10
@@ -42,10 +42,10 @@ _MOST_FORMATS = 500
 
 @implementer(ILogFilterPredicate)
 class _Ration:
-    """Leaves out events of a kind that come too often. The format tells the kind, as it does not change.
+    """Leaves out events that come too often. Events of one kind have the same format, which does not change.
 
-    In a program that makes up its formats there would be ever more of them; what comes when there are many already is
-    of the kind of its namespace.
+    A program that makes up its formats would have ever more kinds. Once there are many, the events of a new format are
+    of the kind of their namespace.
     """
 
     def __init__(self, ration: LogRation) -> None:

@@ -1,4 +1,4 @@
-"""Tell the service manager how it goes (systemd's sd_notify protocol: one datagram for each message)."""
+"""Tell the service manager how the server is doing (systemd's sd_notify protocol: one datagram for each message)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def notify(state: str, environ: Mapping[str, str]) -> None:
 
 
 def watchdogSeconds(environ: Mapping[str, str]) -> float | None:
-    """How often the service manager wants a sign of life at least, in seconds; None when it wants none."""
+    """How often the service manager wants a sign of life at least, in seconds; None if it wants none."""
     wanted = environ.get("WATCHDOG_USEC", "")
     if not wanted.isdecimal() or environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
         return None

@@ -49,7 +49,7 @@ class Server:
         self._sweeper = Sweeper(reactor)
 
     def start(self) -> Deferred[None]:
-        """Start the plugins; clients that come before wait.
+        """Start the plugins; clients that come before that wait.
 
         Returns:
             Fires when they run; fails with `ConfigError` if one does not start.

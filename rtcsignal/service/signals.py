@@ -19,7 +19,7 @@ __all__ = ["SAME_SECONDS", "handleSignals"]
 _log = Logger(namespace="rtcsignal.service")
 
 SAME_SECONDS = 0.25
-"""Signals that end the process and come within so long of the first are one request: GNU timeout signals a process
+"""Signals that end the process and come within this time of the first are one request: GNU timeout signals a process
 and then its group, and a terminal signals a program as well as the one that started it and passes signals on."""
 
 
@@ -35,7 +35,7 @@ def handleSignals(
     SIGTERM and SIGINT stop the reactor, and the process ends with exit code 0. With the reactor's own handlers
     twistd would end by the signal instead. A later one ends the process at once, by the signal.
 
-    SIGHUP reloads, SIGUSR1 opens the log again, SIGUSR2 reports; also those that came before the reactor ran.
+    SIGHUP reloads, SIGUSR1 opens the log again, SIGUSR2 reports; so do those that came before the reactor ran.
     Without a handler they would end the process.
 
     Args:
@@ -103,4 +103,4 @@ def _stop(reactor: Any, name: str) -> None:
     try:
         reactor.stop()
     except ReactorNotRunning:
-        pass  # it stops already, for another reason
+        pass  # it is stopping already, for another reason

@@ -23,13 +23,13 @@ __all__ = ["Sweeper", "forgetCode", "residentBytes"]
 _LOOK_SECONDS = 1.0
 _GROWTH_BYTES = 2 * 2**20
 _MOST_SHARE = 200
-"""The collector gets one part of so many of the time."""
+"""The collector may take one part of the time in this many."""
 
 _PAGE_BYTES = resource.getpagesize()
 
 
 def residentBytes() -> int:
-    """The memory that the process has; 0 where the system does not tell."""
+    """The memory that the process has; 0 where the system does not say."""
     try:
         with open("/proc/self/statm", "rb", buffering=0) as file:
             return int(file.read(100).split()[1]) * _PAGE_BYTES
@@ -73,13 +73,13 @@ class Sweeper:
         self._timer: IDelayedCall | None = None
 
     def start(self) -> None:
-        """Begin to look."""
+        """Begin to watch."""
         self._least = self._size()
         if self._least:
             self._timer = self._clock.callLater(_LOOK_SECONDS, self._look)
 
     def stop(self) -> None:
-        """Look no more. May be called at any time."""
+        """Stop watching. May be called at any time."""
         timer, self._timer = self._timer, None
         if timer is not None:
             timer.cancel()

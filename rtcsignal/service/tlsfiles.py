@@ -50,7 +50,7 @@ def mismatch(endpoint: str) -> str:
 
 
 def _files(endpoint: str) -> tuple[str, str, str]:
-    """The files of the key, the certificate and the chain; those that are not named are in one with another."""
+    """The files of the key, the certificate and the chain; any that is not named is in the same file as another."""
     plain, named = endpointArguments(endpoint.removeprefix("haproxy:").partition(":")[2])
     key = named.get("privateKey", plain[1] if len(plain) > 1 else _KEY_UNLESS_SAID)
     certificate = named.get("certKey", plain[2] if len(plain) > 2 else key)

@@ -30,7 +30,7 @@ class Trial:
     """What came of it.
 
     Attributes:
-        problems: For which reasons a start would fail.
+        problems: Why a start would fail.
         notes: What could not be tried, and why.
     """
 

@@ -63,7 +63,7 @@ def build(config: Config, reactor: Any) -> Server:
 
 
 def _pluginsOf(config: Config) -> PluginSet:
-    """Load the plugins. What is wrong with endpoints is told along with what is wrong with plugins."""
+    """Load the plugins. What is wrong with endpoints is reported together with what is wrong with plugins."""
     problems = _anyonesEndpoints(config)
     try:
         plugins = loadPlugins(config.plugins)

@@ -102,7 +102,7 @@ class Process:
         Args:
             pattern: Searched with ``re.MULTILINE``.
             timeout: Seconds.
-            start: Ignore so many characters at the begin of the output.
+            start: How many characters to ignore at the beginning of the output.
 
         Raises:
             AssertionError: When it does not come in time or the process ends before; with the whole output.
