@@ -105,7 +105,7 @@ class Crowd:
 
 
 def _meet(crowd: Crowd, names: tuple[str, ...], microphones: int, patience: float) -> list[str]:
-    """Everybody comes in, one after the other; then they are looked at, and heard.
+    """Everyone comes in, one after the other; then they are looked at, and heard.
 
     Returns:
         What is not as it should be.
@@ -123,7 +123,7 @@ def _meet(crowd: Crowd, names: tuple[str, ...], microphones: int, patience: floa
         if not wrong:
             each.expectCallWith(*others)
             each.expectMedia(*others, kinds=kinds)
-    print(f"{time.monotonic() - began:6.1f} s: everybody was looked at")
+    print(f"{time.monotonic() - began:6.1f} s: everyone was looked at")
     offers, answers = (sum(each.begun(kind) for each in crowd.people) for kind in (OFFER, ANSWER))
     print(f"{offers} offers, {answers} answers; decisions: {dict(crowd.decisions())}")
     if crowd.states() != Counter(connected=2 * pairs):
@@ -138,7 +138,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="A call among many pages of the demo, on this machine")
     parser.add_argument("--people", type=int, default=9, choices=range(2, len(NAMES) + 1))
     parser.add_argument("--microphones", type=int, default=2, help="so many of them have one")
-    parser.add_argument("--rate", type=int, default=2, help="pictures per second of everybody's camera")
+    parser.add_argument("--rate", type=int, default=2, help="pictures per second of everyone's camera")
     parser.add_argument("--patience", type=float, default=120.0, help="seconds until each is connected with each")
     options = parser.parse_args()
     program = findChromium()

@@ -1,4 +1,4 @@
-"""Somebody at the demo page: a browser page with the steps a person takes and what that person sees."""
+"""Someone at the demo page: a browser page with the steps a person takes and what that person sees."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class Person:
 
     @property
     def tiles(self) -> Locator:
-        """Everybody's pictures, the own one first."""
+        """Everyone's pictures, one's own first."""
         return self.page.locator("#tiles > .tile:not(.empty)")
 
     def tile(self, name: str) -> Locator:

@@ -10,7 +10,7 @@ from tests.browser.conftest import PersonFactory
 from tests.browser.person import ANSWER, OFFER
 
 
-def test_two_people_see_and_hear_each_other(person: PersonFactory, room: str) -> None:
+def test_twoPeopleSeeAndHearEachOther(person: PersonFactory, room: str) -> None:
     """Media flow both ways; each tile says who it is and that it is connected, and the line tells of the call."""
     alice, bob = person("Alice"), person("Bob")
     alice.enter(room)
@@ -26,19 +26,19 @@ def test_two_people_see_and_hear_each_other(person: PersonFactory, room: str) ->
     alice.screenshot("call-of-two")
 
 
-def test_three_people_see_and_hear_each_other(person: PersonFactory, room: str) -> None:
+def test_threePeopleSeeAndHearEachOther(person: PersonFactory, room: str) -> None:
     """Media flow between each two of them."""
-    everybody = {name: person(name) for name in ("Alice", "Bob", "Carol")}
-    for each in everybody.values():
+    everyone = {name: person(name) for name in ("Alice", "Bob", "Carol")}
+    for each in everyone.values():
         each.enter(room)
-    for name, each in everybody.items():
-        others = [other for other in everybody if other != name]
+    for name, each in everyone.items():
+        others = [other for other in everyone if other != name]
         each.expectCallWith(*others)
         each.expectMedia(*others)
-    everybody["Carol"].screenshot("call-of-three")
+    everyone["Carol"].screenshot("call-of-three")
 
 
-def test_each_pair_negotiates_once_and_the_newcomer_starts(person: PersonFactory, room: str) -> None:
+def test_eachPairNegotiatesOnceAndTheNewcomerStarts(person: PersonFactory, room: str) -> None:
     """One offer and one answer per pair: older members wait for the newer one, so that two offers never meet."""
     alice, bob, carol = (person(name).enter(room, testPicture=True) for name in ("Alice", "Bob", "Carol"))
     for each, others in ((alice, ("Bob", "Carol")), (bob, ("Alice", "Carol")), (carol, ("Alice", "Bob"))):
@@ -48,7 +48,7 @@ def test_each_pair_negotiates_once_and_the_newcomer_starts(person: PersonFactory
     assert [each.begun(ANSWER) for each in (alice, bob, carol)] == [2, 1, 0]
 
 
-def test_a_hang_up_is_seen_at_once(person: PersonFactory, room: str) -> None:
+def test_aHangUpIsSeenAtOnce(person: PersonFactory, room: str) -> None:
     """The tile of the one who hangs up goes, the line says who it was, and that page is back in its lobby."""
     alice, bob = person("Alice").enter(room), person("Bob").enter(room)
     alice.expectCallWith("Bob")
@@ -60,7 +60,7 @@ def test_a_hang_up_is_seen_at_once(person: PersonFactory, room: str) -> None:
     expect(bob.page.get_by_role("button", name="Join the room")).to_be_focused()
 
 
-def test_a_closed_page_is_gone_at_once(person: PersonFactory, room: str) -> None:
+def test_aClosedPageIsGoneAtOnce(person: PersonFactory, room: str) -> None:
     """Closing the page is told like a hang-up; nobody has to wait until the connection is missed."""
     alice, bob = person("Alice").enter(room), person("Bob").enter(room)
     alice.expectCallWith("Bob")
@@ -70,7 +70,7 @@ def test_a_closed_page_is_gone_at_once(person: PersonFactory, room: str) -> None
     expect(alice.tiles).to_have_count(1)
 
 
-def test_a_reloaded_page_comes_back_by_itself(person: PersonFactory, room: str) -> None:
+def test_aReloadedPageComesBackByItself(person: PersonFactory, room: str) -> None:
     """After a reload the page is in the same room again, under the same name, and the call goes on."""
     alice, bob = person("Alice").enter(room), person("Bob").enter(room)
     alice.expectCallWith("Bob")
@@ -82,7 +82,7 @@ def test_a_reloaded_page_comes_back_by_itself(person: PersonFactory, room: str) 
     bob.expectMedia("Alice")
 
 
-def test_mute_and_camera_off_are_seen_by_the_others(person: PersonFactory, room: str) -> None:
+def test_muteAndCameraOffAreSeenByTheOthers(person: PersonFactory, room: str) -> None:
     """Without a negotiation; the buttons say what they would do next."""
     alice, bob = person("Alice").enter(room), person("Bob").enter(room)
     alice.expectCallWith("Bob")
@@ -99,8 +99,8 @@ def test_mute_and_camera_off_are_seen_by_the_others(person: PersonFactory, room:
     assert (alice.begun(OFFER), bob.begun(OFFER)) == (0, 1)
 
 
-def test_details_show_what_each_connection_does(person: PersonFactory, room: str) -> None:
-    """The way, the delay and the rates; hidden until somebody asks."""
+def test_detailsShowWhatEachConnectionDoes(person: PersonFactory, room: str) -> None:
+    """The way, the delay and the rates; hidden until someone asks."""
     alice, bob = person("Alice").enter(room), person("Bob").enter(room)
     alice.expectCallWith("Bob")
     bob.expectMedia("Alice")

@@ -28,7 +28,7 @@ def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("tests", sorted(path.name for path in _TESTS.glob("*.test.mjs")))
-def test_the_modules_keep_what_their_tests_say(modules: Path, tests: str) -> None:
+def test_theModulesKeepWhatTheirTestsSay(modules: Path, tests: str) -> None:
     """Each file of tests/browser/unit says what one module promises."""
     node = shutil.which("node")
     if node is None:
@@ -65,7 +65,7 @@ def test_theClientModuleNamesTheFilesThatItNeeds() -> None:
     assert set(re.findall(r"[a-z]+\.js", listed)) == importedBy("rtcsignal.js")
 
 
-def test_the_modules_stay_small_and_stand_alone() -> None:
+def test_theModulesStaySmallAndStandAlone() -> None:
     """No module is longer than 400 lines, and none imports anything but its neighbours."""
     for module in _MODULES.glob("*.js"):
         lines = module.read_text(encoding="utf-8").splitlines()

@@ -68,7 +68,7 @@ def oldPage(browser: Browser, signalling: Process, oldSite: str, room: str) -> I
 
 
 @pytest.mark.parametrize("user", ["0-before-all-random-ids", "~after-all-of-them"])
-def test_an_old_page_calls_whoever_joins(
+def test_anOldPageCallsWhoeverJoins(
     person: PersonFactory, signalling: Process, oldPage: OldPage, room: str, user: str
 ) -> None:
     """It and the newcomer both offer at once; the newcomer gives way, however the ids compare."""
@@ -80,7 +80,7 @@ def test_an_old_page_calls_whoever_joins(
     assert old.evaluate("window.received()") > 2000
 
 
-def test_an_old_page_that_waits_for_the_older_member_is_called(
+def test_anOldPageThatWaitsForTheOlderMemberIsCalled(
     person: PersonFactory, signalling: Process, oldPage: OldPage, room: str
 ) -> None:
     """When no offer of the newcomer comes the demo makes one; an old page's hang-up ends the call."""
@@ -93,7 +93,7 @@ def test_an_old_page_that_waits_for_the_older_member_is_called(
     expect(alice.tiles).to_have_count(1)
 
 
-def test_an_old_page_for_two_calls_the_demo(
+def test_anOldPageForTwoCallsTheDemo(
     person: PersonFactory, signalling: Process, oldPage: OldPage, room: str
 ) -> None:
     """Its offer and candidates name no target, and still mean the one who is there."""

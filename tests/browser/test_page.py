@@ -38,7 +38,7 @@ _GUESTS = """async (count) => {
 }"""
 
 
-def test_the_room_is_in_the_address_and_the_invite_link_leads_there(person: PersonFactory) -> None:
+def test_theRoomIsInTheAddressAndTheInviteLinkLeadsThere(person: PersonFactory) -> None:
     """A room is proposed, any name will do, and whoever opens the copied link has only to say who they are."""
     alice, bob = person("Alice").open(), person("Bob")
     assert alice.page.get_by_label("Room").input_value() != ""
@@ -60,7 +60,7 @@ def test_the_room_is_in_the_address_and_the_invite_link_leads_there(person: Pers
     bob.expectCallWith("Alice")
 
 
-def test_another_room_in_the_address_leaves_this_one(person: PersonFactory, room: str) -> None:
+def test_anotherRoomInTheAddressLeavesThisOne(person: PersonFactory, room: str) -> None:
     """Going to another link ends the call and offers the other room."""
     alice, bob = person("Alice").enter(room, testPicture=True), person("Bob").enter(room, testPicture=True)
     alice.expectCallWith("Bob")
@@ -69,7 +69,7 @@ def test_another_room_in_the_address_leaves_this_one(person: PersonFactory, room
     expect(bob.page.get_by_label("Room")).to_have_value("elsewhere")
 
 
-def test_everything_works_by_keyboard(person: PersonFactory, room: str) -> None:
+def test_everythingWorksByKeyboard(person: PersonFactory, room: str) -> None:
     """Joining, all controls by Tab and by their letters, hanging up; what has the focus is always seen."""
     alice = person("Alice").enter(room)
     bob = person("Bob").open(room)
@@ -97,7 +97,7 @@ def test_everything_works_by_keyboard(person: PersonFactory, room: str) -> None:
     alice.expectSaid("Bob left.")
 
 
-def test_the_link_is_copied_also_where_the_page_is_not_secure(person: PersonFactory, room: str) -> None:
+def test_theLinkIsCopiedAlsoWhereThePageIsNotSecure(person: PersonFactory, room: str) -> None:
     """A phone that visits a server of the local network over plain http: its browser has no clipboard for pages."""
     alice = person("Alice")
     alice.page.add_init_script("Object.defineProperty(navigator, 'clipboard', { value: undefined });")
@@ -110,7 +110,7 @@ def test_the_link_is_copied_also_where_the_page_is_not_secure(person: PersonFact
     assert other.page.evaluate("navigator.clipboard.readText()") == alice.page.url
 
 
-def test_where_nothing_can_be_copied_the_link_is_said(person: PersonFactory, room: str) -> None:
+def test_whereNothingCanBeCopiedTheLinkIsSaid(person: PersonFactory, room: str) -> None:
     alice = person("Alice")
     alice.page.add_init_script("Object.defineProperty(navigator, 'clipboard', { value: undefined });")
     alice.page.add_init_script("document.execCommand = () => false;")
@@ -120,7 +120,7 @@ def test_where_nothing_can_be_copied_the_link_is_said(person: PersonFactory, roo
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phone_shows_everything_without_scrolling_sideways(person: PersonFactory, scheme: str, room: str) -> None:
+def test_aPhoneShowsEverythingWithoutScrollingSideways(person: PersonFactory, scheme: str, room: str) -> None:
     """From the lobby to nine people, upright; the controls stay in reach of a thumb."""
     alice = person("Alice B", color_scheme=scheme, **_PHONE).open(room)
     expect(alice.page.get_by_role("button", name="Join the room")).to_be_in_viewport()
@@ -142,8 +142,8 @@ def test_a_phone_shows_everything_without_scrolling_sideways(person: PersonFacto
 
 
 @pytest.mark.parametrize(("width", "selector"), [(1280, ".controls span"), (390, ".controls span"), (320, ".brand")])
-def test_labels_stay_on_one_line(person: PersonFactory, room: str, width: int, selector: str) -> None:
-    """Also the longest label, which is that of somebody without a microphone."""
+def test_labelsStayOnOneLine(person: PersonFactory, room: str, width: int, selector: str) -> None:
+    """Also the longest label, which is that of someone without a microphone."""
     alice = person("Alice B", devices=width == 390, viewport={"width": width, "height": 700}).enter(room)
     lines = "(all) => all.map((element) => { const range = document.createRange(); range.selectNode(element.lastChild);"
     lines += " return new Set([...range.getClientRects()].map((box) => Math.round(box.top))).size; })"
@@ -164,7 +164,7 @@ def test_labels_stay_on_one_line(person: PersonFactory, room: str, width: int, s
         ((844, 390), 4, 0.5),
     ],
 )
-def test_tiles_share_the_window_well(
+def test_tilesShareTheWindowWell(
     person: PersonFactory, room: str, size: tuple[int, int], people: int, share: float
 ) -> None:
     """They fill most of it, overlap nowhere and are all of one size."""
@@ -197,7 +197,7 @@ def _expectTiled(page: Page) -> tuple[list[dict[str, float]], dict[str, float]]:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_page_follows_the_light_and_can_be_read(person: PersonFactory, room: str, scheme: str) -> None:
+def test_thePageFollowsTheLightAndCanBeRead(person: PersonFactory, room: str, scheme: str) -> None:
     """Dark or light as the system is, with the contrast that WCAG 2.2 (1.4.3) asks for."""
     alice = person("Alice B", color_scheme=scheme).open(room)
     alice.screenshot(f"lobby-{scheme}")
@@ -230,7 +230,7 @@ def _luminance(page: Page, selector: str, style: str) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-def test_a_refused_join_is_explained(person: PersonFactory, server: ServerFactory) -> None:
+def test_aRefusedJoinIsExplained(person: PersonFactory, server: ServerFactory) -> None:
     """The page returns to the lobby and says why, in words of its own; the next try may succeed."""
     process = server({"web": {"demo": True}, "limits": {"name_characters": 20}})
     alice = person("Alice", url=process.url).open("a-room-name-that-is-too-long")
@@ -242,7 +242,7 @@ def test_a_refused_join_is_explained(person: PersonFactory, server: ServerFactor
     expect(alice.status).to_have_text("Waiting for others")
 
 
-def test_a_room_needs_a_name(person: PersonFactory) -> None:
+def test_aRoomNeedsAName(person: PersonFactory) -> None:
     """Said beside the field, which gets the focus."""
     alice = person("Alice").open()
     alice.page.get_by_label("Room").fill("  ")
@@ -251,7 +251,7 @@ def test_a_room_needs_a_name(person: PersonFactory) -> None:
     expect(alice.page.get_by_label("Room")).to_be_focused()
 
 
-def test_what_others_send_is_text_and_never_markup(person: PersonFactory, room: str) -> None:
+def test_whatOthersSendIsTextAndNeverMarkup(person: PersonFactory, room: str) -> None:
     """A name is shown as it was typed."""
     name = '<img src="x" onerror="alert(1)">'
     alice = person("Alice").enter(room, testPicture=True)
@@ -259,7 +259,7 @@ def test_what_others_send_is_text_and_never_markup(person: PersonFactory, room: 
     expect(alice.page.locator("#tiles .who").nth(1)).to_have_text(name)
 
 
-def test_the_policy_of_the_page_is_enforced(person: PersonFactory, room: str) -> None:
+def test_thePolicyOfThePageIsEnforced(person: PersonFactory, room: str) -> None:
     """What every test of this folder relies on: a breach of the content security policy would be noticed."""
     alice = person("Alice").open(room)
     breach: Any = alice.page.evaluate("""() => new Promise((resolve) => {

@@ -12,7 +12,7 @@ _BROKEN = "navigator.mediaDevices.getUserMedia = async () => {{ throw new DOMExc
 _INSECURE = "Object.defineProperty(navigator, 'mediaDevices', { value: undefined });"
 
 
-def test_refused_devices_leave_a_test_picture_and_a_call(person: PersonFactory, room: str) -> None:
+def test_refusedDevicesLeaveATestPictureAndACall(person: PersonFactory, room: str) -> None:
     """The page says what happened and what the others see; they see it move, and nobody waits for a sound."""
     alice, bob = person("Alice"), person("Bob", devices=False)
     alice.enter(room)
@@ -29,7 +29,7 @@ def test_refused_devices_leave_a_test_picture_and_a_call(person: PersonFactory, 
     assert (alice.begun(OFFER), bob.begun(OFFER)) == (0, 1)
 
 
-def test_two_people_without_devices_see_each_other(person: PersonFactory, room: str) -> None:
+def test_twoPeopleWithoutDevicesSeeEachOther(person: PersonFactory, room: str) -> None:
     """A call needs neither a camera nor a microphone at either end."""
     alice, bob = person("Alice", devices=False).enter(room), person("Bob", devices=False).enter(room)
     alice.expectCallWith("Bob")
@@ -46,7 +46,7 @@ def test_two_people_without_devices_see_each_other(person: PersonFactory, room: 
         (_INSECURE, "only on secure pages"),
     ],
 )
-def test_the_page_says_why_there_is_no_camera(person: PersonFactory, room: str, script: str, words: str) -> None:
+def test_thePageSaysWhyThereIsNoCamera(person: PersonFactory, room: str, script: str, words: str) -> None:
     """In words, and with a test picture in its place."""
     alice = person("Alice")
     alice.page.add_init_script(script)
@@ -56,7 +56,7 @@ def test_the_page_says_why_there_is_no_camera(person: PersonFactory, room: str, 
     expect(alice.page.get_by_role("button", name="Use the camera")).to_be_visible()
 
 
-def test_the_camera_can_be_allowed_later(person: PersonFactory, room: str) -> None:
+def test_theCameraCanBeAllowedLater(person: PersonFactory, room: str) -> None:
     """A click on "Use the camera" asks again."""
     alice = person("Alice", devices=False).open(room)
     expect(alice.page.locator("#media-hint")).to_contain_text("is not allowed to use the camera")
@@ -65,7 +65,7 @@ def test_the_camera_can_be_allowed_later(person: PersonFactory, room: str) -> No
     expect(alice.page.locator("#media-hint")).to_have_text("This is how the others will see you.")
 
 
-def test_nobody_waits_for_the_question_about_the_camera(person: PersonFactory, room: str) -> None:
+def test_nobodyWaitsForTheQuestionAboutTheCamera(person: PersonFactory, room: str) -> None:
     """Whoever joins before answering it is there with the test picture, and with the camera once it is allowed."""
     alice, bob = person("Alice").enter(room, testPicture=True), person("Bob")
     bob.page.add_init_script(

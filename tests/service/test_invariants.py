@@ -44,7 +44,7 @@ class House:
         return link
 
     def member(self, userId: str, roomName: str = "kitchen") -> Session:
-        """Somebody on a WebSocket, in a room."""
+        """Someone on a WebSocket, in a room."""
         before = set(self.server.engine.registry.sessions)
         link = self.socket()
         link.send(textFrame("42" + json.dumps(["join-room", {"userId": userId, "roomName": roomName}])))
@@ -53,7 +53,7 @@ class House:
         return self.server.engine.registry.sessions[sid]
 
     def poller(self, revision: Revision = 3) -> Session:
-        """Somebody on polling."""
+        """Someone on polling."""
         answer = self.ask("GET", "")
         assert isinstance(answer, Response)
         (first, *_) = payloads.decode(revision, answer.body, "text/plain")
@@ -102,7 +102,7 @@ def test_whereAllIsWellItFindsNothing(house: House) -> None:
     }
 
 
-def test_whenEverybodyHasGoneNothingIsLeft(house: House) -> None:
+def test_whenEveryoneHasGoneNothingIsLeft(house: House) -> None:
     for session in list(house.server.engine.registry.sessions.values()):
         session.abort(CloseReason.TRANSPORT_CLOSE)
     for link in house.links:

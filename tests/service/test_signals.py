@@ -182,7 +182,7 @@ class TestTheLogFile:
         daemon.waitEnd()
         assert sorted(path.name for path in tmp_path.glob("twistd.log*")) == ["twistd.log", "twistd.log.old"]
 
-    def test_thatSomebodyElseHasMadeIsTakenAsItIs(self, daemons: Daemons, tmp_path: Path) -> None:
+    def test_thatSomeoneElseHasMadeIsTakenAsItIs(self, daemons: Daemons, tmp_path: Path) -> None:
         daemon = daemons.start("--listen", LOCAL)
         log = tmp_path / "twistd.log"
         daemon.waitLog("listening on")

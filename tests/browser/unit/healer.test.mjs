@@ -47,7 +47,7 @@ describe("when a connection is in trouble", () => {
     }
   }
 
-  it("waits while an offer is under way, and for ever when nothing is wrong", async () => {
+  it("waits while an offer is under way, and forever when nothing is wrong", async () => {
     const { clock, steps, healer, pc } = ward();
     healer.review(pc("connecting", { signalingState: "have-local-offer" }));
     healer.review(pc("connected"));

@@ -27,7 +27,7 @@ describe("starting a call", () => {
     assert.equal(stage.sent(ANSWER).length, 3);
   });
 
-  it("needs no second round when only the one who answers has a camera", async () => {
+  it("needs no second round when only the end that answers has a camera", async () => {
     const stage = new Stage();
     stage.page("a");
     await stage.clock.advance(500);
@@ -190,7 +190,7 @@ describe("signalling lost during a call", () => {
     assert.equal(stage.sent(OFFER).length, offers);
   });
 
-  it("says the end of a member that does not come back, a minute later at the latest", async () => {
+  it("tells the end of a member that does not come back, a minute later at the latest", async () => {
     const stage = await call("a", "b");
     stage.server.down = true;
     stage.server.cut("b");
@@ -200,14 +200,14 @@ describe("signalling lost during a call", () => {
     assert.deepEqual(stage.pages.get("a").events, ["+b", "?b", "-b disconnect"]);
   });
 
-  it("says the end of a page that died some seconds after its media stop", async () => {
+  it("tells the end of a page that died, some seconds after its media stop", async () => {
     const stage = await call("a", "b");
     await stage.crash("b");
     await stage.clock.advance(9000);
     assert.deepEqual(stage.pages.get("a").events, ["+b", "?b", "-b disconnect"]);
   });
 
-  it("connects those who joined while one was away", async () => {
+  it("connects those who joined while a member was away", async () => {
     const stage = await call("a", "b");
     stage.server.cut("a");
     stage.page("c");
@@ -215,7 +215,7 @@ describe("signalling lost during a call", () => {
     assert.deepEqual(stage.faults(), []);
   });
 
-  it("starts anew when the other end forgot the connection", async () => {
+  it("starts again when the other end has forgotten the connection", async () => {
     const stage = await call("a", "b");
     stage.pages.get("b").mesh.peers.get("a").start("forgotten");
     stage.server.cut("b");
@@ -223,7 +223,7 @@ describe("signalling lost during a call", () => {
     assert.deepEqual(stage.faults(), []);
   });
 
-  it("starts anew at once when one returns to another who gave up waiting", async () => {
+  it("starts again at once when a member returns to another who gave up waiting", async () => {
     const stage = await call("a", "b");
     stage.server.down = true;
     stage.server.cut("b");
@@ -234,7 +234,7 @@ describe("signalling lost during a call", () => {
     assert.deepEqual(stage.faults(), []);
   });
 
-  it("notices who left while one was away", async () => {
+  it("notices who left while it was away", async () => {
     const stage = await call("a", "b");
     stage.server.down = true;
     stage.server.cut("a");

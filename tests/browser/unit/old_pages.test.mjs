@@ -9,8 +9,8 @@ const CANDIDATE = 3;
 const HANGUP = 4;
 
 /**
- * Pages written for the original server: no ids, no numbers, no roles. In a browser of today an offer that meets theirs
- * makes them give way, in one of then it fails.
+ * Pages written for the original server: no ids, no numbers, no roles. In a current browser, an offer that meets theirs
+ * makes them give way; in one of that time it fails.
  */
 class OldPage {
   constructor(stage, userId, { offers = false, givesWay = true, answersAfter = 0 } = {}) {
@@ -85,7 +85,7 @@ describe("pages written for the original server", () => {
     }
   });
 
-  it("are called anew when they gave way to us too late, and we to them", async () => {
+  it("are called again when they gave way to us too late, and we to them", async () => {
     for (const answersAfter of [1000, 2000, 5000]) {
       const stage = new Stage();
       const old = new OldPage(stage, "m", { offers: true, answersAfter });

@@ -46,7 +46,7 @@ describe("a step that is repeated", () => {
     assert.equal(clock.pending, 0);
   });
 
-  it("begins anew after an end, and only once", async () => {
+  it("begins again after an end, and only once", async () => {
     const { clock, began, pulse } = pulsing(50);
     pulse.start();
     await clock.advance(20);

@@ -146,7 +146,7 @@ describe("users on several connections", () => {
     }
   });
 
-  it("are counted anew after our own return", async () => {
+  it("are counted again after our own return", async () => {
     const stage = new Stage();
     const room = member(stage, "a");
     await stage.clock.advance(50);

@@ -31,7 +31,7 @@ export class FakeServer {
     };
   }
 
-  /** Cut the connections of a user without a word, as a lost network does; null cuts everybody's. */
+  /** Cut the connections of a user without a word, as a lost network does; null cuts everyone's. */
   cut(userId = null) {
     for (const ws of [...this.connections]) {
       if (userId === null || ws.userId === userId) ws.fall("disconnect");

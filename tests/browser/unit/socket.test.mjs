@@ -239,7 +239,7 @@ describe("events and acknowledgements", () => {
 });
 
 describe("a server that recovers lost connections", () => {
-  /** A server that gives everybody the same place, as long as it is `kept`, and keeps what it is told. */
+  /** A server that gives everyone the same place, as long as it is `kept`, and keeps what it is told. */
   function recovering(stage) {
     const server = { auths: [], places: 0, kept: true, ws: null };
     stage.server.received = (ws, text) => {
