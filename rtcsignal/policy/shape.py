@@ -26,6 +26,7 @@ from rtcsignal.interfaces import (
 )
 from rtcsignal.logtext import safe
 from rtcsignal.policy.logs import describe
+from rtcsignal.signaling.events import OWN_EVENTS
 from rtcsignal.socketio.packet import RESERVED_NAMES
 
 __all__ = [
@@ -50,15 +51,7 @@ INTERFACES: tuple[Any, ...] = (
 )
 """An object that provides one of these is a plugin."""
 
-RESERVED_EVENTS = RESERVED_NAMES | {
-    "broadcast",
-    "error",
-    "join-room",
-    "leave-room",
-    "refused",
-    "user-joined",
-    "user-left",
-}
+RESERVED_EVENTS = RESERVED_NAMES | OWN_EVENTS | {"error"}
 """Events of the server and of Socket.IO, which no plugin can have."""
 
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")

@@ -19,10 +19,12 @@ from rtcsignal.policy.pluginhost import PluginHost
 from rtcsignal.rates import Rate
 from rtcsignal.service.config.endpoints import isProxied
 from rtcsignal.service.config.schema import Config
+from rtcsignal.service.handlers import handlersOf
 from rtcsignal.service.server import Server
 from rtcsignal.signaling.gates import OpenGates
-from rtcsignal.signaling.hub import Hub, SignalingOptions
+from rtcsignal.signaling.hub import Hub
 from rtcsignal.signaling.namespace import SignalingNamespace
+from rtcsignal.signaling.options import SignalingOptions
 from rtcsignal.socketio.namespace import Namespace
 from rtcsignal.socketio.packet import DecoderLimits
 from rtcsignal.socketio.port import mount
@@ -47,18 +49,19 @@ def build(config: Config, reactor: Any) -> Server:
         ConfigError: A plugin cannot be used, or an endpoint would let anyone pose as anyone.
     """
     plugins = _pluginsOf(config)
-    hub = Hub(_signalingOptions(config), OpenGates(), reactor, wallClock)
     lines = config.limits.logLinesPerSecond
-    hub.ration = LogRation(reactor.seconds, lines, 10 * lines)
+    logRation = LogRation(reactor.seconds, lines, 10 * lines)
+    hub = Hub(_signalingOptions(config), OpenGates(), reactor, wallClock, logRation)
+    handlers = handlersOf(hub)
     namespaces: dict[str, Namespace] = {
-        name: SignalingNamespace(hub) for name in config.signaling.namespaces
+        name: SignalingNamespace(hub, handlers) for name in config.signaling.namespaces
     }
     sockets = SocketServer(namespaces, reactor, _socketOptions(config))
     engine = EngineServer(_engineOptions(config), reactor, sockets.connect, stopping=sockets.close)
     root = makeRoot(demo=config.web.demo)
     mount(root, config.socketio.path, EngineResource(engine))
     factory = PortFactory([engine], root, _httpLimits(config), reactor, Proxies(config.proxies))
-    engine.refusals.ration = factory.refusals.ration = sockets.ration = hub.ration
+    engine.refusals.ration = factory.refusals.ration = sockets.ration = logRation
     return Server(reactor, factory, hub, sockets, engine, PluginHost(plugins, hub, reactor, wallClock))
 
 

@@ -1,4 +1,4 @@
-"""The rules of broadcast: from which seats a peer may send, what the filters make of it, and who receives it.
+"""``broadcast``: from which seats a peer may send, what the filters make of it, and who receives it.
 
 Once for each message, whatever the number of receivers; nothing waits unless a filter does.
 """
@@ -11,7 +11,8 @@ from twisted.internet.defer import Deferred, ensureDeferred
 
 from rtcsignal.errors import Refused
 from rtcsignal.signaling.events import BROADCAST, PLAIN, readEnvelope
-from rtcsignal.signaling.gates import Gates
+from rtcsignal.signaling.gates import CurrentGates, Gates
+from rtcsignal.signaling.handlers import acknowledge
 from rtcsignal.signaling.messages import messageOf, plain, relay
 from rtcsignal.signaling.options import SignalingOptions
 from rtcsignal.signaling.participant import Participant
@@ -32,29 +33,33 @@ class Broadcasts:
 
     Args:
         options: Settings.
+        gates: The filters.
     """
 
-    def __init__(self, options: SignalingOptions) -> None:
+    def __init__(self, options: SignalingOptions, gates: CurrentGates) -> None:
+        self._gates = gates
         self._routes = not options.exact
         self._echo = options.echo
 
-    def hand(self, participant: Participant, event: Packet, gates: Gates) -> int | Deferred[int]:
-        """Hand a message to the members of the sender's rooms.
+    def handle(self, participant: Participant, event: Packet) -> Deferred[None] | None:
+        """Handle ``broadcast``; see `Handler`."""
+        delivered, ackId = self._hand(participant, event), event.ackId
+        if isinstance(delivered, Deferred):
+            return delivered.addCallback(lambda count: acknowledge(participant, ackId, {"delivered": count}))
+        if ackId is not None:
+            acknowledge(participant, ackId, {"delivered": delivered})
+        return None
 
-        Args:
-            participant: The sender.
-            event: What it sent.
-            gates: What the filters say.
+    def _hand(self, participant: Participant, event: Packet) -> int | Deferred[int]:
+        """Hand a message to the members of the sender's rooms.
 
         Returns:
             To how many it was handed.
-
-        Raises:
-            Refused: It is handed to no one; also the way in which the Deferred fails.
         """
         if len(event.data) < 2:
             raise Refused("bad-arguments", "There is nothing to broadcast.")
-        isFiltered, routes = gates.judgesMessages, self._routes
+        gates, routes = self._gates.now, self._routes
+        isFiltered = gates.judgesMessages
         kind, userId, target, roomName = readEnvelope(event.data[1], routes) if routes or isFiltered else PLAIN
         seats = self._speaking(participant, userId, roomName)
         if isFiltered:

@@ -30,6 +30,7 @@ __all__ = [
     "BROADCAST",
     "JOIN",
     "LEAVE",
+    "OWN_EVENTS",
     "PLAIN",
     "REFUSED",
     "USER_JOINED",
@@ -48,6 +49,9 @@ __all__ = [
 
 JOIN, LEAVE, BROADCAST = "join-room", "leave-room", "broadcast"
 USER_JOINED, USER_LEFT, REFUSED = "user-joined", "user-left", "refused"
+
+OWN_EVENTS = frozenset((JOIN, LEAVE, BROADCAST, USER_JOINED, USER_LEFT, REFUSED))
+"""The names of the server's own events, from clients and to them. No plugin can have them."""
 
 _USUAL_KEYS = 2
 _KINDS = {1: "offer", 2: "answer", 3: "candidate", 4: "hangup"}

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 
 from rtcsignal.values import Handshake, Identity, Message
 
-__all__ = ["Gates", "OpenGates"]
+__all__ = ["CurrentGates", "Gates", "OpenGates"]
 
 _ANYBODY = Identity()
 
@@ -88,3 +88,16 @@ class OpenGates:
 
     def left(self, peer: Any, room: Any, reason: str) -> None:
         pass
+
+
+class CurrentGates:
+    """Where the parts of a hub find the gates: these are replaced as a whole, so no part keeps them.
+
+    Attributes:
+        now: The gates of the moment.
+    """
+
+    __slots__ = ("now",)
+
+    def __init__(self, gates: Gates) -> None:
+        self.now = gates

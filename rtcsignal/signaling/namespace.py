@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -14,22 +14,11 @@ from rtcsignal.engineio.refusals import whereabouts
 from rtcsignal.engineio.session import CloseReason
 from rtcsignal.errors import ConnectRefused, Refused, forgetTraceback
 from rtcsignal.logtext import safe
-from rtcsignal.signaling.events import (
-    BROADCAST,
-    JOIN,
-    LEAVE,
-    REFUSED,
-    RoomRequest,
-    membersOf,
-    readNames,
-    readRoomRequest,
-    refusal,
-)
+from rtcsignal.signaling.events import BROADCAST, REFUSED, membersOf, readNames, refusal
+from rtcsignal.signaling.handlers import Handler, answering
 from rtcsignal.signaling.hub import Hub
 from rtcsignal.signaling.inbox import Inbox
-from rtcsignal.signaling.messages import argumentsOf
 from rtcsignal.signaling.participant import Participant
-from rtcsignal.signaling.room import Seat
 from rtcsignal.socketio.jsontext import Unread
 from rtcsignal.socketio.packet import Packet
 from rtcsignal.socketio.peer import Peer
@@ -39,7 +28,6 @@ from rtcsignal.values import Handshake, Identity
 __all__ = ["SignalingNamespace"]
 
 _log = Logger()
-_OK = {"ok": True}
 
 _REASONS = {
     CloseReason.PING_TIMEOUT.value: "timeout",
@@ -55,15 +43,13 @@ class SignalingNamespace:
 
     Args:
         hub: The hub.
+        handlers: What becomes of the server's own events, by name. The others may be events of plugins.
     """
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, handlers: Mapping[str, Handler]) -> None:
         self._hub = hub
-        self._handlers: dict[Any, Callable[[Participant, Packet], Deferred[None] | None]] = {
-            JOIN: self._join,
-            LEAVE: self._leave,
-            BROADCAST: self._broadcast,
-        }
+        self._handlers: dict[Any, Handler] = {**handlers}
+        self._further = answering(hub.pluginEvents.answer)
         self._handler = self._handle  # one for all participants
         self._newInbox = partial(Inbox, hub.options.waitingBytes)
 
@@ -112,73 +98,10 @@ class SignalingNamespace:
             return None
         if pending is None:
             return None
-        if event.data[0] == JOIN:
+        if event.data[0] != BROADCAST:  # which its filters keep anyway
             event = _outlineOf(event)
         pending.addErrback(self._refuseLate, participant, event)
         return None if pending.called and not pending.paused else pending
-
-    def _join(self, participant: Participant, event: Packet) -> Deferred[None] | None:
-        self._checkPace(participant.peer)
-        self._checkSize(event)
-        request, ackId = self._roomRequest(participant, event), event.ackId
-
-        def welcome(seat: Seat) -> None:
-            if ackId is None:
-                return
-            room = seat.room
-            members = [{"userId": userId} for userId in room.users]
-            answer: dict[str, Any] = {"roomName": room.name, "userId": seat.userId, "members": members}
-            # Clients that count connections have to know where to start.
-            if len(room.seats) > len(members) and request.body.get("connections") is True:
-                answer["connections"] = {user: len(peers) for user, peers in room.users.items() if len(peers) > 1}
-            participant.peer.acknowledge(ackId, {**_OK, **answer})
-
-        return self._hub.join(participant, request, welcome)
-
-    def _checkPace(self, peer: Peer) -> None:
-        rate = self._hub.options.joinsRate
-        if not rate.perSecond:
-            return
-        now, session = self._hub.clock.seconds(), peer.session
-        if session.ration is None:
-            session.ration = rate.bucket(now)
-        if not session.ration.tryTake(now):
-            raise Refused("too-many-joins", "You are joining rooms too fast.")
-
-    def _checkSize(self, event: Packet) -> None:
-        most, size = self._hub.options.joinBytes, len(event.text.encode()) + sum(map(len, event.attachments))
-        if 0 < most < size:
-            raise Refused("too-large", "The join request is too long.", {"most": most, "size": size})
-
-    def _leave(self, participant: Participant, event: Packet) -> None:
-        request = self._roomRequest(participant, event)
-        self._hub.leave(participant, request, lambda: self._acknowledge(participant, event))
-
-    def _roomRequest(self, participant: Participant, event: Packet) -> RoomRequest:
-        return readRoomRequest(argumentsOf(event), self._hub.options.nameCharacters, participant.identity.userId)
-
-    def _broadcast(self, participant: Participant, event: Packet) -> Deferred[None] | None:
-        delivered = self._hub.broadcast(participant, event)
-        if isinstance(delivered, Deferred):
-            return delivered.addCallback(
-                lambda count: self._acknowledge(participant, event, {"delivered": count})
-            )
-        if event.ackId is not None:
-            self._acknowledge(participant, event, {"delivered": delivered})
-        return None
-
-    def _further(self, participant: Participant, event: Packet) -> Deferred[None] | None:
-        """An event of the plugins."""
-        answer = self._hub.handleEvent(participant, event)
-        if isinstance(answer, Deferred):
-            return answer.addCallback(lambda late: self._acknowledge(participant, event, late))
-        self._acknowledge(participant, event, answer)
-        return None
-
-    @staticmethod
-    def _acknowledge(participant: Participant, event: Packet, more: Mapping[str, Any] | None = None) -> None:
-        if event.ackId is not None:
-            participant.peer.acknowledge(event.ackId, {"ok": True, **(more or {}), **_OK})
 
     def _refuseLate(self, failure: Failure, participant: Participant, event: Packet) -> None:
         if isinstance(failure.value, Refused):
@@ -195,7 +118,7 @@ class SignalingNamespace:
             peer.acknowledge(event.ackId, {"ok": False, "error": refused.reply()})
         else:
             peer.emit(REFUSED, refusal(str(event.name), roomName, refused))
-        if self._hub.ration.allows("refusals"):
+        if self._hub.logRation.allows("refusals"):
             _log.info(
                 "refused {event} in {room}: {code} (user {user}, {address}, conn {conn})",
                 event=event.name,

@@ -25,7 +25,8 @@ from rtcsignal.policy.httpbounds import ResponseTooLong
 from rtcsignal.policy.httpclient import HttpClient
 from rtcsignal.policy.services import Services
 from rtcsignal.signaling.gates import OpenGates
-from rtcsignal.signaling.hub import Hub, SignalingOptions
+from rtcsignal.signaling.hub import Hub
+from rtcsignal.signaling.options import SignalingOptions
 from tests.faults.service import Answer, Service, answer
 from tests.policy.bench import Bench
 from tests.policy.test_services import Plugin

@@ -19,7 +19,8 @@ from rtcsignal.policy.loader import Entry, PluginSet, loadPlugins
 from rtcsignal.policy.pluginhost import PluginHost
 from rtcsignal.policy.running import START_SECONDS, STOP_SECONDS
 from rtcsignal.signaling.gates import OpenGates
-from rtcsignal.signaling.hub import Hub, SignalingOptions
+from rtcsignal.signaling.hub import Hub
+from rtcsignal.signaling.options import SignalingOptions
 from rtcsignal.testing import FakePeer, FakeRoom, InMemoryServer
 from tests.policy.bench import failureOf, resultOf
 from tests.policy.conftest import LogLines

@@ -8,7 +8,7 @@ import pytest
 
 from rtcsignal.engineio.packet import Revision
 from rtcsignal.errors import Refused
-from rtcsignal.signaling.hub import SignalingOptions
+from rtcsignal.signaling.options import SignalingOptions
 from rtcsignal.values import Handshake, Identity
 from tests.signaling.conftest import Log, WorldFactory
 from tests.signaling.plugins import Desk, Plugins

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from rtcsignal.engineio.packet import Revision
-from rtcsignal.signaling.hub import SignalingOptions
+from rtcsignal.signaling.options import SignalingOptions
 from rtcsignal.values import Identity
 from tests.signaling.conftest import WorldFactory
 from tests.signaling.plugins import Plugins

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rtcsignal.signaling.hub import SignalingOptions
+from rtcsignal.signaling.options import SignalingOptions
 from tests.signaling.conftest import WorldFactory
 from tests.signaling.plugins import Plugins
 from tests.signaling.words import room

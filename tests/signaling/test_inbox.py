@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred, succeed
 from rtcsignal.engineio.session import CloseReason
 from rtcsignal.errors import Refused
 from rtcsignal.interfaces import IPeer, IRoom
-from rtcsignal.signaling.hub import SignalingOptions
+from rtcsignal.signaling.options import SignalingOptions
 from rtcsignal.values import Message
 from tests.signaling.conftest import Log, WorldFactory
 from tests.signaling.plugins import Desk, Plugins

@@ -8,7 +8,7 @@ import pytest
 
 from rtcsignal.engineio.packet import Revision
 from rtcsignal.rates import Rate
-from rtcsignal.signaling.hub import SignalingOptions
+from rtcsignal.signaling.options import SignalingOptions
 from tests.signaling.conftest import WorldFactory
 from tests.signaling.plugins import Plugins
 from tests.signaling.words import acked, joined, room, userIds

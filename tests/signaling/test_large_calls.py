@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from rtcsignal.signaling.hub import SignalingOptions
+from rtcsignal.signaling.options import SignalingOptions
 from rtcsignal.socketio.server import SocketOptions
 from tests.signaling.conftest import WorldFactory
 from tests.signaling.world import Client, Link

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from rtcsignal.engineio.packet import Revision
 from rtcsignal.interfaces import IPeer, IRoom
-from rtcsignal.signaling.hub import SignalingOptions
+from rtcsignal.signaling.options import SignalingOptions
 from tests.signaling.plugins import Plugins, Seen
 from tests.signaling.words import putOut
 from tests.signaling.world import Client, Heard, Link, World

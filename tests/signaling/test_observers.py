@@ -9,7 +9,7 @@ from zope.interface.verify import verifyObject
 
 from rtcsignal.interfaces import IPeer, IRoom
 from rtcsignal.logtext import connOf
-from rtcsignal.signaling.hub import SignalingOptions
+from rtcsignal.signaling.options import SignalingOptions
 from tests.signaling.conftest import WorldFactory
 from tests.signaling.plugins import Plugins
 from tests.signaling.words import joined, left, room

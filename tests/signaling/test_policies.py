@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 
 from rtcsignal.errors import Refused
 from rtcsignal.interfaces import IPeer, IRoom
-from rtcsignal.signaling.hub import SignalingOptions
+from rtcsignal.signaling.options import SignalingOptions
 from tests.signaling.conftest import Log, WorldFactory
 from tests.signaling.plugins import Desk, MayJoin, Plugins
 from tests.signaling.words import acked, joined, putOut, room, userIds

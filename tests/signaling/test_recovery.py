@@ -9,7 +9,7 @@ import pytest
 
 from rtcsignal.engineio.session import CloseReason
 from rtcsignal.errors import Refused
-from rtcsignal.signaling.hub import SignalingOptions
+from rtcsignal.signaling.options import SignalingOptions
 from rtcsignal.socketio.recovery import RecoveryOptions
 from rtcsignal.socketio.server import SocketOptions
 from rtcsignal.values import Handshake, Identity

@@ -10,7 +10,7 @@ import pytest
 from rtcsignal.engineio.packet import Revision
 from rtcsignal.errors import Refused
 from rtcsignal.rates import Rate
-from rtcsignal.signaling.hub import SignalingOptions
+from rtcsignal.signaling.options import SignalingOptions
 from rtcsignal.values import Handshake, Identity
 from tests.signaling.conftest import Log, WorldFactory
 from tests.signaling.plugins import Plugins

@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 
 from rtcsignal.errors import Refused
 from rtcsignal.interfaces import IPeer, IRoom
-from rtcsignal.signaling.hub import SignalingOptions
+from rtcsignal.signaling.options import SignalingOptions
 from rtcsignal.values import Message
 from tests.signaling.plugins import Plugins, Seen
 from tests.signaling.words import room

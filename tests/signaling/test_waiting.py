@@ -8,7 +8,7 @@ import pytest
 
 from rtcsignal.errors import Refused, Waiting
 from rtcsignal.interfaces import IPeer, IRoom
-from rtcsignal.signaling.hub import SignalingOptions
+from rtcsignal.signaling.options import SignalingOptions
 from rtcsignal.signaling.views import PeerView
 from tests.signaling.conftest import WorldFactory
 from tests.signaling.plugins import Desk, Plugins

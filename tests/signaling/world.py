@@ -20,10 +20,13 @@ from rtcsignal.engineio.http.exchange import Request
 from rtcsignal.engineio.packet import CLOSE, MESSAGE, PING, PONG, Packet, Revision
 from rtcsignal.engineio.registry import Registry
 from rtcsignal.engineio.session import CloseReason, Heartbeat, Phase, Session
+from rtcsignal.service.handlers import handlersOf
 from rtcsignal.signaling.gates import Gates, OpenGates
-from rtcsignal.signaling.hub import Hub, SignalingOptions
+from rtcsignal.signaling.handlers import Handler
+from rtcsignal.signaling.hub import Hub
 from rtcsignal.signaling.invariants import checkHub
 from rtcsignal.signaling.namespace import SignalingNamespace
+from rtcsignal.signaling.options import SignalingOptions
 from rtcsignal.socketio.invariants import checkSockets, peersOf
 from rtcsignal.socketio.server import SocketOptions, SocketServer
 from rtcsignal.values import EMPTY
@@ -47,6 +50,7 @@ class World:
         options: Settings of the signalling.
         gates: What the plugins say.
         sockets: Settings of the Socket.IO layer; by default clients may send as fast as they like.
+        further: Handlers of further events, by name.
 
     Attributes:
         clock: The time; it stands still unless the test turns it.
@@ -59,13 +63,14 @@ class World:
         options: SignalingOptions | None = None,
         gates: Gates | None = None,
         sockets: SocketOptions = _UNLIMITED,
+        further: Mapping[str, Handler] = EMPTY,
     ) -> None:
         self.clock = Clock()
         self.wallOffset = 0.0
         self.hub = Hub(options or SignalingOptions(), gates or OpenGates(), self.clock, self._wall)
-        self.sockets = SocketServer(
-            {name: SignalingNamespace(self.hub) for name in ("/", "/socket.io")}, self.clock, sockets
-        )
+        handlers = {**handlersOf(self.hub), **further}
+        namespaces = {name: SignalingNamespace(self.hub, handlers) for name in ("/", "/socket.io")}
+        self.sockets = SocketServer({**namespaces}, self.clock, sockets)
         self.registry = Registry(0)
         self.deadlines = Deadlines(self.clock)
         self.heartbeats: dict[int, Heartbeat] = {
