@@ -29,9 +29,9 @@ from twisted.python import log
 from twisted.web.resource import Resource
 
 from rtcsignal.engineio.frames import Message
+from rtcsignal.engineio.http.limits import HttpLimits
 from rtcsignal.engineio.http.origin import OriginRule
 from rtcsignal.engineio.options import EngineOptions
-from rtcsignal.engineio.port.channel import HttpLimits
 from rtcsignal.engineio.port.factory import PortFactory
 from rtcsignal.engineio.port.resource import EngineResource
 from rtcsignal.engineio.server import EngineServer

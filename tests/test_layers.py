@@ -37,7 +37,9 @@ PRIVATE_NAMES_IN = {
 KNOTS = {
     frozenset({"rtcsignal.signaling.participant", "rtcsignal.signaling.room", "rtcsignal.signaling.views"}),
     frozenset({"rtcsignal.socketio.connection", "rtcsignal.socketio.server"}),
-    frozenset({"rtcsignal.engineio.port.channel", "rtcsignal.engineio.port.webrequest"}),
+    frozenset(
+        {"rtcsignal.engineio.port.channel", "rtcsignal.engineio.port.site", "rtcsignal.engineio.port.webrequest"}
+    ),
 }
 """Modules that import each other, some of them for types alone; the line of each such import says why it stays."""
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from rtcsignal.clocks import wallClock
 from rtcsignal.engineio.http.addresses import Proxies
+from rtcsignal.engineio.http.limits import HttpLimits
 from rtcsignal.engineio.http.origin import OriginRule
 from rtcsignal.engineio.options import EngineOptions
-from rtcsignal.engineio.port.channel import HttpLimits
 from rtcsignal.engineio.port.factory import PortFactory
 from rtcsignal.engineio.port.resource import EngineResource
 from rtcsignal.engineio.server import EngineServer

@@ -7,8 +7,8 @@ from typing import Any
 from twisted.web.resource import Resource
 
 from rtcsignal.clocks import measureSteadily
+from rtcsignal.engineio.http.limits import HttpLimits
 from rtcsignal.engineio.options import EngineOptions
-from rtcsignal.engineio.port.channel import HttpLimits
 from rtcsignal.engineio.port.factory import PortFactory
 from rtcsignal.engineio.port.resource import EngineResource
 from rtcsignal.engineio.server import EngineServer

@@ -10,9 +10,9 @@ from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent
 from txaio import tx
 from zope.interface import implementer
 
+from rtcsignal.engineio.http.limits import HttpLimits
 from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.packet import Revision
-from rtcsignal.engineio.port.channel import HttpLimits
 from tests.engineio.memory import SelectingClock
 from tests.engineio.world import Poller, Socket, Visitor, World
 from tests.support.lanes import FAST

@@ -21,8 +21,8 @@ from twisted.web.resource import Resource
 from rtcsignal.engineio.frames import binaryFrame, textFrame
 from rtcsignal.engineio.frameturns import FrameTurns
 from rtcsignal.engineio.http.exchange import Request
+from rtcsignal.engineio.http.limits import HttpLimits
 from rtcsignal.engineio.options import EngineOptions
-from rtcsignal.engineio.port.channel import HttpLimits
 from rtcsignal.engineio.port.factory import PortFactory
 from rtcsignal.engineio.server import EngineServer
 from rtcsignal.engineio.session import Application, Session

@@ -33,8 +33,8 @@ from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 
 from bench.certificate import writeCertificate
+from rtcsignal.engineio.http.limits import HttpLimits
 from rtcsignal.engineio.options import EngineOptions
-from rtcsignal.engineio.port.channel import HttpLimits
 from rtcsignal.engineio.port.factory import PortFactory
 from rtcsignal.engineio.stream.tlstransport import useFrugalTls
 from rtcsignal.service.tuning import useLeanTurns

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from txaio import tx
 
 from rtcsignal.engineio.frames import Message
+from rtcsignal.engineio.http.limits import HttpLimits
 from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.packet import Revision
-from rtcsignal.engineio.port.channel import HttpLimits
 from rtcsignal.engineio.session import CloseReason, Session
 from tests.engineio.frames import framesOf
 from tests.engineio.memory import SelectingClock

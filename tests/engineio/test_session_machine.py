@@ -17,10 +17,10 @@ from txaio import tx
 
 from rtcsignal.engineio.frames import Message
 from rtcsignal.engineio.http.exchange import RequestError
+from rtcsignal.engineio.http.limits import HttpLimits
 from rtcsignal.engineio.invariants import checkEngine
 from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.packet import Revision
-from rtcsignal.engineio.port.channel import HttpLimits
 from rtcsignal.engineio.session import CloseReason, Session
 from tests.engineio.memory import SelectingClock
 from tests.engineio.strategies import revisions

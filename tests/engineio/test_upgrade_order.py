@@ -14,9 +14,9 @@ from twisted.internet.task import Clock
 from txaio import tx
 
 from rtcsignal.engineio.frames import Message
+from rtcsignal.engineio.http.limits import HttpLimits
 from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.packet import Revision
-from rtcsignal.engineio.port.channel import HttpLimits
 from tests.engineio.memory import SelectingClock
 from tests.engineio.strategies import revisions
 from tests.engineio.world import Answer, Poller, Socket, World

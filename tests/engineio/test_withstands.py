@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from rtcsignal.engineio.frames import Message
+from rtcsignal.engineio.http.limits import HttpLimits
 from rtcsignal.engineio.packet import Revision
-from rtcsignal.engineio.port.channel import HttpLimits
 from rtcsignal.engineio.session import CloseReason, Session
 from rtcsignal.values import Handshake
 from tests.engineio.conftest import Log, WorldFactory

@@ -13,10 +13,10 @@ from typing import Any
 from twisted.web.resource import Resource
 
 from rtcsignal.engineio.http.exchange import Request, RequestError
+from rtcsignal.engineio.http.limits import HttpLimits
 from rtcsignal.engineio.invariants import checkEngine
 from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.packet import Revision
-from rtcsignal.engineio.port.channel import HttpLimits
 from rtcsignal.engineio.port.factory import PortFactory
 from rtcsignal.engineio.port.resource import EngineResource
 from rtcsignal.engineio.server import EngineServer

@@ -8,8 +8,8 @@ import pytest
 from twisted.internet.address import IPv4Address
 from twisted.web.resource import Resource
 
+from rtcsignal.engineio.http.limits import HttpLimits
 from rtcsignal.engineio.options import EngineOptions
-from rtcsignal.engineio.port.channel import HttpLimits
 from rtcsignal.engineio.port.factory import PortFactory
 from rtcsignal.socketio.namespace import EventNamespace
 from rtcsignal.socketio.peer import Peer

@@ -7,9 +7,9 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from rtcsignal.engineio.http.limits import HttpLimits
 from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.packet import Revision
-from rtcsignal.engineio.port.channel import HttpLimits
 from rtcsignal.engineio.session import Session
 from rtcsignal.socketio.namespace import Namespace
 from rtcsignal.socketio.packet import Packet

@@ -10,13 +10,15 @@ from types import MappingProxyType
 
 from rtcsignal.engineio.http.target import splitTarget
 
-__all__ = ["TOO_LARGE_HEAD", "BadHead", "Head", "parseHead"]
+__all__ = ["TOO_LARGE_HEAD", "BadHead", "Head", "parseHead", "plainBodyLength"]
 
 TOO_LARGE_HEAD = "request headers too large"
 """Why a connection is refused with status 431."""
 
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([\x21-\x7e]+) HTTP/1\.([01])")
 _HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]++):([^\x00-\x08\x0a-\x1f\x7f]*+)")
+
+_LENGTH = re.compile("[0-9]{1,10}")
 
 _MOST_KNOWN = 256
 
@@ -92,6 +94,31 @@ def parseHead(block: bytes, mostHeaders: int) -> Head:
         headers["host"] = host.decode("ascii")  # it outranks the header; which has to be there all the same
     path, _, query = target.decode("ascii").partition("?")
     return Head(match[1].decode("ascii"), path, query, MappingProxyType(headers))
+
+
+def plainBodyLength(head: Head, block: bytes, mostBytes: int) -> int | None:
+    """The length of a plain request's body in bytes, or None if the request is anything but a plain GET or POST.
+
+    Args:
+        head: The request's head.
+        block: The same as bytes.
+        mostBytes: The largest body; 0 for no limit.
+    """
+    headers = head.headers
+    length = headers.get("content-length", "0")
+    if (
+        head.method not in ("GET", "POST")
+        or "host" not in headers
+        or not _LENGTH.fullmatch(length)
+        or "transfer-encoding" in headers
+        or "expect" in headers
+        or "upgrade" in headers
+        or not block[: block.find(b"\r\n")].endswith(b"1")
+    ):
+        return None
+    count = int(length)
+    isTooLarge = 0 < mostBytes < count
+    return None if isTooLarge or (count and head.method == "GET") else count
 
 
 def _parseLine(line: bytes) -> tuple[str, str]:

@@ -8,20 +8,17 @@ proxies that keep connections open do it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any
 
-from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol, ITransport
+from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
-from twisted.web.resource import Resource
-from twisted.web.server import Site
 from zope.interface import implementer
 
-from rtcsignal.deadlines import Deadline, Deadlines
-from rtcsignal.engineio.http.addresses import Place, Proxies
+from rtcsignal.deadlines import Deadline
+from rtcsignal.engineio.http.addresses import Place
 from rtcsignal.engineio.http.crossorigin import withCors
 from rtcsignal.engineio.http.exchange import TOO_LARGE, RequestError, Response
 from rtcsignal.engineio.http.head import TOO_LARGE_HEAD, Head
@@ -29,14 +26,14 @@ from rtcsignal.engineio.http.limits import STRANGERS_BODY, HttpLimits
 from rtcsignal.engineio.http.request import Caller, requestOf
 from rtcsignal.engineio.http.response import lastAnswer
 from rtcsignal.engineio.http.target import MOST_EMPTY_LINES, splitTarget
-from rtcsignal.engineio.port.headernames import rememberUsualHeaders
 from rtcsignal.engineio.port.webrequest import SafeRequest, headersOf
-from rtcsignal.engineio.refusals import Refusals
-from rtcsignal.engineio.server import EngineServer
 from rtcsignal.engineio.stream.farewell import FAREWELL_SECONDS, endIfClientLeft, halfClose
 from rtcsignal.engineio.stream.stallguard import StallGuard
 
-__all__ = ["HttpLimits", "SafeRequest", "SafeSite", "headersOf", "lastAnswer"]
+if TYPE_CHECKING:  # as in twisted.web: a site makes channels, which ask it for what they share
+    from rtcsignal.engineio.port.site import SafeSite
+
+__all__ = ["SafeChannel"]
 
 _log = Logger()
 _LINGER_SECONDS = 1.0
@@ -310,50 +307,3 @@ class SafeChannel(StallGuard, HTTPChannel):
         self.stallEnds()
         place, self.place = self.place, None
         self.site.switchToWebSocket(transport, head, b"\r\n".join(lines), rest, place)
-
-
-class SafeSite(Site):
-    """A site whose channels are safe.
-
-    Args:
-        root: The resources.
-        limits: What a connection may cost.
-        deadlines: Where deadlines come from.
-        engines: The Engine.IO servers on this port, by path.
-        switchToWebSocket: Called with transport, head, the head's bytes, what came behind it and what counts the
-            connection, when that turns into a WebSocket.
-        proxies: Those that are trusted to say where a request comes from.
-
-    Attributes:
-        refusals: Logs what is refused.
-    """
-
-    refusals: Refusals
-    protocol = SafeChannel  # type: ignore[assignment]
-    requestFactory = SafeRequest
-
-    def __init__(
-        self,
-        root: Resource,
-        limits: HttpLimits,
-        deadlines: Deadlines,
-        engines: Mapping[str, EngineServer],
-        switchToWebSocket: Callable[[ITransport, Head, bytes, bytes, Place | None], None],
-        proxies: Proxies,
-    ) -> None:
-        rememberUsualHeaders()
-        super().__init__(root, requestFactory=SafeRequest, timeout=limits.idleSeconds or None, reactor=deadlines.clock)
-        self.limits = limits
-        self.deadlines = deadlines
-        self.engines = engines
-        self.switchToWebSocket = switchToWebSocket
-        self.proxies = proxies
-
-    def buildProtocol(self, addr: IAddress | None) -> SafeChannel:  # type: ignore[override]
-        channel: Any = super().buildProtocol(addr)
-        channel.maxHeaders = self.limits.headerCount or channel.maxHeaders
-        channel.totalHeadersSize = channel.MAX_LENGTH = self.limits.headerBytes or channel.totalHeadersSize
-        return cast(SafeChannel, channel)
-
-    def log(self, request: object) -> None:
-        """No access log: a poll is not news."""

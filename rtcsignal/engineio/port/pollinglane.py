@@ -14,7 +14,6 @@ Source: RFC 9112 sections 6, 9.3 and 9.6.
 from __future__ import annotations
 
 import enum
-import re
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
@@ -29,7 +28,7 @@ from rtcsignal.deadlines import Deadline, Deadlines
 from rtcsignal.engineio.http.addresses import Place, Proxies
 from rtcsignal.engineio.http.crossorigin import withCors
 from rtcsignal.engineio.http.exchange import TOO_LARGE, Request, RequestError, Response
-from rtcsignal.engineio.http.head import TOO_LARGE_HEAD, BadHead, Head, parseHead
+from rtcsignal.engineio.http.head import TOO_LARGE_HEAD, BadHead, Head, parseHead, plainBodyLength
 from rtcsignal.engineio.http.limits import STRANGERS_BODY, HttpLimits
 from rtcsignal.engineio.http.request import Caller, requestOf
 from rtcsignal.engineio.http.response import Answers, lastAnswer
@@ -41,7 +40,7 @@ from rtcsignal.engineio.stream.farewell import FAREWELL_SECONDS, endIfClientLeft
 from rtcsignal.engineio.stream.stallguard import StallGuard
 from rtcsignal.engineio.stream.writers import writerFor
 
-__all__ = ["PassOn", "PollingLane", "bodyLength"]
+__all__ = ["PassOn", "PollingLane"]
 
 _log = Logger()
 _END = b"\r\n\r\n"
@@ -49,7 +48,6 @@ _CR = 13
 _MOST_IN_A_TURN = 8
 _MOST_AHEAD = 16_384
 _LINGER_SECONDS = 1.0
-_LENGTH = re.compile("[0-9]{1,10}")
 
 PassOn: TypeAlias = Callable[[ITransport, Head, bytes, bytes, Place | None], None]
 """Takes a connection over: transport, head of a request, its bytes, what came behind it, and what counts it."""
@@ -68,31 +66,6 @@ class _State(enum.Enum):
 # Looking up a member of an enumeration is slow.
 _HEAD, _BODY, _ANSWERING = _State.HEAD, _State.BODY, _State.ANSWERING
 _LINGERING, _ENDED = _State.LINGERING, _State.ENDED
-
-
-def bodyLength(head: Head, block: bytes, mostBytes: int) -> int | None:
-    """The length of a request's body in bytes, or None if it is not one of those that are answered here.
-
-    Args:
-        head: The request's head.
-        block: The same as bytes.
-        mostBytes: The largest body; 0 for no limit.
-    """
-    headers = head.headers
-    length = headers.get("content-length", "0")
-    if (
-        head.method not in ("GET", "POST")
-        or "host" not in headers
-        or not _LENGTH.fullmatch(length)
-        or "transfer-encoding" in headers
-        or "expect" in headers
-        or "upgrade" in headers
-        or not block[: block.find(b"\r\n")].endswith(b"1")
-    ):
-        return None
-    count = int(length)
-    isTooLarge = 0 < mostBytes < count
-    return None if isTooLarge or (count and head.method == "GET") else count
 
 
 @implementer(IPushProducer, IHalfCloseableProtocol)
@@ -235,7 +208,7 @@ class PollingLane(StallGuard, Protocol):
             self._refuseConnection(error.status, error.reason)
             return
         engine = self._engines.get(head.path)
-        length = None if engine is None else bodyLength(head, block, engine.options.maxPayload)
+        length = None if engine is None else plainBodyLength(head, block, engine.options.maxPayload)
         if length is None:
             self._leave(head, block)
             return

@@ -14,7 +14,7 @@ from rtcsignal.engineio.http.exchange import Request, Response
 from rtcsignal.engineio.http.head import Head
 from rtcsignal.engineio.http.request import Caller, requestOf
 from rtcsignal.engineio.http.response import REASONS
-from rtcsignal.engineio.port.channel import SafeRequest, headersOf
+from rtcsignal.engineio.port.webrequest import SafeRequest, headersOf
 from rtcsignal.engineio.server import EngineServer
 
 __all__ = ["EngineResource"]

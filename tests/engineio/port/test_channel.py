@@ -10,9 +10,10 @@ from twisted.web.resource import Resource
 from zope.interface import directlyProvides, providedBy
 
 from rtcsignal.engineio.http.exchange import Request, Response, forbidden
+from rtcsignal.engineio.http.limits import HttpLimits
 from rtcsignal.engineio.http.origin import OriginRule
+from rtcsignal.engineio.http.response import lastAnswer
 from rtcsignal.engineio.packet import Revision
-from rtcsignal.engineio.port.channel import HttpLimits, lastAnswer
 from rtcsignal.engineio.session import CloseReason
 from tests.conftest import LoggedFailures
 from tests.engineio.conftest import WorldFactory

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
+from rtcsignal.engineio.http.limits import HttpLimits
 from rtcsignal.engineio.http.origin import OriginRule
 from rtcsignal.engineio.packet import Revision
-from rtcsignal.engineio.port.channel import HttpLimits
 from rtcsignal.engineio.session import CloseReason
 from tests.engineio.conftest import WorldFactory
 from tests.engineio.world import Poller, Visitor, World

@@ -7,8 +7,8 @@ import os
 import pytest
 from twisted.web.resource import Resource
 
+from rtcsignal.engineio.http.limits import HttpLimits
 from rtcsignal.engineio.packet import Revision
-from rtcsignal.engineio.port.channel import HttpLimits
 from rtcsignal.engineio.session import CloseReason
 from tests.engineio.conftest import WorldFactory
 from tests.engineio.world import Visitor, World

@@ -10,10 +10,11 @@ from twisted.internet.interfaces import IProtocolNegotiationFactory
 from twisted.internet.protocol import Protocol
 from twisted.web.resource import Resource
 
+from rtcsignal.engineio.http.limits import HttpLimits
 from rtcsignal.engineio.http.origin import OriginRule
 from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.packet import Revision
-from rtcsignal.engineio.port.channel import HttpLimits, SafeChannel
+from rtcsignal.engineio.port.channel import SafeChannel
 from rtcsignal.engineio.port.factory import PortFactory
 from rtcsignal.engineio.server import EngineServer
 from rtcsignal.engineio.websocket.link import WebSocketLink
