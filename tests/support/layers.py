@@ -90,6 +90,7 @@ FLOORS: tuple[tuple[Room, ...], ...] = (
         Room("web", "pages beside Socket.IO", ("web",), _GROUND_ALONE),
         Room("service.config", "the configuration file", ("service.config",), _GROUND_ALONE),
     ),
+    (Room("service.handlers", "which event of clients is handled by whom", ("service.handlers",)),),
     (
         Room("service", "the process: builds and wires all the rest", ("service",)),
         Room("testing", "for tests of plugins", ("testing",)),
