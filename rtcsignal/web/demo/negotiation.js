@@ -93,6 +93,11 @@ export class Negotiation {
     return { msgType: MESSAGE.answer, sdp, ...this.#ids(), neg: this.remoteNeg ?? undefined, info };
   }
 
+  /** @param {Info} info @returns {Body} what shows the member which of our connections it should know */
+  greeting(info) {
+    return { msgType: MESSAGE.info, info, ...this.#ids() };
+  }
+
   /** @param {RTCIceCandidate} candidate one of ours @returns {Body} */
   candidate({ sdpMid: id, sdpMLineIndex: label, candidate }) {
     return { msgType: MESSAGE.candidate, id, label, candidate, ...this.#ids() };

@@ -133,14 +133,14 @@ export class Peer extends Emitter {
   returned(ours) {
     const negotiation = this.#negotiation;
     if (negotiation === null) return;
-    const { pc, id, remoteId } = negotiation;
+    const { pc } = negotiation;
     const doubtful = ours && (this.#missed || pc.connectionState !== "connected");
     this.#missed = false;
     if (negotiation.offering) this.#sendOffer(negotiation, "returned");
     else if (!this.#healer.resume() && doubtful) pc.restartIce();
-    // A member that no longer knows our connection starts a new one when it reads this.
-    if (!ours || remoteId === null) return;
-    this.#send({ msgType: MESSAGE.info, info: this.#context.info(), pc: id, to: remoteId });
+    // A member that no longer knows our connection starts a new one when it reads this; ours may be new by now itself.
+    if (!ours || negotiation !== this.#negotiation || negotiation.remoteId === null) return;
+    this.#send(negotiation.greeting(this.#context.info()));
   }
 
   /**
