@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from ipaddress import IPv6Address, IPv6Network, ip_address
 
-__all__ = ["UNIX", "networkOf", "plainAddress"]
+__all__ = ["UNIX", "networkOf", "plainAddress", "whereabouts"]
 
 UNIX = "unix"
 """Stands for anyone who connects over a UNIX socket."""
@@ -52,3 +52,12 @@ def networkOf(address: str) -> str:
             return str(parsed.ipv4_mapped)
         return str(IPv6Network((int(parsed), _NETWORK_BITS), strict=False))
     return address
+
+
+def whereabouts(address: str) -> str:
+    """An address for a log line, also where there is none.
+
+    Args:
+        address: An IP address, or "" for a client that is connected to a UNIX socket.
+    """
+    return address or "a UNIX socket"

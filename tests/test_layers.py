@@ -43,6 +43,9 @@ KNOTS = {
 }
 """Modules that import each other, some of them for types alone; the line of each such import says why it stays."""
 
+HIDDEN = {"rtcsignal.signaling": {"session"}}
+"""Attributes that a package has nothing to do with: a peer answers for its session, and not every member has one."""
+
 MOST_LINES = 400
 MOST_LINES_OF = {"rtcsignal.signaling.hub": 200}
 """The hub holds parts and has no rules of its own: it is where everything would like to go."""
@@ -109,6 +112,8 @@ def styleBreaches(module: str, source: str) -> list[str]:
             lines = (node.end_lineno or node.lineno) - node.lineno + 1
             if lines > MOST_FUNCTION_LINES:
                 breaches.append(f"{module}:{node.lineno}: {node.name} has {lines} lines")
+        if isinstance(node, ast.Attribute) and any(isIn(module, each) and node.attr in HIDDEN[each] for each in HIDDEN):
+            breaches.append(f"{module}:{node.lineno}: {ast.unparse(node)} is not for this package")
         if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Name) and node.exc.id.isupper():
             breaches.append(f"{module}:{node.lineno}: raises an exception for more than the first time")
         if isinstance(node, ast.Call) and _isLogCall(node) and isinstance(node.args[0], ast.JoinedStr):
@@ -277,6 +282,14 @@ class TestTheRules:
     )
     def test_aBreachOfTheStyleIsFound(self, source: str) -> None:
         assert len(styleBreaches("rtcsignal.some", source)) == 1
+
+    def test_aSessionThatSignalingSeesIsFound(self) -> None:
+        source = "from __future__ import annotations\nclose(participant.peer.session)\n"
+        assert len(styleBreaches("rtcsignal.signaling.participant", source)) == 1
+        assert styleBreaches("rtcsignal.socketio.peer", source) == []
+        for name in ("rtcsignal.engineio.session.CloseReason", "rtcsignal.engineio.http.exchange.Request"):
+            module, _, what = name.rpartition(".")
+            assert len(layerBreaches("rtcsignal.signaling.participant", f"from {module} import {what}")) == 1
 
     def test_aHubThatGrowsIsFound(self) -> None:
         source = "from __future__ import annotations\n" + "\n" * 200

@@ -10,11 +10,12 @@ from collections.abc import Iterable
 
 from twisted.logger import Logger
 
+from rtcsignal.addresses import whereabouts
 from rtcsignal.engineio.http.exchange import Request
 from rtcsignal.lograte import LogRation
 from rtcsignal.logtext import connOf, safe
 
-__all__ = ["Refusals", "whereabouts"]
+__all__ = ["Refusals"]
 
 _log = Logger()
 _FAULT = 500
@@ -22,37 +23,28 @@ _MOST_REVISION = 3
 _MOST_SID = 64
 
 
-def whereabouts(address: str) -> str:
-    """An address for a log line, also where there is none.
-
-    Args:
-        address: An IP address, or "" for a client that is connected to a UNIX socket.
-    """
-    return address or "a UNIX socket"
-
-
 class Refusals:
     """Logs refusals.
 
     Args:
-        ration: How many lines of a kind may be written.
+        logRation: How many lines of a kind may be written.
 
     Attributes:
-        ration: As above; may be replaced.
+        logRation: As above; may be replaced.
     """
 
-    def __init__(self, ration: LogRation) -> None:
-        self.ration = ration
+    def __init__(self, logRation: LogRation) -> None:
+        self.logRation = logRation
 
     def connection(self, address: str, status: int, reason: str) -> None:
         """A connection was refused before anything was known of it.
 
         Args:
-            address: Where it came from; see `whereabouts`.
+            address: Where it came from; see `rtcsignal.addresses.whereabouts`.
             status: The HTTP status of the answer; 0 if there was none.
             reason: Why.
         """
-        if not self.ration.allows("refused connections"):
+        if not self.logRation.allows("refused connections"):
             return
         text = "refused a connection from {address}: {reason} ({answer})"
         answer = f"status {status}" if status else "no answer"
@@ -67,7 +59,7 @@ class Refusals:
             reason: Why.
         """
         sid = request.query.get("sid")
-        if status == _FAULT or not self.ration.allows("refused requests" if sid else "refused handshakes"):
+        if status == _FAULT or not self.logRation.allows("refused requests" if sid else "refused handshakes"):
             return
         fields = {
             "address": whereabouts(request.address),
@@ -91,7 +83,7 @@ class Refusals:
             path: Where it asked.
             served: The paths of Socket.IO.
         """
-        if not self.ration.allows("handshakes at wrong paths"):
+        if not self.logRation.allows("handshakes at wrong paths"):
             return
         _log.info(
             # It has a text of its own, as lines of one text share a limit.

@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from rtcsignal.addresses import whereabouts
 from rtcsignal.deadlines import Deadlines
 from rtcsignal.engineio.frames import textFrame
 from rtcsignal.engineio.greeting import byName, greeting
@@ -41,7 +42,7 @@ from rtcsignal.engineio.introduction import Introduction, isNeeded
 from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.packet import OPEN, Revision
 from rtcsignal.engineio.polling import PollingTransport
-from rtcsignal.engineio.refusals import Refusals, whereabouts
+from rtcsignal.engineio.refusals import Refusals
 from rtcsignal.engineio.registry import Registry
 from rtcsignal.engineio.session import NOBODY, Application, CloseReason, Heartbeat, Phase, Session
 from rtcsignal.engineio.upgrade import Upgrade

@@ -195,7 +195,7 @@ class Session:
         bucket: How many more of what is counted it may send; kept by `count`.
         heard: Something has come from the client since the heartbeat last looked.
         deadline: The heartbeat's next deadline.
-        ration: What the application keeps to limit what the client does, whatever it is in the application.
+        allowance: What the application keeps to limit what the client does, whatever it is in the application.
         application: What its messages are for; set right after construction. `NOBODY` after the end.
         transport: What carries it; set by `carriedBy`. After the end one that drops everything.
     """
@@ -205,12 +205,12 @@ class Session:
         "_count",
         "_gone",
         "_heartbeat",
+        "allowance",
         "application",
         "bucket",
         "deadline",
         "heard",
         "phase",
-        "ration",
         "request",
         "revision",
         "send",
@@ -238,7 +238,7 @@ class Session:
         self.phase = Phase.POLLING
         self.send: Callable[[Message], None] = _drop
         self.bucket: TokenBucket | None = None
-        self.ration: TokenBucket | None = None
+        self.allowance: TokenBucket | None = None
         self._heartbeat = heartbeat
         self._gone = gone
         self._count = count

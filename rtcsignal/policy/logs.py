@@ -12,7 +12,7 @@ from twisted.internet import defer
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-from rtcsignal.engineio.refusals import whereabouts
+from rtcsignal.addresses import whereabouts
 from rtcsignal.interfaces import IPeer
 from rtcsignal.lograte import LogRation
 from rtcsignal.logtext import safe, textOf

@@ -61,7 +61,7 @@ def build(config: Config, reactor: Any) -> Server:
     root = makeRoot(demo=config.web.demo)
     mount(root, config.socketio.path, EngineResource(engine))
     factory = PortFactory([engine], root, _httpLimits(config), reactor, Proxies(config.proxies))
-    engine.refusals.ration = factory.refusals.ration = sockets.ration = logRation
+    engine.refusals.logRation = factory.refusals.logRation = sockets.logRation = logRation
     return Server(reactor, factory, hub, sockets, engine, PluginHost(plugins, hub, reactor, wallClock))
 
 

@@ -109,10 +109,11 @@ class Joining:
         rate = self._options.joinsRate
         if not rate.perSecond:
             return
-        now, session = self._clock.seconds(), peer.session
-        if session.ration is None:
-            session.ration = rate.bucket(now)
-        if not session.ration.tryTake(now):
+        now = self._clock.seconds()
+        allowance = peer.allowance
+        if allowance is None:
+            allowance = peer.allowance = rate.bucket(now)
+        if not allowance.tryTake(now):
             raise Refused("too-many-joins", "You are joining rooms too fast.")
 
     def _checkSize(self, event: Packet) -> None:

@@ -10,8 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from rtcsignal.engineio.refusals import whereabouts
-from rtcsignal.engineio.session import CloseReason
+from rtcsignal.addresses import whereabouts
 from rtcsignal.errors import ConnectRefused, Refused, forgetTraceback
 from rtcsignal.logtext import safe
 from rtcsignal.signaling.events import BROADCAST, REFUSED, membersOf, readNames, refusal
@@ -22,7 +21,7 @@ from rtcsignal.signaling.participant import Participant
 from rtcsignal.socketio.jsontext import Unread
 from rtcsignal.socketio.packet import Packet
 from rtcsignal.socketio.peer import Peer
-from rtcsignal.socketio.recovery import NOT_RECOVERED
+from rtcsignal.socketio.reasons import FLOOD, NOT_RECOVERED, PING_TIMEOUT, SHUTDOWN, SLOW_CONSUMER
 from rtcsignal.values import Handshake, Identity
 
 __all__ = ["SignalingNamespace"]
@@ -30,10 +29,10 @@ __all__ = ["SignalingNamespace"]
 _log = Logger()
 
 _REASONS = {
-    CloseReason.PING_TIMEOUT.value: "timeout",
-    CloseReason.SHUTDOWN.value: "shutdown",
-    CloseReason.SLOW_CONSUMER.value: "slow-consumer",
-    CloseReason.FLOOD.value: "flood",
+    PING_TIMEOUT: "timeout",
+    SHUTDOWN: "shutdown",
+    SLOW_CONSUMER: "slow-consumer",
+    FLOOD: "flood",
     NOT_RECOVERED: "timeout",
 }
 
@@ -107,7 +106,7 @@ class SignalingNamespace:
         if isinstance(failure.value, Refused):
             self._refuse(participant, event, failure.value)
         else:
-            participant.peer.session.failed(failure.value)
+            participant.peer.failed(failure.value)
         forgetTraceback(failure)
 
     def _refuse(self, participant: Participant, event: Packet, refused: Refused) -> None:
@@ -125,8 +124,8 @@ class SignalingNamespace:
                 room=safe(roomName or "?"),
                 code=safe(refused.code),
                 user=safe(_userOf(participant, event)),
-                address=whereabouts(peer.session.request.address),
-                conn=peer.session.conn,
+                address=whereabouts(peer.address),
+                conn=peer.conn,
             )
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 
-from rtcsignal.engineio.session import CloseReason
 from rtcsignal.signaling.events import REFUSED, farewell
 from rtcsignal.signaling.inbox import Inbox
 from rtcsignal.socketio.packet import Packet
@@ -84,7 +83,7 @@ class Participant:
                 self._inbox = self._newInbox()
                 pending.addCallback(self._next)
         elif not self._inbox.put(event):
-            self.peer.session.close(CloseReason.FLOOD)
+            self.peer.flooded()
 
     def gone(self) -> None:
         """Its peer has gone: nothing of what waits is handled any more."""
@@ -97,7 +96,7 @@ class Participant:
             try:
                 pending = self._handle(self, inbox.take())
             except Exception as error:
-                self.peer.session.failed(error)
+                self.peer.failed(error)
                 return
             if pending is not None:
                 self._inbox = inbox

@@ -12,7 +12,7 @@ from typing import Any
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from rtcsignal.engineio.refusals import whereabouts
+from rtcsignal.addresses import whereabouts
 from rtcsignal.lograte import LogRation
 from rtcsignal.logtext import safe
 from rtcsignal.signaling.events import USER_JOINED, USER_LEFT, RoomRequest
@@ -78,13 +78,13 @@ class Presence:
         welcome(seat)
         room.tell(self._announcement(USER_JOINED, seat, seat.userId))
         if self._logRation.allows("joins"):
-            session = participant.peer.session
+            peer = participant.peer
             _log.info(
                 "{user} joined {room} ({address}, conn {conn})",
                 user=safe(seat.userId),
                 room=safe(room.name),
-                address=whereabouts(session.request.address),
-                conn=session.conn,
+                address=whereabouts(peer.address),
+                conn=peer.conn,
             )
         gates.joined(seat.view, room.view)
 
@@ -161,7 +161,7 @@ class Presence:
         if not self._closing:
             deliver(self._announcement(USER_LEFT, seat, seat.userId, {"reason": reason}), receivers)
         if self._logRation.allows("leaves"):
-            user, name, conn = safe(seat.userId), safe(seat.room.name), seat.participant.peer.session.conn
+            user, name, conn = safe(seat.userId), safe(seat.room.name), seat.participant.peer.conn
             text = "{user} left {room}: {reason} (conn {conn})"
             _log.info(text, user=user, room=name, reason=safe(reason), conn=conn)
         self._gates.now.left(seat.view, seat.room.view, reason)

@@ -60,11 +60,11 @@ class PeerView:
 
     @property
     def address(self) -> str:
-        return self._participant.peer.session.request.address
+        return self._participant.peer.address
 
     @property
     def conn(self) -> str:
-        return self._participant.peer.session.conn
+        return self._participant.peer.conn
 
     @property
     def namespace(self) -> str:
@@ -72,7 +72,7 @@ class PeerView:
 
     @property
     def transport(self) -> str:
-        return self._participant.peer.session.transportName
+        return self._participant.peer.transportName
 
     @property
     def rooms(self) -> frozenset[str]:

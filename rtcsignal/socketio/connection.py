@@ -35,6 +35,7 @@ from rtcsignal.socketio.packet import (
     encode,
 )
 from rtcsignal.socketio.peer import Peer
+from rtcsignal.socketio.reasons import BY_CLIENT
 from rtcsignal.socketio.recovery import Claim
 from rtcsignal.socketio.turns import FEW
 from rtcsignal.values import EMPTY, Handshake
@@ -201,7 +202,7 @@ class Connection(Inbox):
                 raise ProtocolError("ACK without an id")
             peer.acknowledged(packet.ackId, packet.data)
         elif kind == DISCONNECT:
-            self.left(peer, "client namespace disconnect")
+            self.left(peer, BY_CLIENT)
 
     def _connectReceived(self, packet: Packet) -> None:
         name, _, query = packet.namespace.partition("?")

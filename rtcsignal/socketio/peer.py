@@ -11,10 +11,12 @@ from twisted.internet.defer import Deferred
 
 from rtcsignal.engineio.frames import Message
 from rtcsignal.engineio.session import CloseReason, Session
+from rtcsignal.rates import TokenBucket
 from rtcsignal.socketio.binary import encodeData
 from rtcsignal.socketio.fanout import Channel, OutgoingEvent
 from rtcsignal.socketio.jsontext import Unread
 from rtcsignal.socketio.packet import ACK, DISCONNECT, EVENT, encode
+from rtcsignal.socketio.reasons import BY_SERVER
 
 __all__ = ["Gone", "Keeper", "Peer"]
 
@@ -84,6 +86,30 @@ class Peer:
         return base64.urlsafe_b64encode(digest).decode("ascii")
 
     @property
+    def conn(self) -> str:
+        """What the log calls its connection."""
+        return self.session.conn
+
+    @property
+    def address(self) -> str:
+        """The IP address of its client; empty for a client on a UNIX socket."""
+        return self.session.request.address
+
+    @property
+    def transportName(self) -> str:
+        """``websocket`` or ``polling``."""
+        return self.session.transportName
+
+    @property
+    def allowance(self) -> TokenBucket | None:
+        """What the namespace keeps to limit what the client does, for all namespaces of its connection."""
+        return self.session.allowance
+
+    @allowance.setter
+    def allowance(self, allowance: TokenBucket) -> None:
+        self.session.allowance = allowance
+
+    @property
     def connected(self) -> bool:
         """It is in its namespace: it has not left, though its client may be away."""
         return self._keeper is not None
@@ -135,9 +161,17 @@ class Peer:
         if keeper is None:
             return
         self.session.send(Message(encode(DISCONNECT, self.namespace)))
-        keeper.left(self, "server namespace disconnect")
+        keeper.left(self, BY_SERVER)
         if close:
             self.session.close(CloseReason.FORCED)
+
+    def failed(self, error: BaseException | None) -> None:
+        """The namespace could not handle what the client has sent: its connection is closed, and the log says why."""
+        self.session.failed(error)
+
+    def flooded(self) -> None:
+        """The client has sent more than the namespace keeps for later: its connection is closed."""
+        self.session.close(CloseReason.FLOOD)
 
     def acknowledged(self, ackId: str, arguments: list[Any] | Unread) -> None:
         """The client has answered a request. Unknown and repeated answers are ignored."""

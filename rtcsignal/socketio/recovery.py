@@ -29,13 +29,11 @@ from rtcsignal.engineio.frames import Message
 from rtcsignal.engineio.session import CloseReason
 from rtcsignal.socketio.offsets import Numbers
 from rtcsignal.socketio.peer import Peer
+from rtcsignal.socketio.reasons import NOT_RECOVERED, SHUTDOWN
 from rtcsignal.socketio.trail import Trail
 from rtcsignal.socketio.work import Work
 
-__all__ = ["NOT_RECOVERED", "Claim", "Recovery", "RecoveryOptions"]
-
-NOT_RECOVERED = "not recovered"
-"""Why a peer is gone whose connection was lost, and whose client did not come back in time."""
+__all__ = ["Claim", "Recovery", "RecoveryOptions"]
 
 _log = Logger()
 _PID_BYTES = 16
@@ -265,7 +263,7 @@ class Recovery:
         """The server stops: no peer waits any more."""
         self._closed = True
         for peer in list(self._away):
-            self.left(peer, CloseReason.SHUTDOWN.value)
+            self.left(peer, SHUTDOWN)
 
     def _giveUp(self, peer: Peer) -> None:
         self.left(peer, NOT_RECOVERED)

@@ -10,10 +10,10 @@ from typing import Any
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from rtcsignal.addresses import whereabouts
 from rtcsignal.deadlines import Deadlines
 from rtcsignal.engineio.intake import FRAMES
 from rtcsignal.engineio.leftovers import Leftovers
-from rtcsignal.engineio.refusals import whereabouts
 from rtcsignal.engineio.session import Session
 from rtcsignal.errors import ConnectRefused
 from rtcsignal.lograte import LogRation
@@ -85,7 +85,7 @@ class SocketServer:
         sources: Where the clients come from.
         leftovers: What clients that are gone have left of their allowances.
         recovery: The peers that can be recovered; None if none can.
-        ration: How many lines about refusals may go to the log; may be replaced.
+        logRation: How many lines about refusals may go to the log; may be replaced.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class SocketServer:
         self.options = options
         self.deadlines = Deadlines(clock)
         self.clock = clock
-        self.ration = LogRation(clock.seconds)
+        self.logRation = LogRation(clock.seconds)
         self.recovery: Recovery | None = None
         if options.recovery.window:
             windows = self.deadlines.after(options.recovery.window)
@@ -125,7 +125,7 @@ class SocketServer:
         options, session, leftovers = self.options, connection.session, self.leftovers
         address = session.request.address
         session.bucket = leftovers.take(FRAMES, address)
-        session.ration = leftovers.take("ration", address, _JOINS_SECONDS)
+        session.allowance = leftovers.take("joins", address, _JOINS_SECONDS)
         connection.fanOut = leftovers.take("fan-out", address)
         if not options.eventsPerSecond:
             return None
@@ -142,7 +142,7 @@ class SocketServer:
         session, leftovers = connection.session, self.leftovers
         address = session.request.address
         leftovers.giveBack(FRAMES, address, session.bucket)
-        leftovers.giveBack("ration", address, session.ration)
+        leftovers.giveBack("joins", address, session.allowance)
         leftovers.giveBack("fan-out", address, connection.fanOut)
         leftovers.giveBack("events", address, events)
         self.sources.leave(address, connection.source)
@@ -166,7 +166,7 @@ class SocketServer:
             namespace: The name, as the client has sent it.
             refusal: What the client is told.
         """
-        if not self.ration.allows("refused connections to namespaces"):
+        if not self.logRation.allows("refused connections to namespaces"):
             return
         data = refusal.data
         code = data.get("code") if isinstance(data, Mapping) else None
@@ -185,7 +185,7 @@ class SocketServer:
             session: The client's session.
             reason: What the client is told.
         """
-        if self.ration.allows("connections with another parser"):
+        if self.logRation.allows("connections with another parser"):
             _log.info(
                 "closed a connection from {address}: {reason} (conn {conn})",
                 address=whereabouts(session.request.address),

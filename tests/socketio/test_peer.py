@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 
 from rtcsignal.engineio.packet import Revision
+from rtcsignal.errors import ProtocolError
+from rtcsignal.rates import Rate
 from rtcsignal.socketio.packet import Packet
 from rtcsignal.socketio.peer import Gone, Peer
+from rtcsignal.socketio.reasons import FLOOD
 from tests.socketio.world import Client, Lobby, World, fired
 
 
@@ -205,3 +208,29 @@ def test_theApplicationMayKeepSomethingWithAPeer(peer: Peer) -> None:
     assert peer.application is None
     peer.application = "mine"
     assert peer.application == "mine"
+
+
+class TestItsConnection:
+    """A peer answers for the connection that it has."""
+
+    def test_isKnownByItsAddressAndByWhatTheLogCallsIt(self, client: Client, peer: Peer) -> None:
+        assert (peer.address, peer.transportName) == (client.session.request.address, "websocket")
+        assert peer.conn == client.session.conn != ""
+
+    def test_endsIfItsClientFloods(self, client: Client, peer: Peer, lobby: Lobby) -> None:
+        peer.flooded()
+        assert not client.alive
+        assert lobby.gone == [(peer, FLOOD)]
+
+    def test_endsIfItsNamespaceFails(self, client: Client, peer: Peer, lobby: Lobby) -> None:
+        peer.failed(ProtocolError("nonsense"))
+        assert not client.alive
+        assert lobby.gone == [(peer, "parse error")]
+
+    def test_hasOneAllowanceForAllNamespaces(self, world: World, revision: Revision) -> None:
+        client = world.member(revision)
+        client.send("0/a,")
+        one, other = world.root.peer, world.lobbies["/a"].peer
+        assert one.allowance is None
+        one.allowance = Rate(1, 10).bucket(world.clock.seconds())
+        assert other.allowance is one.allowance

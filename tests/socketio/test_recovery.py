@@ -13,7 +13,8 @@ from rtcsignal.engineio.session import CloseReason
 from rtcsignal.errors import ConnectRefused
 from rtcsignal.socketio.fanout import OutgoingEvent, deliver
 from rtcsignal.socketio.peer import Gone, Peer
-from rtcsignal.socketio.recovery import NOT_RECOVERED, RecoveryOptions
+from rtcsignal.socketio.reasons import NOT_RECOVERED
+from rtcsignal.socketio.recovery import RecoveryOptions
 from tests.conftest import LoggedFailures
 from tests.socketio.conftest import WorldFactory
 from tests.socketio.world import Client, World, fired, sidOf

@@ -29,6 +29,7 @@ class Room:
 
 GROUND = "ground"
 _GROUND_ALONE = frozenset({GROUND})
+_BELOW_SIGNALING = frozenset({GROUND, "codecs", "socketio"})
 
 FLOORS: tuple[tuple[Room, ...], ...] = (
     (
@@ -79,7 +80,7 @@ FLOORS: tuple[tuple[Room, ...], ...] = (
     (Room("engineio.port", "what becomes of a connection on the port", ("engineio.port",)),),
     (Room("socketio", "connections, namespaces, peers, fan-out, recovery", ("socketio",)),),
     (
-        Room("signaling", "rooms, members, joins, broadcasts", ("signaling",)),
+        Room("signaling", "rooms, members, joins, broadcasts", ("signaling",), _BELOW_SIGNALING),
         Room("embedding", "what applications import", ("embedding",)),
         Room("kit", "what plugins are made with", ("kit",), _GROUND_ALONE),
     ),
