@@ -9,7 +9,6 @@ Source: Engine.IO protocol, "HTTP long-polling" and "Upgrade".
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
@@ -21,16 +20,11 @@ from rtcsignal.deadlines import Deadline, Deadlines
 from rtcsignal.engineio.frames import Message
 from rtcsignal.engineio.frameturns import Turn
 from rtcsignal.engineio.http.compression import Compression
-from rtcsignal.engineio.http.exchange import Headers, Request, Response, badRequest, parseQuery
+from rtcsignal.engineio.http.exchange import Headers, Request, Response, badRequest
 from rtcsignal.engineio.intake import Allowance, Intake
 from rtcsignal.engineio.options import EngineOptions
-from rtcsignal.engineio.packet import CLOSE, NOOP, Packet
-from rtcsignal.engineio.payload import (
-    BINARY_TYPE,
-    decodePayload,
-    decodeTextPayload,
-    encodePayload,
-)
+from rtcsignal.engineio.packet import CLOSE, NOOP
+from rtcsignal.engineio.payload import encodePayload
 from rtcsignal.engineio.pollingform import NO_STORE, PollingForm
 from rtcsignal.engineio.session import CloseReason, Phase, Session
 from rtcsignal.errors import ProtocolError
@@ -256,7 +250,7 @@ class PollingTransport:
         session, turns = self._session, self._turns
         self.pauseReading(self.allowance.spend(len(request.body)))
         try:
-            for packet in self._packets(request):
+            for packet in self._form.packets(request, session.revision, self._options.maxPackets):
                 turns.step()
                 session.packetReceived(packet)
         except ProtocolError:
@@ -276,17 +270,6 @@ class PollingTransport:
     def _postEnded(self, result: Response) -> Response:
         self._posting = False
         return result
-
-    def _packets(self, request: Request) -> Iterator[Packet]:
-        most, revision = self._options.maxPackets, self._session.revision
-        contentType = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if self._form.callback is not None and contentType == "application/x-www-form-urlencoded":
-            try:
-                form = request.body.decode("ascii")
-            except UnicodeDecodeError as error:
-                raise ProtocolError("form is not ASCII") from error
-            return decodeTextPayload(_unescaped(parseQuery(form).get("d", "")), revision, most)
-        return decodePayload(request.body, revision, contentType == BINARY_TYPE, most)
 
     def _put(self, packet: str | bytes) -> None:
         options = self._options
@@ -368,9 +351,3 @@ class PollingTransport:
         if self._flushing is not None:
             self._flushing.cancel()
             self._flushing = None
-
-
-def _unescaped(text: str) -> str:
-    """Undo what JSONP clients do to line feeds: ``\\n`` means LF, ``\\\\n`` a backslash and an n."""
-    # A lone surrogate, which no text that was decoded has, keeps the place of what is a backslash and an n.
-    return text.replace(r"\\n", "\ud800").replace(r"\n", "\n").replace("\ud800", r"\n")

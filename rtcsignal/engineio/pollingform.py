@@ -1,13 +1,16 @@
-"""How a polling client wants its polls answered."""
+"""The form of what goes to and comes from a polling client, according to its handshake."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from rtcsignal.engineio.http.exchange import Request, Response
-from rtcsignal.engineio.payload import BINARY_TYPE, TEXT_TYPE
+from rtcsignal.engineio.http.exchange import Request, Response, parseQuery
+from rtcsignal.engineio.packet import Packet, Revision
+from rtcsignal.engineio.payload import BINARY_TYPE, TEXT_TYPE, decodePayload, decodeTextPayload
+from rtcsignal.errors import ProtocolError
 
 __all__ = ["NO_STORE", "PollingForm"]
 
@@ -19,7 +22,7 @@ _NOT_DIGITS = re.compile("[^0-9]+")
 
 @dataclass(frozen=True)
 class PollingForm:
-    """How a client wants its polls answered, according to its handshake.
+    """How a client wants its polls answered, and writes what it posts.
 
     Attributes:
         base64: Binary as text only (``b64=1``, or JSONP).
@@ -47,3 +50,29 @@ class PollingForm:
         literal = json.dumps(payload).replace("</", "<\\/")
         script = f"___eio[{self.callback}]({literal});".encode()
         return Response(200, script, (("Content-Type", "text/javascript; charset=UTF-8"), NO_STORE))
+
+    def packets(self, request: Request, revision: Revision, most: int) -> Iterator[Packet]:
+        """The packets of a POST.
+
+        Args:
+            request: The POST.
+            revision: That of the client.
+            most: Most packets; 0 for no limit.
+
+        Raises:
+            ProtocolError: They are malformed or too many; also while they are read.
+        """
+        contentType = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if self.callback is not None and contentType == "application/x-www-form-urlencoded":
+            try:
+                form = request.body.decode("ascii")
+            except UnicodeDecodeError as error:
+                raise ProtocolError("form is not ASCII") from error
+            return decodeTextPayload(_unescaped(parseQuery(form).get("d", "")), revision, most)
+        return decodePayload(request.body, revision, contentType == BINARY_TYPE, most)
+
+
+def _unescaped(text: str) -> str:
+    """Undo what JSONP clients do to line feeds: ``\\n`` means LF, ``\\\\n`` a backslash and an n."""
+    # A lone surrogate, which no text that was decoded has, keeps the place of what is a backslash and an n.
+    return text.replace(r"\\n", "\ud800").replace(r"\n", "\n").replace("\ud800", r"\n")

@@ -1,12 +1,10 @@
 """An Engine.IO server: answers the requests for one path, and keeps the sessions.
 
-It takes requests as values (`Request`) and answers with values, whatever carries them. The order of the checks,
-statuses and messages are those of the protocol's reference server, except that it refuses revisions other than 3 and 4.
+It takes requests as values (`Request`) and answers with values, whatever carries them.
 """
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
@@ -16,35 +14,22 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-from rtcsignal.addresses import whereabouts
 from rtcsignal.deadlines import Deadlines
 from rtcsignal.engineio.frames import textFrame
-from rtcsignal.engineio.greeting import byName, greeting
-from rtcsignal.engineio.heartbeat import ClientHeartbeat, ServerHeartbeat
+from rtcsignal.engineio.greeting import byName
 from rtcsignal.engineio.http.compression import Compression
-from rtcsignal.engineio.http.crossorigin import asksForScript, pageRefusal, preflight, scriptRefusal, withCors
-from rtcsignal.engineio.http.exchange import (
-    Headers,
-    Request,
-    RequestError,
-    Response,
-    badMethod,
-    badRequest,
-    forbidden,
-    internalError,
-    tooMany,
-    unknownSid,
-    unknownTransport,
-    unsupportedRevision,
-)
+from rtcsignal.engineio.http.crossorigin import preflight, withCors
+from rtcsignal.engineio.http.exchange import Request, RequestError, Response, tooMany
 from rtcsignal.engineio.intake import Allowance, Intake
 from rtcsignal.engineio.introduction import Introduction, isNeeded
+from rtcsignal.engineio.openings import Openings
 from rtcsignal.engineio.options import EngineOptions
-from rtcsignal.engineio.packet import OPEN, Revision
+from rtcsignal.engineio.packet import Revision
 from rtcsignal.engineio.polling import PollingTransport
 from rtcsignal.engineio.refusals import Refusals
 from rtcsignal.engineio.registry import Registry
-from rtcsignal.engineio.session import NOBODY, Application, CloseReason, Heartbeat, Phase, Session
+from rtcsignal.engineio.requestchecks import RequestChecks
+from rtcsignal.engineio.session import Application, CloseReason, Phase, Session
 from rtcsignal.engineio.upgrade import Upgrade
 from rtcsignal.engineio.websocket.link import Admission, WebSocketLink
 from rtcsignal.engineio.websocket.links import Links
@@ -56,7 +41,6 @@ __all__ = ["EngineServer"]
 _log = Logger()
 _SID_BYTES = 16
 _FAREWELL_SECONDS = 0.05
-_REVISIONS: dict[str, Revision] = {"3": 3, "4": 4}
 
 
 def makeSid() -> str:
@@ -92,20 +76,15 @@ class EngineServer:
         self.registry = Registry(options.sessionsPerAddress)
         self.refusals = Refusals(LogRation(clock.seconds))
         self._clock = clock
-        self._connect, self._admit = connect, admit
         self._makeSid = makeSid
         self._stopping = stopping
         self._polling: dict[str, PollingTransport] = {}
         self._links = Links(options.sessionsPerAddress)
-        # Bound once, not once for each session.
-        self._sessionGone, self._frameReceived = self._gone, self.intake.frameReceived
+        self._checks = RequestChecks(options, self.registry, self._polling, admit)
+        count = self.intake.frameReceived
+        self._openings = Openings(options, self.deadlines, self.registry, connect, self._gone, count)
         self._closed: Deferred[None] | None = None
         self._giveUp: IDelayedCall | None = None
-        interval, timeout = options.pingInterval, options.pingTimeout
-        self._heartbeats: dict[Revision, Heartbeat] = {
-            3: ClientHeartbeat(self.deadlines, interval, timeout),
-            4: ServerHeartbeat(self.deadlines, interval, timeout),
-        }
 
     @property
     def pollings(self) -> Mapping[str, PollingTransport]:
@@ -150,7 +129,7 @@ class EngineServer:
             RequestError: Another POST of the session is running.
         """
         try:
-            self._check(request, upgrade=False)
+            self._checks.check(request, upgrade=False)
         except RequestError:
             return None  # `handle` will say so; the session has nothing to do with it
         polling = self._polling.get(request.query.get("sid", ""))
@@ -164,13 +143,13 @@ class EngineServer:
         Raises:
             RequestError: It is refused.
         """
-        self._check(request, upgrade=True)
+        self._checks.check(request, upgrade=True)
         if not self._links.hasPlaceFor(request.address):
             raise tooMany()
         base64 = request.query.get("b64") in ("1", "true")
         sid = request.query.get("sid")
         if not sid:
-            return _Handshake(self, request, self._makeSid(), self._revision(request), base64)
+            return _Handshake(self, request, self._makeSid(), self._checks.revisionOf(request), base64)
         return _Takeover(self, request, self.registry.sessions[sid], base64)
 
     def linkClosed(self, link: WebSocketLink) -> None:
@@ -189,6 +168,7 @@ class EngineServer:
         """
         if self._closed is None:
             self._closed = Deferred()
+            self._checks.isClosing = True
             self._giveUp = self._clock.callLater(seconds, self._abandon)
             if self._stopping is not None:
                 self._stopping()
@@ -203,7 +183,7 @@ class EngineServer:
         return waiting
 
     def _answer(self, request: Request) -> Response | Deferred[Response]:
-        self._check(request, upgrade=False)
+        self._checks.check(request, upgrade=False)
         sid = request.query.get("sid")
         if not sid:
             return self._handshake(request)
@@ -214,99 +194,17 @@ class EngineServer:
             return polling.post(request)
         return Response(405, b"", (("Allow", "GET, POST, OPTIONS"),))
 
-    def _check(self, request: Request, upgrade: bool) -> None:
-        """The checks that all requests share, in the order of the reference server."""
-        transport = request.query.get("transport")
-        if transport not in self.options.transports:
-            raise unknownTransport()
-        refusal = pageRefusal(request, self.options.origins)
-        if refusal is not None:
-            raise refusal
-        sid = request.query.get("sid")
-        if not upgrade and (asksForScript(request) or (sid in self._polling and self._polling[sid].answersByScripts)):
-            refusal = scriptRefusal(request, self.options.origins, self.options.jsonp)
-            if refusal is not None:
-                raise refusal
-        if sid:
-            if sid not in self.registry.sessions:
-                raise unknownSid()
-            if upgrade != (transport == "websocket") or (not upgrade and sid not in self._polling):
-                raise badRequest()
-            return
-        if request.method != "GET":
-            raise badMethod()
-        if upgrade != (transport == "websocket"):
-            raise badRequest()
-        self._checkHandshake(request)
-
-    def _checkHandshake(self, request: Request) -> None:
-        if self._closed is not None:
-            raise forbidden("Server is shutting down", 503)
-        if self._admit is not None:
-            self._admit(request)
-        self._revision(request)
-        if not self.registry.hasPlaceFor(request.address):
-            raise tooMany()
-
-    def _revision(self, request: Request) -> Revision:
-        named = request.query.get("EIO")
-        revision = self.options.withoutEio if named is None else _REVISIONS.get(named)
-        if revision is None:
-            raise unsupportedRevision()
-        return revision
-
-    def _newSession(self, sid: str, revision: Revision, request: Request) -> Session:
-        heartbeat = self._heartbeats[revision]
-        session = Session(sid, revision, request, heartbeat, self._sessionGone, self._frameReceived)
-        self.registry.add(session)
-        return session
-
     def _handshake(self, request: Request) -> Response | Deferred[Response]:
-        sid = self._makeSid()
-        headers = self._greeting(request, sid)
-        session = self._newSession(sid, self._revision(request), request)
+        sid, openings = self._makeSid(), self._openings
+        headers = openings.headers(request, sid)
+        session = openings.newSession(sid, self._checks.revisionOf(request), request)
         polling = PollingTransport(session, self.options, self.deadlines, self.intake, self._compression)
         self._polling[session.sid] = polling
         session.carriedBy(polling, Phase.POLLING)
         upgrades = ["websocket"] if "websocket" in self.options.transports else []
-        polling.sendPacket(self._opening(sid, upgrades))
-        self._begin(session)
+        polling.sendPacket(openings.packet(sid, upgrades))
+        openings.begin(session)
         return polling.handshake(request, headers)
-
-    def _opening(self, sid: str, upgrades: list[str]) -> str:
-        """The open packet."""
-        options = self.options
-        opening = {
-            "sid": sid,
-            "upgrades": upgrades,
-            "pingInterval": round(options.pingInterval * 1000),
-            "pingTimeout": round(options.pingTimeout * 1000),
-            "maxPayload": options.maxPayload,
-        }
-        return OPEN + json.dumps(opening, separators=(",", ":"))
-
-    def _begin(self, session: Session) -> None:
-        """Connect the application, after the open packet."""
-        session.application = NOBODY
-        try:
-            application = self._connect(session)
-        except Exception as error:
-            session.failed(error)
-            session.abort(CloseReason.FAILED)
-            raise internalError() from error
-        if session.isOpen:
-            session.application = application
-            session.start()
-        _log.debug(
-            "session opened by {address}: {transport}, revision {revision} (conn {conn})",
-            address=whereabouts(session.request.address),
-            transport=session.transportName,
-            revision=session.revision,
-            conn=session.conn,
-        )
-
-    def _greeting(self, request: Request, sid: str) -> Headers:
-        return greeting(request, sid, self.options.cookie, self.options.handshakeHeaders)
 
     def _upgraded(self, session: Session, link: WebSocketLink) -> None:
         del self._polling[session.sid]
@@ -341,7 +239,7 @@ class _Handshake:
     """Leave to open a session on a WebSocket."""
 
     def __init__(self, server: EngineServer, request: Request, sid: str, revision: Revision, base64: bool) -> None:
-        self.headers = byName(server._greeting(request, sid))
+        self.headers = byName(server._openings.headers(request, sid))
         self.request = request
         self._server = server
         self._sid = sid
@@ -351,7 +249,7 @@ class _Handshake:
     def opened(self, link: WebSocketLink) -> None:
         server, request = self._server, self.request
         server._links.add(link)
-        link.writeFrame(textFrame(server._opening(self._sid, []).encode()))
+        link.writeFrame(textFrame(server._openings.packet(self._sid, []).encode()))
         if not isNeeded(request, self._revision):
             self._begin(link, self._revision)
             return
@@ -369,11 +267,11 @@ class _Handshake:
 
     def _begin(self, link: WebSocketLink, revision: Revision) -> None:
         server = self._server
-        session = server._newSession(self._sid, revision, self.request)
+        session = server._openings.newSession(self._sid, revision, self.request)
         allowance = Allowance(server.intake, session.request.address)
         session.carriedBy(WebSocketTransport(session, link, self._base64, allowance), Phase.WEBSOCKET)
         try:
-            server._begin(session)
+            server._openings.begin(session)
         except RequestError:
             pass  # the WebSocket has been closed and the log has a line
 
