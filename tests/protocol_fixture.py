@@ -28,7 +28,7 @@ from twisted.internet.task import react
 from twisted.python import log
 from twisted.web.resource import Resource
 
-from rtcsignal.engineio.frames import Message
+from rtcsignal.engineio.frames import EncodedMessage
 from rtcsignal.engineio.http.limits import HttpLimits
 from rtcsignal.engineio.http.origin import OriginRule
 from rtcsignal.engineio.options import EngineOptions
@@ -51,10 +51,10 @@ class Echo:
         self._session = session
 
     def textReceived(self, text: str) -> None:
-        self._session.send(Message(text))
+        self._session.send(EncodedMessage(text))
 
     def binaryReceived(self, data: bytes) -> None:
-        self._session.send(Message(None, (data,)))
+        self._session.send(EncodedMessage(None, (data,)))
 
     def sessionClosed(self, reason: CloseReason) -> None:
         pass

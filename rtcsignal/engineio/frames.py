@@ -6,7 +6,7 @@ import struct
 
 from rtcsignal.engineio.packet import MESSAGE, Revision, encodeBase64, encodeBinary
 
-__all__ = ["PING_FRAME", "Message", "binaryFrame", "textFrame"]
+__all__ = ["PING_FRAME", "EncodedMessage", "binaryFrame", "textFrame"]
 
 PING_FRAME = b"\x89\x00"
 """A ping without data."""
@@ -38,7 +38,7 @@ _MOST_USUAL = 4096
 _TEXT_HEADS = [_head(_TEXT, length) for length in range(_MOST_USUAL)]
 
 
-class Message:
+class EncodedMessage:
     """One message of the application: a string, and the binary messages that must follow it without a gap.
 
     It is immutable and may be sent to any number of sessions; what their transports need is encoded once.

@@ -17,7 +17,7 @@ from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from rtcsignal.deadlines import Deadline, Deadlines
-from rtcsignal.engineio.frames import Message
+from rtcsignal.engineio.frames import EncodedMessage
 from rtcsignal.engineio.frameturns import Turn
 from rtcsignal.engineio.http.compression import Compression
 from rtcsignal.engineio.http.exchange import Headers, Request, Response, badRequest
@@ -122,7 +122,7 @@ class PollingTransport:
         """Those that it has, besides its session's heartbeat; some may be over."""
         return [self._lingering, self._stall, None if self.probe is None else self.probe.deadline]
 
-    def send(self, message: Message) -> None:
+    def send(self, message: EncodedMessage) -> None:
         for packet in message.packets():
             self._put(packet)
 

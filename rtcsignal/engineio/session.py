@@ -22,7 +22,7 @@ from typing import Protocol
 from twisted.logger import Logger
 
 from rtcsignal.deadlines import Deadline
-from rtcsignal.engineio.frames import Message
+from rtcsignal.engineio.frames import EncodedMessage
 from rtcsignal.engineio.http.exchange import Request
 from rtcsignal.engineio.packet import CLOSE, MESSAGE, Packet, Revision
 from rtcsignal.errors import ProtocolError
@@ -84,7 +84,7 @@ class Transport(Protocol):
     def transportName(self) -> str:
         """``websocket`` or ``polling``."""
 
-    def send(self, message: Message) -> None:
+    def send(self, message: EncodedMessage) -> None:
         """Send, or keep until it can be sent. Never calls back into the application."""
 
     def sendPacket(self, text: str) -> None:
@@ -125,7 +125,7 @@ class Heartbeat(Protocol):
         """A sign of life came that is not a packet."""
 
 
-def _drop(message: Message) -> None:
+def _drop(message: EncodedMessage) -> None:
     """Sending after the end: there is no client any more."""
 
 
@@ -152,7 +152,7 @@ class _Gone:
     def __init__(self, name: str) -> None:
         self.transportName = name
 
-    def send(self, message: Message) -> None:
+    def send(self, message: EncodedMessage) -> None:
         """Dropped."""
 
     def sendPacket(self, text: str) -> None:
@@ -191,7 +191,7 @@ class Session:
         count: Called with the session for each packet or frame that is not a message; it may close the session.
 
     Attributes:
-        send: Sends a `Message` to the client; drops it after the end.
+        send: Sends an `EncodedMessage` to the client; drops it after the end.
         bucket: How many more of what is counted it may send; kept by `count`.
         heard: Something has come from the client since the heartbeat last looked.
         deadline: The heartbeat's next deadline.
@@ -236,7 +236,7 @@ class Session:
         self.heard = False
         self.deadline: Deadline | None = None
         self.phase = Phase.POLLING
-        self.send: Callable[[Message], None] = _drop
+        self.send: Callable[[EncodedMessage], None] = _drop
         self.bucket: TokenBucket | None = None
         self.allowance: TokenBucket | None = None
         self._heartbeat = heartbeat

@@ -16,7 +16,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from rtcsignal.deadlines import Deadline
-from rtcsignal.engineio.frames import Message
+from rtcsignal.engineio.frames import EncodedMessage
 from rtcsignal.engineio.http.exchange import parseQuery
 from rtcsignal.engineio.session import CloseReason, Session
 from rtcsignal.errors import ConnectRefused, ProtocolError, forgetTraceback
@@ -281,7 +281,7 @@ class Connection(Inbox):
         if claim is not None and (self._resume(name, identity, claim) or not self._session.isOpen):
             return  # others have heard of the loss meanwhile, and may have ended this connection
         peer, answer = self._newPeer(name, identity)
-        self._session.send(Message(encode(CONNECT, name, answer)))
+        self._session.send(EncodedMessage(encode(CONNECT, name, answer)))
         self._peers[name] = peer
         self._server.namespaces[name].connected(peer)
 
@@ -308,7 +308,7 @@ class Connection(Inbox):
             return False
         peer, missed = found
         _log.debug("a client is back (conn {conn}, before {before})", conn=session.conn, before=peer.session.conn)
-        session.send(Message(encode(CONNECT, name, _recoverable(peer.sid, claim.pid))))
+        session.send(EncodedMessage(encode(CONNECT, name, _recoverable(peer.sid, claim.pid))))
         self._peers[name] = peer
         peer.attach(self, session)
         peer.identity = identity
@@ -329,7 +329,7 @@ class Connection(Inbox):
             payload = {"message": refusal.message}
             if refusal.data is not None:
                 payload["data"] = refusal.data
-        session.send(Message(encode(CONNECT_ERROR, name, jsontext.encode(payload))))
+        session.send(EncodedMessage(encode(CONNECT_ERROR, name, jsontext.encode(payload))))
 
     def _slowDown(self, seconds: float) -> None:
         if seconds > self._server.options.mostWait:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-from rtcsignal.engineio.frames import Message
+from rtcsignal.engineio.frames import EncodedMessage
 from rtcsignal.socketio.binary import encodeData
 from rtcsignal.socketio.offsets import Numbers
 from rtcsignal.socketio.packet import EVENT, RESERVED_NAMES, encode
@@ -33,14 +33,14 @@ class OutgoingEvent:
 
     __slots__ = ("_message", "_namespace", "_others", "attachments", "stamp", "text")
 
-    _message: Message
+    _message: EncodedMessage
 
     def __init__(self, text: str, attachments: tuple[bytes, ...] = ()) -> None:
         self.text = text
         self.attachments = attachments
         self.stamp: Stamp | None = None
         self._namespace: str | None = None
-        self._others: dict[str, Message] | None = None
+        self._others: dict[str, EncodedMessage] | None = None
 
     @classmethod
     def of(cls, name: str, *arguments: Any) -> OutgoingEvent:
@@ -54,7 +54,7 @@ class OutgoingEvent:
             raise ValueError(f"{name} is an event of Socket.IO itself, and cannot be sent")
         return cls(*encodeData((name, *arguments)))
 
-    def messageFor(self, namespace: str) -> Message:
+    def messageFor(self, namespace: str) -> EncodedMessage:
         """The message that carries it to peers of a namespace. The same for all of them, in both protocols."""
         if self._namespace == namespace:
             return self._message
@@ -69,10 +69,10 @@ class OutgoingEvent:
             other = self._others[namespace] = self._newMessage(namespace)
         return other
 
-    def _newMessage(self, namespace: str) -> Message:
+    def _newMessage(self, namespace: str) -> EncodedMessage:
         if self.attachments:
-            return Message(encode(EVENT, namespace, self.text, None, len(self.attachments)), self.attachments)
-        return Message(EVENT + self.text if namespace == "/" else f"{EVENT}{namespace},{self.text}")
+            return EncodedMessage(encode(EVENT, namespace, self.text, None, len(self.attachments)), self.attachments)
+        return EncodedMessage(EVENT + self.text if namespace == "/" else f"{EVENT}{namespace},{self.text}")
 
 
 class Stamp:
@@ -87,16 +87,16 @@ class Stamp:
     def __init__(self, numbers: Numbers) -> None:
         self.numbers = numbers
         self.number = numbers.next()
-        self._messages: dict[str, tuple[Message, int]] = {}
+        self._messages: dict[str, tuple[EncodedMessage, int]] = {}
 
-    def messageFor(self, event: OutgoingEvent, namespace: str) -> tuple[Message, int]:
+    def messageFor(self, event: OutgoingEvent, namespace: str) -> tuple[EncodedMessage, int]:
         """The message that carries the event with its offset, and how many bytes of memory it takes."""
         found = self._messages.get(namespace)
         if found is None:
             # The text is an array, perhaps with the white space behind it that its sender put there.
             text = f'{event.text.rstrip()[:-1]},"{self.numbers.write(self.number)}"]'
             attachments = event.attachments
-            message = Message(encode(EVENT, namespace, text, attachments=len(attachments)), attachments)
+            message = EncodedMessage(encode(EVENT, namespace, text, attachments=len(attachments)), attachments)
             found = self._messages[namespace] = message, _memoryOf(message)
         return found
 
@@ -110,7 +110,7 @@ class Channel(Protocol):
 
     work: Work
 
-    def messageOf(self, event: OutgoingEvent) -> Message:
+    def messageOf(self, event: OutgoingEvent) -> EncodedMessage:
         """The message that carries an event, which is about to be sent."""
 
 
@@ -128,13 +128,13 @@ class PlainChannel:
         self._namespace = namespace
         self.work = work
 
-    def messageOf(self, event: OutgoingEvent) -> Message:
+    def messageOf(self, event: OutgoingEvent) -> EncodedMessage:
         return event.messageFor(self._namespace)
 
 
 class _Carrier(Protocol):
     @property
-    def send(self) -> Callable[[Message], None]:
+    def send(self) -> Callable[[EncodedMessage], None]:
         """Sends a message to a client; drops it if there is none any more."""
 
 
@@ -172,7 +172,7 @@ def deliver(event: OutgoingEvent, peers: Iterable[Receiver]) -> int:
     return count
 
 
-def _memoryOf(message: Message) -> int:
+def _memoryOf(message: EncodedMessage) -> int:
     """Bytes of memory, with all that is made of a message for its receivers."""
     text, frame = message.text or "", message.frame
     framed = len(text.encode()) if frame is None else len(frame)

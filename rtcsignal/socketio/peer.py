@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
-from rtcsignal.engineio.frames import Message
+from rtcsignal.engineio.frames import EncodedMessage
 from rtcsignal.engineio.session import CloseReason, Session
 from rtcsignal.rates import TokenBucket
 from rtcsignal.socketio.binary import encodeData
@@ -160,7 +160,7 @@ class Peer:
         keeper = self._keeper
         if keeper is None:
             return
-        self.session.send(Message(encode(DISCONNECT, self.namespace)))
+        self.session.send(EncodedMessage(encode(DISCONNECT, self.namespace)))
         keeper.left(self, BY_SERVER)
         if close:
             self.session.close(CloseReason.FORCED)
@@ -209,5 +209,5 @@ class Peer:
         if self._keeper is not None:
             text, attachments = encodeData(arguments)
             self.session.send(
-                Message(encode(kind, self.namespace, text, ackId, len(attachments)), attachments)
+                EncodedMessage(encode(kind, self.namespace, text, ackId, len(attachments)), attachments)
             )

@@ -25,7 +25,7 @@ from twisted.logger import Logger
 
 from rtcsignal.addresses import networkOf
 from rtcsignal.deadlines import Deadline, DeadlineQueue
-from rtcsignal.engineio.frames import Message
+from rtcsignal.engineio.frames import EncodedMessage
 from rtcsignal.engineio.session import CloseReason
 from rtcsignal.socketio.offsets import Numbers
 from rtcsignal.socketio.peer import Peer
@@ -177,7 +177,9 @@ class Recovery:
         """
         self._byPid[trail.pid] = self._byPeer[peer] = _Pass(peer, trail, opened)
 
-    def recover(self, claim: Claim, namespace: str, identity: Any, opened: int) -> tuple[Peer, list[Message]] | None:
+    def recover(
+        self, claim: Claim, namespace: str, identity: Any, opened: int
+    ) -> tuple[Peer, list[EncodedMessage]] | None:
         """Take a peer from the connection that it had, for its client on a newer one.
 
         A client gives up one connection before it opens the next, but what it sent on the first may arrive after

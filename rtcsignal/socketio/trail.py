@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
-from rtcsignal.engineio.frames import Message
+from rtcsignal.engineio.frames import EncodedMessage
 from rtcsignal.socketio.fanout import OutgoingEvent, Stamp
 from rtcsignal.socketio.offsets import Numbers
 from rtcsignal.socketio.work import Work
@@ -52,10 +52,10 @@ class Trail:
         self._most = packets
         self._mostSize = size
         self._first = self._last = self._forgotten = numbers.last
-        self._kept: deque[tuple[int, int, Message]] = deque()
+        self._kept: deque[tuple[int, int, EncodedMessage]] = deque()
         self._size = 0
 
-    def messageOf(self, event: OutgoingEvent) -> Message:
+    def messageOf(self, event: OutgoingEvent) -> EncodedMessage:
         """The numbered message of an event, kept from now on."""
         stamp = event.stamp
         if stamp is None or stamp.number <= self._last or stamp.numbers is not self._numbers:
@@ -70,7 +70,7 @@ class Trail:
             self._size -= size
         return message
 
-    def missed(self, offset: Any) -> list[Message] | None:
+    def missed(self, offset: Any) -> list[EncodedMessage] | None:
         """What a client has not seen yet.
 
         Args:

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from rtcsignal.engineio.frames import Message
+from rtcsignal.engineio.frames import EncodedMessage
 from rtcsignal.engineio.http.exchange import Request
 from rtcsignal.engineio.packet import MESSAGE, Packet, Revision
 from rtcsignal.engineio.session import CloseReason, Phase, Session
@@ -189,7 +189,7 @@ class MemoryClient:
         self.connected = False
         self._settle()
 
-    def send(self, message: Message) -> None:
+    def send(self, message: EncodedMessage) -> None:
         """The server sends; as a `Transport`."""
         match = _PACKET.fullmatch(message.text or "")
         if match is None:

@@ -15,7 +15,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from bench.script import Dialect, call, fanOut, joinText, markOf
 from rtcsignal.engineio import packet as enginePacket
-from rtcsignal.engineio.frames import Message
+from rtcsignal.engineio.frames import EncodedMessage
 from rtcsignal.engineio.payload import decodePayload, encodePayload
 from rtcsignal.engineio.websocket.fastlane import unmask
 from rtcsignal.errors import ProtocolError
@@ -50,7 +50,7 @@ def test_unmask(benchmark: Benchmark, text: str) -> None:
 
 def test_frame(benchmark: Benchmark, text: str) -> None:
     def framed() -> bytes:
-        return Message(text[1:]).frames(4, False)
+        return EncodedMessage(text[1:]).frames(4, False)
 
     assert benchmark(framed).endswith(text.encode())
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
-from rtcsignal.engineio.frames import Message
+from rtcsignal.engineio.frames import EncodedMessage
 from rtcsignal.engineio.http.exchange import Request, Response
 from rtcsignal.engineio.packet import Revision
 from rtcsignal.engineio.polling import PollingTransport
@@ -159,7 +159,7 @@ class Poller:
     def send(self, *texts: str) -> None:
         """The server's application sends messages."""
         for text in texts:
-            self.session.send(Message(text))
+            self.session.send(EncodedMessage(text))
 
     def socket(self, query: str = "") -> Socket:
         """A WebSocket that brings the session's sid."""

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from txaio import tx
 
-from rtcsignal.engineio.frames import Message
+from rtcsignal.engineio.frames import EncodedMessage
 from rtcsignal.engineio.http.limits import HttpLimits
 from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.packet import Revision
@@ -82,7 +82,7 @@ def echo(session: Session) -> Recorder:
     def react(message: str | bytes) -> None:
         if message == "stop":
             session.close()
-        session.send(Message(message) if isinstance(message, str) else Message(None, (message,)))
+        session.send(EncodedMessage(message) if isinstance(message, str) else EncodedMessage(None, (message,)))
 
     recorder.react = react
     return recorder

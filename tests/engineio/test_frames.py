@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtcsignal.engineio.frames import Message, binaryFrame, textFrame
+from rtcsignal.engineio.frames import EncodedMessage, binaryFrame, textFrame
 from rtcsignal.engineio.packet import Revision
 from tests.engineio.frames import Frame, framesOf
 from tests.engineio.strategies import binaries, revisions, texts
@@ -37,7 +37,7 @@ def test_framesAreWholeUnmaskedAndInARow(contents: list[tuple[bool, bytes]]) -> 
 
 @given(texts, revisions, st.booleans())
 def test_aTextIsOneFrameTheSameForEverybody(text: str, revision: Revision, base64: bool) -> None:
-    message = Message(text)
+    message = EncodedMessage(text)
     assert message.frame is not None
     assert message.frames(revision, base64) is message.frame
     assert framesOf(message.frame) == [Frame(1, ("4" + text).encode())]
@@ -45,7 +45,7 @@ def test_aTextIsOneFrameTheSameForEverybody(text: str, revision: Revision, base6
 
 @given(texts, st.lists(binaries, min_size=1, max_size=3), revisions)
 def test_attachmentsFollowTheirTextWithoutAGap(text: str, attachments: list[bytes], revision: Revision) -> None:
-    message = Message(text, tuple(attachments))
+    message = EncodedMessage(text, tuple(attachments))
     assert message.frame is None
     first, *rest = framesOf(message.frames(revision, False))
     assert first == Frame(1, ("4" + text).encode())
@@ -55,24 +55,24 @@ def test_attachmentsFollowTheirTextWithoutAGap(text: str, attachments: list[byte
 
 @given(texts, st.lists(binaries, min_size=1, max_size=3), revisions)
 def test_attachmentsGoAsTextToClientsThatWantThat(text: str, attachments: list[bytes], revision: Revision) -> None:
-    frames = framesOf(Message(text, tuple(attachments)).frames(revision, True))
+    frames = framesOf(EncodedMessage(text, tuple(attachments)).frames(revision, True))
     assert frames[1:] == [Frame(1, client.asText(revision, data).encode()) for data in attachments]
 
 
 def test_aMessageMayBeBinaryAlone(revision: Revision) -> None:
-    message = Message(None, (b"ab",))
+    message = EncodedMessage(None, (b"ab",))
     assert message.frame is None
     assert framesOf(message.frames(revision, False)) == [Frame(2, b"ab" if revision == 4 else b"\x04ab")]
     assert message.packets() == [b"ab"]
 
 
 def test_inAPayloadTheTextComesBeforeItsAttachments() -> None:
-    assert Message("x", (b"1", b"2")).packets() == ["4x", b"1", b"2"]
-    assert Message("x").packets() == ["4x"]
+    assert EncodedMessage("x", (b"1", b"2")).packets() == ["4x", b"1", b"2"]
+    assert EncodedMessage("x").packets() == ["4x"]
 
 
 def test_whatManyReceiversNeedIsEncodedOnce() -> None:
-    message = Message("x", (b"1",))
+    message = EncodedMessage("x", (b"1",))
     kinds: list[tuple[Revision, bool]] = [(3, False), (3, True), (4, False), (4, True)]
     first = {kind: message.frames(*kind) for kind in kinds}
     assert len(set(first.values())) == 4

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import pytest
 
-from rtcsignal.engineio.frames import Message
+from rtcsignal.engineio.frames import EncodedMessage
 from rtcsignal.engineio.http.origin import OriginRule
 from rtcsignal.engineio.packet import Revision
 from rtcsignal.engineio.session import CloseReason
@@ -51,7 +51,7 @@ class TestJsonp:
         assert answer.response.body.isascii()
 
     def test_binaryIsBase64InIt(self, poller: Poller) -> None:
-        poller.session.send(Message("a", (b"\x01",)))
+        poller.session.send(EncodedMessage("a", (b"\x01",)))
         assert payloads.decode(poller.revision, self.scripted(poller.poll()).encode()) == ["4a", b"\x01"]
 
     @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import zlib
 
 import pytest
 
-from rtcsignal.engineio.frames import Message
+from rtcsignal.engineio.frames import EncodedMessage
 from rtcsignal.engineio.http.exchange import RequestError
 from rtcsignal.engineio.packet import Revision
 from rtcsignal.engineio.session import CloseReason, Session
@@ -30,7 +30,7 @@ class TestPolls:
     def test_itGetsAllThatIsSentInOneTurn(self, poller: Poller) -> None:
         waiting = poller.poll()
         poller.send("a", "b")
-        poller.session.send(Message("c", (b"1", b"2")))
+        poller.session.send(EncodedMessage("c", (b"1", b"2")))
         assert not waiting.given
         poller.world.turn()
         assert waiting.packets == ["4a", "4b", "4c", b"1", b"2"]
@@ -64,7 +64,7 @@ class TestPolls:
         self, makeWorld: WorldFactory, revision: Revision
     ) -> None:
         def connect(session: Session) -> Recorder:
-            session.send(Message("hello"))
+            session.send(EncodedMessage("hello"))
             return Recorder(session)
 
         world = makeWorld(connect=connect)
@@ -367,7 +367,7 @@ class Talkative(Recorder):
     def __init__(self, session: Session, count: int) -> None:
         super().__init__(session)
         for number in range(count):
-            session.send(Message(str(number)))
+            session.send(EncodedMessage(str(number)))
 
 
 class TestClosing:
@@ -402,13 +402,13 @@ class TestClosing:
 class TestBinary:
     def test_revision4IsAlwaysSentBase64(self, world: World) -> None:
         poller = world.poller(4)
-        poller.session.send(Message("a", (b"\x01\x02",)))
+        poller.session.send(EncodedMessage("a", (b"\x01\x02",)))
         answer = poller.poll()
         assert answer.response.body == b"4a\x1ebAQI="
 
     def test_revision3IsSentTheBinaryFormWhenThereIsBinary(self, world: World) -> None:
         poller = world.poller(3)
-        poller.session.send(Message("a", (b"\x01\x02",)))
+        poller.session.send(EncodedMessage("a", (b"\x01\x02",)))
         answer = poller.poll()
         assert answer.headers["Content-Type"] == "application/octet-stream"
         assert answer.headers["Cache-Control"] == "no-store"
@@ -424,19 +424,19 @@ class TestBinary:
     @pytest.mark.parametrize("b64", ["1", "true"])
     def test_whoAsksForBase64GetsIt(self, world: World, b64: str) -> None:
         poller = world.poller(3, b64=b64)
-        poller.session.send(Message("a", (b"\x01\x02",)))
+        poller.session.send(EncodedMessage("a", (b"\x01\x02",)))
         assert poller.poll().response.body == b"2:4a6:b4AQI="
 
     @pytest.mark.parametrize("b64", ["0", "false", ""])
     def test_whoSaysNoGetsTheBinaryForm(self, world: World, b64: str) -> None:
         poller = world.poller(3, b64=b64)
-        poller.session.send(Message("a", (b"\x01\x02",)))
+        poller.session.send(EncodedMessage("a", (b"\x01\x02",)))
         assert poller.poll().headers["Content-Type"] == "application/octet-stream"
 
     def test_theHandshakeDecidesForAllPolls(self, world: World) -> None:
         poller = world.poller(3)
         poller.query["b64"] = "1"
-        poller.session.send(Message("a", (b"\x01\x02",)))
+        poller.session.send(EncodedMessage("a", (b"\x01\x02",)))
         assert poller.poll().headers["Content-Type"] == "application/octet-stream"
 
 

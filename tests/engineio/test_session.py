@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from rtcsignal.engineio.frames import Message
+from rtcsignal.engineio.frames import EncodedMessage
 from rtcsignal.engineio.packet import CLOSE, MESSAGE, OPEN, UPGRADE, Packet, Revision
 from rtcsignal.engineio.session import CloseReason, Phase, Session
 from rtcsignal.errors import ProtocolError
@@ -165,7 +165,7 @@ class TestWhatTheApplicationHears:
         poller.send("late")
         assert poller.poll().packets == ["1"]
         socket.session.close()
-        socket.session.send(Message("late"))
+        socket.session.send(EncodedMessage("late"))
         assert socket.take() == []
         assert socket.code == 1000
 
@@ -173,7 +173,7 @@ class TestWhatTheApplicationHears:
         poller.send("last")
         poller.session.close()
         assert poller.poll().packets == ["4last", "1"]
-        socket.session.send(Message("last"))
+        socket.session.send(EncodedMessage("last"))
         socket.session.close()
         assert socket.take() == ["4last"]
         assert socket.code == 1000

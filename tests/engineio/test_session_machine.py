@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from txaio import tx
 
-from rtcsignal.engineio.frames import Message
+from rtcsignal.engineio.frames import EncodedMessage
 from rtcsignal.engineio.http.exchange import RequestError
 from rtcsignal.engineio.http.limits import HttpLimits
 from rtcsignal.engineio.invariants import checkEngine
@@ -152,7 +152,7 @@ class SessionMachine(RuleBasedStateMachine):
     def serverSends(self, data: st.DataObject, attachments: int) -> None:
         actor, number = self._somebody(data), next(self.numbers)
         parts = tuple(bytes([number % 256, part]) for part in range(attachments))
-        actor.session.send(Message(str(number), parts))
+        actor.session.send(EncodedMessage(str(number), parts))
         actor.sent += [f"4{number}", *parts]
 
     @precondition(lambda self: self.actors)
@@ -318,7 +318,7 @@ class SessionMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         for actor in self.gone:
-            actor.session.send(Message("too late"))
+            actor.session.send(EncodedMessage("too late"))
             assert actor.poller is None or actor.poller.poll().status == 400
         for actor in self.actors:
             for _ in range(3):

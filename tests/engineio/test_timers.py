@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from rtcsignal.engineio.frames import Message
+from rtcsignal.engineio.frames import EncodedMessage
 from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.session import CloseReason, Phase
 from tests.engineio.conftest import WorldFactory
@@ -78,7 +78,7 @@ def pause(socket: Socket) -> None:
 def stall(socket: Socket) -> None:
     """The client does not read, and then it does."""
     socket.visitor.link.stalled = True
-    socket.session.send(Message("x" * 100_000))
+    socket.session.send(EncodedMessage("x" * 100_000))
     socket.world.clock.advance(OPTIONS.sendSeconds - 1)
     socket.visitor.link.stalled = False
     socket.visitor.link.turn()
@@ -87,7 +87,7 @@ def stall(socket: Socket) -> None:
 
 def say(socket: Socket) -> None:
     """The server sends at the end of the turn."""
-    socket.session.send(Message("x"))
+    socket.session.send(EncodedMessage("x"))
     socket.world.turn()
 
 
@@ -139,7 +139,7 @@ def test_connectionIsMadeSmallOnceNothingIsComing(makeWorld: WorldFactory, fast:
 def unread(socket: Socket) -> None:
     """The client reads nothing for longer than it may."""
     socket.visitor.link.stalled = True
-    socket.session.send(Message("x" * 100_000))
+    socket.session.send(EncodedMessage("x" * 100_000))
     socket.world.clock.pump([AFTER_HANDSHAKE, OPTIONS.sendSeconds + 1])
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from rtcsignal.engineio.frames import Message
+from rtcsignal.engineio.frames import EncodedMessage
 from rtcsignal.engineio.packet import Revision
 from rtcsignal.engineio.session import CloseReason, Phase
 from tests.engineio.conftest import WorldFactory
@@ -208,22 +208,22 @@ class TestDone:
         binary, prefix = b"\x01\x02", b"\x04" if poller.revision == 3 else b""
         socket.send("4a", prefix + binary)
         assert poller.application.received == ["a", binary]
-        poller.session.send(Message("b", (binary,)))
+        poller.session.send(EncodedMessage("b", (binary,)))
         assert socket.take() == ["4b", prefix + binary]
 
     @pytest.mark.parametrize("b64", ["1", "true"])
     def test_base64CountsForTheWebSocketOnWhichItWasAsked(self, poller: Poller, b64: str) -> None:
         socket = poller.probed(f"&b64={b64}")
-        poller.session.send(Message("a", (b"\x01",)))
+        poller.session.send(EncodedMessage("a", (b"\x01",)))
         socket.send("5")
-        poller.session.send(Message("b", (b"\x02",)))
+        poller.session.send(EncodedMessage("b", (b"\x02",)))
         form = "b4" if poller.revision == 3 else "b"
         assert socket.take() == ["4a", f"{form}AQ==", "4b", f"{form}Ag=="]
 
     def test_notTheOneOfThePolls(self, world: World, revision: Revision) -> None:
         poller = world.poller(revision, b64="1")
         socket = poller.probed()
-        poller.session.send(Message("a", (b"\x01",)))
+        poller.session.send(EncodedMessage("a", (b"\x01",)))
         socket.send("5")
         assert socket.take() == ["4a", b"\x04\x01" if revision == 3 else b"\x01"]
 

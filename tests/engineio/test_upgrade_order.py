@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from twisted.internet.task import Clock
 from txaio import tx
 
-from rtcsignal.engineio.frames import Message
+from rtcsignal.engineio.frames import EncodedMessage
 from rtcsignal.engineio.http.limits import HttpLimits
 from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.packet import Revision
@@ -58,7 +58,7 @@ class Client:
         """The server sends a message, with attachments behind it."""
         number = next(self._numbers)
         parts = tuple(bytes([number % 256, part]) for part in range(attachments))
-        self.poller.session.send(Message(str(number), parts))
+        self.poller.session.send(EncodedMessage(str(number), parts))
         self.sent += [f"4{number}", *parts]
 
     def turn(self) -> None:

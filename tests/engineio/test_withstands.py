@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rtcsignal.engineio.frames import Message
+from rtcsignal.engineio.frames import EncodedMessage
 from rtcsignal.engineio.http.limits import HttpLimits
 from rtcsignal.engineio.packet import Revision
 from rtcsignal.engineio.session import CloseReason, Session
@@ -66,7 +66,7 @@ class TestTheApplicationsConnect:
     def test_itMayCloseTheSessionRightAway(self, makeWorld: WorldFactory, revision: Revision) -> None:
         def connect(session: Session) -> Recorder:
             session.application = recorder = Recorder(session)
-            session.send(Message("bye"))
+            session.send(EncodedMessage("bye"))
             session.close()
             return recorder
 

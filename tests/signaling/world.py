@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from twisted.internet.task import Clock
 
 from rtcsignal.deadlines import Deadlines
-from rtcsignal.engineio.frames import Message
+from rtcsignal.engineio.frames import EncodedMessage
 from rtcsignal.engineio.heartbeat import ClientHeartbeat, ServerHeartbeat
 from rtcsignal.engineio.http.exchange import Request
 from rtcsignal.engineio.packet import CLOSE, MESSAGE, PING, PONG, Packet, Revision
@@ -165,7 +165,7 @@ class Link:
         self.closedBecause: CloseReason | None = None
         self.pings = 0
         self._unasked = "/" if revision == 3 else ""
-        self._received: list[Message] = []
+        self._received: list[EncodedMessage] = []
         self._heard: defaultdict[str, list[Heard]] = defaultdict(list)
         self._texts: defaultdict[str, list[str]] = defaultdict(list)
         self._acks: defaultdict[tuple[str, str], list[list[Any]]] = defaultdict(list)
@@ -221,7 +221,7 @@ class Link:
         self._read()
         return self._acks[namespace, ackId]
 
-    def send(self, message: Message) -> None:
+    def send(self, message: EncodedMessage) -> None:
         self._received.append(message)
 
     def sendPacket(self, text: str) -> None:

@@ -13,7 +13,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from rtcsignal.engineio.frames import Message
+from rtcsignal.engineio.frames import EncodedMessage
 from rtcsignal.engineio.http.exchange import Request
 from rtcsignal.engineio.packet import MESSAGE, PING, Packet
 from rtcsignal.engineio.session import CloseReason, Phase, Session
@@ -56,7 +56,7 @@ class Wire:
     def transmit(self, text: str) -> None:
         self.session.packetReceived(Packet(MESSAGE, text))
 
-    def send(self, message: Message) -> None:
+    def send(self, message: EncodedMessage) -> None:
         assert message.text is not None
         self.unread.append(message.text)
 

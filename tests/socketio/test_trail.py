@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from rtcsignal.engineio.frames import Message
+from rtcsignal.engineio.frames import EncodedMessage
 from rtcsignal.socketio.fanout import OutgoingEvent
 from rtcsignal.socketio.offsets import Numbers
 from rtcsignal.socketio.trail import Trail
@@ -25,7 +25,7 @@ def trailOf(numbers: Numbers, packets: int = 100, size: int = 0, namespace: str 
     return Trail("pid", namespace, numbers, packets, size, Work())
 
 
-def offsetOf(message: Message) -> str:
+def offsetOf(message: EncodedMessage) -> str:
     """What a client keeps of an event: its last argument."""
     assert message.text is not None
     offset = json.loads(message.text[message.text.index("[") :])[-1]
@@ -33,7 +33,7 @@ def offsetOf(message: Message) -> str:
     return offset
 
 
-def send(trail: Trail, name: str, *arguments: Any) -> Message:
+def send(trail: Trail, name: str, *arguments: Any) -> EncodedMessage:
     return trail.messageOf(OutgoingEvent.of(name, *arguments))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rtcsignal.engineio.frames import PING_FRAME, Message, binaryFrame, textFrame
+from rtcsignal.engineio.frames import PING_FRAME, EncodedMessage, binaryFrame, textFrame
 from rtcsignal.engineio.intake import Allowance
 from rtcsignal.engineio.packet import MESSAGE, decodeBinary, decodeText, encodeBase64, encodeBinary
 from rtcsignal.engineio.session import CloseReason, Session
@@ -48,7 +48,7 @@ class WebSocketTransport:
         link.receiver = self
         link.accountBegins(allowance)
 
-    def send(self, message: Message) -> None:
+    def send(self, message: EncodedMessage) -> None:
         frames = self._frames  # as `WebSocketLink.writeFrame`; called once for each receiver of each message
         if not frames:
             self._flushLater(self.link)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rtcsignal.engineio.frames import Message
+from rtcsignal.engineio.frames import EncodedMessage
 from rtcsignal.engineio.packet import Revision
 from rtcsignal.engineio.session import CloseReason
 from rtcsignal.engineio.stream.outbox import waitingIn
@@ -27,7 +27,7 @@ def world(makeWorld: WorldFactory, fast: bool) -> World:
 class TestClientsThatDoNotRead:
     def test_whatTheTransportHoldsAnywayIsFree(self, world: World, socket: Socket) -> None:
         socket.visitor.link.stalled = True
-        socket.session.send(Message("a" * (HIGH_WATER - 100)))
+        socket.session.send(EncodedMessage("a" * (HIGH_WATER - 100)))
         world.turn()
         assert socket.application.closed == []
 
@@ -35,7 +35,7 @@ class TestClientsThatDoNotRead:
         socket.visitor.link.stalled = True
         sent = 0
         while not socket.application.closed:
-            socket.session.send(Message("a" * 5 * KIB))
+            socket.session.send(EncodedMessage("a" * 5 * KIB))
             world.turn()
             sent += 5
             assert sent < 200, "nobody was cut off"
@@ -47,7 +47,7 @@ class TestClientsThatDoNotRead:
     def test_neverInTheMiddleOfASending(self, world: World, socket: Socket) -> None:
         socket.visitor.link.stalled = True
         for _ in range(100):
-            socket.session.send(Message("a" * 5 * KIB))
+            socket.session.send(EncodedMessage("a" * 5 * KIB))
             assert socket.application.closed == []
         world.turn()
         assert socket.application.closed == [CloseReason.SLOW_CONSUMER]
@@ -56,7 +56,7 @@ class TestClientsThatDoNotRead:
         for _ in range(10):
             socket.visitor.link.stalled = True
             for _ in range(25):
-                socket.session.send(Message("a" * 5 * KIB))
+                socket.session.send(EncodedMessage("a" * 5 * KIB))
                 world.turn()
             socket.visitor.link.stalled = False
             assert len(socket.frames()) == 25
@@ -67,7 +67,7 @@ class TestClientsThatDoNotRead:
         socket = world.socket(4)
         socket.visitor.link.stalled = True
         for _ in range(100):
-            socket.session.send(Message("a" * 100 * KIB))
+            socket.session.send(EncodedMessage("a" * 100 * KIB))
             world.turn()
         assert socket.application.closed == []
 
@@ -89,7 +89,7 @@ class TestClientsThatDoNotRead:
     def test_whoHasNotReadForTenSecondsIsCutOff(self, world: World, socket: Socket) -> None:
         application = socket.application
         socket.visitor.link.stalled = True
-        socket.session.send(Message("a" * (HIGH_WATER + 1)))
+        socket.session.send(EncodedMessage("a" * (HIGH_WATER + 1)))
         world.turn()
         world.clock.advance(9.9)
         assert application.closed == []
@@ -101,7 +101,7 @@ class TestClientsThatDoNotRead:
     def test_whoReadsInTimeIsNot(self, world: World, socket: Socket) -> None:
         for _ in range(3):
             socket.visitor.link.stalled = True
-            socket.session.send(Message("a" * (HIGH_WATER + 1)))
+            socket.session.send(EncodedMessage("a" * (HIGH_WATER + 1)))
             world.turn()
             world.clock.advance(7)
             socket.visitor.link.stalled = False
@@ -110,7 +110,7 @@ class TestClientsThatDoNotRead:
 
     def test_aConnectionThatNobodyUsesIsCutOffToo(self, world: World, socket: Socket) -> None:
         socket.visitor.link.stalled = True
-        socket.session.send(Message("a" * (HIGH_WATER + 1)))
+        socket.session.send(EncodedMessage("a" * (HIGH_WATER + 1)))
         world.turn()
         socket.visitor.transport.protocol.receiver = None
         world.clock.advance(10.5)
@@ -120,14 +120,14 @@ class TestClientsThatDoNotRead:
     def test_withoutALimitWhoDoesNotReadMayStay(self, makeWorld: WorldFactory, revision: Revision, fast: bool) -> None:
         socket = makeWorld(sendSeconds=0, pingInterval=100, fast=fast).socket(revision)
         socket.visitor.link.stalled = True
-        socket.session.send(Message("a" * (HIGH_WATER + 1)))
+        socket.session.send(EncodedMessage("a" * (HIGH_WATER + 1)))
         socket.world.turn()
         socket.world.clock.advance(60)
         assert socket.application.closed == []
 
     def test_theFarewellOfAClosingOneDoesNotWaitForIt(self, world: World, socket: Socket) -> None:
         socket.visitor.link.stalled = True
-        socket.session.send(Message("a" * 2 * HIGH_WATER))
+        socket.session.send(EncodedMessage("a" * 2 * HIGH_WATER))
         world.turn()
         socket.session.close()
         world.clock.pump([0.25] * 20)
@@ -169,13 +169,13 @@ class TestPauses:
 
     def test_sendingGoesOn(self, socket: Socket) -> None:
         socket.session.transport.pauseReading(0.5)
-        socket.session.send(Message("a"))
+        socket.session.send(EncodedMessage("a"))
         assert socket.take() == ["4a"]
 
     def test_whoDoesNotReadEitherIsReadAgainWhenBothAreOver(self, world: World, socket: Socket) -> None:
         transport = socket.visitor.transport
         socket.visitor.link.stalled = True
-        socket.session.send(Message("a" * (HIGH_WATER + 1)))
+        socket.session.send(EncodedMessage("a" * (HIGH_WATER + 1)))
         world.turn()
         socket.session.transport.pauseReading(0.5)
         world.clock.advance(0.5)
@@ -203,12 +203,12 @@ class TestOnTwistedsOwnTransport:
         return world.socket(revision, real=True)
 
     def test_messagesGoBothWays(self, socket: Socket) -> None:
-        socket.application.react = lambda text: socket.session.send(Message(f"{text!s} too"))
+        socket.application.react = lambda text: socket.session.send(EncodedMessage(f"{text!s} too"))
         socket.send("4one", "4two")
         assert socket.take() == ["4one too", "4two too"]
 
     def test_whatIsSentLeavesAtTheEndOfTheTurn(self, world: World, socket: Socket, fast: bool) -> None:
-        socket.session.send(Message("a"))
+        socket.session.send(EncodedMessage("a"))
         world.turn()
         link = socket.visitor.link
         early = link.read()
@@ -219,7 +219,7 @@ class TestOnTwistedsOwnTransport:
     def test_muchIsSentWhole(self, socket: Socket) -> None:
         texts = [str(number) * 9_000 for number in range(5)]
         for text in texts:
-            socket.session.send(Message(text))
+            socket.session.send(EncodedMessage(text))
         stream = b""
         for _ in range(100):
             stream += socket.visitor.read()
@@ -228,7 +228,7 @@ class TestOnTwistedsOwnTransport:
     def test_whoDoesNotReadIsCutOff(self, world: World, socket: Socket) -> None:
         application, link = socket.application, socket.visitor.link
         for _ in range(400):
-            application.session.send(Message("a" * 5 * KIB))
+            application.session.send(EncodedMessage("a" * 5 * KIB))
             link.turn()
         assert application.closed == [CloseReason.SLOW_CONSUMER]
         assert world.sids == []
@@ -237,10 +237,10 @@ class TestOnTwistedsOwnTransport:
     def test_whatHasBeenReadDoesNotCount(self, world: World, socket: Socket) -> None:
         protocol, transport = socket.visitor.transport.protocol, socket.visitor.transport
         while waitingIn(transport) < 80 * KIB:
-            socket.session.send(Message("a" * 5 * KIB))
+            socket.session.send(EncodedMessage("a" * 5 * KIB))
             world.turn()
         protocol._waiting = 1_000 * KIB  # so much was added since the buffer was empty, and most of it has been read
-        socket.session.send(Message("b"))
+        socket.session.send(EncodedMessage("b"))
         world.turn()
         assert socket.application.closed == []
 
@@ -250,7 +250,7 @@ class TestOnTwistedsOwnTransport:
         assert application.closed == [CloseReason.TRANSPORT_CLOSE]
 
     def test_theClosingHandshakeIsMade(self, socket: Socket) -> None:
-        socket.session.send(Message("last"))
+        socket.session.send(EncodedMessage("last"))
         socket.session.close()
         assert socket.take() == ["4last"]
         assert socket.code == 1000

@@ -8,7 +8,7 @@ import pytest
 from autobahn.twisted.websocket import WebSocketServerFactory
 from autobahn.websocket import protocol as core
 
-from rtcsignal.engineio.frames import Message
+from rtcsignal.engineio.frames import EncodedMessage
 from rtcsignal.engineio.websocket.slim import DROPPED, HELPERS, LAZY, SlimProtocol, frugalClass, quieten
 from tests.engineio.conftest import WorldFactory
 from tests.engineio.world import Socket, World
@@ -64,7 +64,7 @@ class TestOpenConnections:
         second.take()
         assert second.code == 1002
         third.send("4d")
-        third.session.send(Message("e"))
+        third.session.send(EncodedMessage("e"))
         assert (third.application.received, third.take()) == (["d"], ["4e"])
         assert application.received == ["b"]
         fourth = world.socket(4)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rtcsignal.engineio.frames import Message
+from rtcsignal.engineio.frames import EncodedMessage
 from rtcsignal.engineio.packet import Revision
 from rtcsignal.engineio.session import CloseReason, Session
 from rtcsignal.rates import Rate
@@ -32,12 +32,12 @@ class TestOpening:
 
     def test_soIsWhatTheApplicationSendsMeanwhile(self, makeWorld: WorldFactory, fast: bool) -> None:
         def connect(session: Session) -> Recorder:
-            session.send(Message("one"))
+            session.send(EncodedMessage("one"))
             return Recorder(session)
 
         world = makeWorld(connect=connect, fast=fast)
         socket = world.openSocket("EIO=4&transport=websocket")
-        world.applications[0].session.send(Message("two"))
+        world.applications[0].session.send(EncodedMessage("two"))
         world.turn()
         assert socket.take() == []
         world.clock.advance(AFTER_HANDSHAKE)
@@ -46,7 +46,7 @@ class TestOpening:
     def test_aSessionThatEndsMeanwhileSendsWhatItHasFirst(self, world: World) -> None:
         socket = world.openSocket("EIO=4&transport=websocket")
         session = world.applications[0].session
-        session.send(Message("last"))
+        session.send(EncodedMessage("last"))
         session.close()
         assert socket.take()[1:] == ["4last"]
         assert socket.code == 1000
@@ -84,33 +84,33 @@ class TestSending:
         writes: list[bytes] = []
         socket.visitor.transport.write = writes.append
         for text in ("a", "b", "c"):
-            socket.session.send(Message(text))
+            socket.session.send(EncodedMessage(text))
         assert writes == []
         world.turn()
         assert [framesOf(data) for data in writes] == [[Frame(1, b"4a"), Frame(1, b"4b"), Frame(1, b"4c")]]
 
     def test_textIsOneTextFrame(self, socket: Socket) -> None:
-        socket.session.send(Message("\N{GRINNING FACE}"))
+        socket.session.send(EncodedMessage("\N{GRINNING FACE}"))
         assert socket.frames() == [Frame(1, "4\N{GRINNING FACE}".encode())]
 
     def test_binaryIsOneBinaryFrameWithOrWithoutAType(self, socket: Socket) -> None:
-        socket.session.send(Message("a", (b"\x01", b"")))
+        socket.session.send(EncodedMessage("a", (b"\x01", b"")))
         prefix = b"\x04" if socket.revision == 3 else b""
         assert socket.frames() == [Frame(1, b"4a"), Frame(2, prefix + b"\x01"), Frame(2, prefix)]
 
     @pytest.mark.parametrize("b64", ["1", "true"])
     def test_orBase64ForWhoAsks(self, world: World, revision: Revision, b64: str) -> None:
         socket = world.socket(revision, f"&b64={b64}")
-        socket.session.send(Message("a", (b"\x01",)))
+        socket.session.send(EncodedMessage("a", (b"\x01",)))
         assert socket.take() == ["4a", "b4AQ==" if revision == 3 else "bAQ=="]
         socket.send("b4/w==" if revision == 3 else "b/w==")
         assert socket.application.received == [b"\xff"]
 
     def test_nothingIsSentBehindTheCloseFrame(self, world: World, socket: Socket) -> None:
         session, link = socket.session, socket.visitor.transport.protocol
-        session.send(Message("before"))
+        session.send(EncodedMessage("before"))
         session.close()
-        session.send(Message("behind"))
+        session.send(EncodedMessage("behind"))
         link.writeFrame(b"\x81\x01x")
         world.turn()
         assert socket.take() == ["4before"]
@@ -244,7 +244,7 @@ class TestBreaches:
         assert [each.code for each in socket.frames()] == [1002]
 
     def test_whatWasSentBeforeGoesOutBeforeTheCloseFrame(self, socket: Socket) -> None:
-        socket.application.react = lambda text: socket.session.send(Message(f"{text!s} too"))
+        socket.application.react = lambda text: socket.session.send(EncodedMessage(f"{text!s} too"))
         socket.send("4one")
         socket.visitor.send(textFrame("4two") + frame(3))
         assert socket.take() == ["4one too", "4two too"]
