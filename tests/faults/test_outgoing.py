@@ -14,6 +14,7 @@ import pytest
 
 from tests.faults.service import Answer, Service, answer
 from tests.faults.target import Target, joined
+from tests.policy.sources import pluginSource, policy
 from tests.support.lanes import writeConfig
 from tests.support.patience import PATIENCE
 from tests.support.processes import startProcess, twistdCommand
@@ -24,62 +25,43 @@ SLOW_NAMES = '''
 import socket
 import threading
 
-from zope.interface import implementer
-
-from rtcsignal.api import IRoomPolicy
-
 ask = socket.getaddrinfo
 
 def slowly(host, *arguments, **keywords):
+    """Makes the system's resolver hang, as when a name server does not answer."""
     name = host.decode() if isinstance(host, bytes) else host
     if name.endswith(".slow.test"):
         threading.Event().wait(600)
     return ask("127.0.0.1" if name.endswith(".test") else host, *arguments, **keywords)
 
 socket.getaddrinfo = slowly
-
-@implementer(IRoomPolicy)
-class SlowNames:
-    """Makes the system's resolver hang, as when a name server does not answer."""
-
-    name = "slow-names"
-
-    def mayJoin(self, peer, room):
-        return None
-
-slowNames = SlowNames()
 '''
 
-ASKING = '''
-from zope.interface import implementer
-
-from rtcsignal.api import IAuthenticator, Identity
-
-@implementer(IAuthenticator)
-class Asking:
-    """Asks what the token says, and believes the answer."""
-
-    name = "asking"
-
+ASKS = """\
     def start(self, services):
-        self.http = services.http
+        self.http = {http}
 
     async def authenticate(self, handshake):
         url = handshake.token("ask")
         if url is None:
             return None
-        response = await self.http.get(url, timeout=5, headers={"Authorization": "of one person"})
-        return Identity(claims={"answer": (await response.text())[:100]})
+        response = await self.http.get(url, timeout=5, headers={{"Authorization": "of one person"}})
+        return Identity(claims={{"answer": {answer}}})
+"""
 
-asking = Asking()
-'''
+
+def askingPlugin(
+    name: str, http: str = "services.http", answer: str = "(await response.text())[:100]", imports: str = ""
+) -> str:
+    """An authenticator that asks at the URL in the token, and believes the answer."""
+    return pluginSource("IAuthenticator", name, ASKS.format(http=http, answer=answer), imports)
 
 
 @contextmanager
 def serving(folder: Path, *use: Any) -> Iterator[Target]:
     """A server with these plugins besides our own two."""
-    (folder / "slow_names.py").write_text(SLOW_NAMES, encoding="utf-8")
-    (folder / "asking.py").write_text(ASKING, encoding="utf-8")
+    (folder / "slow_names.py").write_text(policy("slow-names", before=SLOW_NAMES), encoding="utf-8")
+    (folder / "asking.py").write_text(askingPlugin("asking"), encoding="utf-8")
     plugins = {"folders": [str(folder)], "use": ["slow-names", *use, "anonymous"]}
     writeConfig(folder / "server.conf", {"plugins": plugins, "limits": {"connections_per_address": 0}})
     command = twistdCommand("--config", str(folder / "server.conf"), "--listen", "tcp:0:interface=127.0.0.1")
@@ -142,8 +124,8 @@ def test_norDoesOneThatAPluginAsksTheReactorFor(tmp_path: Path) -> None:
         "from twisted.internet import reactor\n"
         "from twisted.web.client import Agent\n"
     )
-    code = imports + ASKING.replace("services.http", "HTTPClient(Agent(reactor))")
-    (tmp_path / "reaching.py").write_text(code.replace("asking", "reaching").replace("Asking", "Reaching"), "utf-8")
+    code = askingPlugin("reaching", http="HTTPClient(Agent(reactor))", imports=imports)
+    (tmp_path / "reaching.py").write_text(code, encoding="utf-8")
     with serving(tmp_path, {"reaching": {"timeout": 600}}) as target, wireTo(target) as wire:
         before = _threads(target)
         for number in range(24):
@@ -254,8 +236,7 @@ def test_anAnswerThatDripsIsGivenUp(tmp_path: Path, start: bytes) -> None:
 
 
 def test_anAnswerThatNobodyReadsIsGivenUp(tmp_path: Path) -> None:
-    code = ASKING.replace('(await response.text())[:100]', "response.code").replace("asking", "glancing")
-    (tmp_path / "glancing.py").write_text(code.replace("Asking", "Glancing"), encoding="utf-8")
+    (tmp_path / "glancing.py").write_text(askingPlugin("glancing", answer="response.code"), encoding="utf-8")
     with (
         Service({"/": lambda head: endless(OK + b"\r\n", MUCH)}) as service,
         serving(tmp_path, "glancing") as target,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["MEMBERS_ONLY", "Use", "Wanted", "policy"]
+__all__ = ["MEMBERS_ONLY", "Use", "Wanted", "pluginSource", "policy"]
 
 MEMBERS_ONLY = """\
 from zope.interface import implementer
@@ -25,21 +25,33 @@ membersOnly = MembersOnly()
 """The plugin of the documentation, whole."""
 
 
-def policy(name: str, body: str = "pass", arguments: str = "self, peer, room", before: str = "") -> str:
-    """The source of a room policy."""
+def pluginSource(interface: str, name: str, methods: str, before: str = "", className: str = "Plugin") -> str:
+    """The source of a plugin.
+
+    Args:
+        interface: What it provides, of `rtcsignal.api`.
+        name: Its name.
+        methods: The body of its class, indented.
+        before: What stands above the class, such as imports.
+        className: The name of the class; that of its object is the same in lower case.
+    """
     return f'''\
 from zope.interface import implementer
 from rtcsignal.api import *
 {before}
-@implementer(IRoomPolicy)
-class Policy:
+@implementer({interface})
+class {className}:
     name = "{name}"
 
-    def mayJoin({arguments}):
-        {body}
+{methods}
 
-policy = Policy()
+{className.lower()} = {className}()
 '''
+
+
+def policy(name: str, body: str = "pass", arguments: str = "self, peer, room", before: str = "") -> str:
+    """The source of a room policy."""
+    return pluginSource("IRoomPolicy", name, f"    def mayJoin({arguments}):\n        {body}", before, "Policy")
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.policy.sources import MEMBERS_ONLY, policy
+from tests.policy.sources import MEMBERS_ONLY, pluginSource, policy
 from tests.support.patience import START_PATIENCE
 from tests.support.processes import Process, checkoutEnvironment, runToEnd, twistdCommand
 from tests.wire.socketio import Peer, event
@@ -33,20 +33,9 @@ LIVING = policy("living").replace(
 FORGETS = """\
     def filterMessage(self, peer, room, message):
         peer.data["seen"] = message.kind
-
-forgets = Forgets()
 """
 
-STAMP = '''
-from twisted.internet.task import deferLater
-from zope.interface import implementer
-from rtcsignal.api import IMessageFilter
-
-
-@implementer(IMessageFilter)
-class Stamp:
-    name = "stamp"
-
+STAMPS = """\
     def start(self, services):
         self.clock = services.clock
         services.log.info("it is version {version}")
@@ -55,10 +44,13 @@ class Stamp:
         if message.body["n"] % 7 == 3:
             await deferLater(self.clock, 0.02)
         return message.replace(body={{**message.body, "version": {version}}})
+"""
 
 
-stamp = Stamp()
-'''
+def stamp(version: int) -> str:
+    """A filter that takes its time, and writes into messages which version of it they have passed."""
+    imports = "from twisted.internet.task import deferLater"
+    return pluginSource("IMessageFilter", "stamp", STAMPS.format(version=version), imports)
 
 
 def using(*names: Any) -> dict[str, Any]:
@@ -111,9 +103,8 @@ class TestStart:
 
 class TestDrops:
     def test_a_filter_that_forgets_to_return_messages_is_named_once(self, server: Server, folder: Folder) -> None:
-        forgets = STAMP.format(version=0).replace("class Stamp", "class Forgets").replace("Stamp()", "Forgets()")
-        path = folder(a=forgets[: forgets.index("    async def filterMessage")] + FORGETS)
-        process = server(using("stamp"))
+        path = folder(a=pluginSource("IMessageFilter", "mute", FORGETS))
+        process = server(using("mute"))
         wire = Wire(("127.0.0.1", process.port))
         try:
             member = wire.namespacePeer(4)
@@ -124,7 +115,7 @@ class TestDrops:
                 pass
         finally:
             wire.closeAll()
-        line = "plugin stamp: filterMessage has dropped each of its first 100 messages; does it forget to return them?"
+        line = "plugin mute: filterMessage has dropped each of its first 100 messages; does it forget to return them?"
         assert process.output().count(line) == 1
         assert re.search(rf"{re.escape(line)} \({path}/a\.py:\d+\)", process.output())
 
@@ -262,7 +253,7 @@ class TestReloadUnderLoad:
 
     def test_nobody_is_disconnected_and_no_message_is_lost_or_reordered(self, server: Server, folder: Folder) -> None:
         """Some messages are held up by the filter, while it is replaced again and again by files that look older."""
-        path = folder(a=STAMP.format(version=0))
+        path = folder(a=stamp(0))
         process = server({**using("stamp"), "limits": {"connections_per_address": 0}})
         wire = Wire(("127.0.0.1", process.port))
         try:
@@ -297,7 +288,7 @@ class TestReloadUnderLoad:
     @staticmethod
     def _replace(path: Path, version: int) -> None:
         fresh = path.with_suffix(".new")
-        fresh.write_text(STAMP.format(version=version))
+        fresh.write_text(stamp(version))
         os.utime(fresh, (version, version))
         fresh.rename(path)
 
