@@ -106,5 +106,5 @@ class RequestChecks:
         if self._admit is not None:
             self._admit(request)
         self.revisionOf(request)
-        if not self._registry.hasPlaceFor(request.address):
+        if not self._registry.hasSlotFor(request.address):
             raise tooMany()

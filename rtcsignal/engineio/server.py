@@ -40,7 +40,7 @@ __all__ = ["EngineServer"]
 
 _log = Logger()
 _SID_BYTES = 16
-_FAREWELL_SECONDS = 0.05
+_LAST_RESPONSE_SECONDS = 0.05
 
 
 def makeSid() -> str:
@@ -144,12 +144,12 @@ class EngineServer:
             RequestError: It is refused.
         """
         self._checks.check(request, upgrade=True)
-        if not self._links.hasPlaceFor(request.address):
+        if not self._links.hasSlotFor(request.address):
             raise tooMany()
         base64 = request.query.get("b64") in ("1", "true")
         sid = request.query.get("sid")
         if not sid:
-            return _Handshake(self, request, self._makeSid(), self._checks.revisionOf(request), base64)
+            return _NewSession(self, request, self._makeSid(), self._checks.revisionOf(request), base64)
         return _Takeover(self, request, self.registry.sessions[sid], base64)
 
     def linkClosed(self, link: WebSocketLink) -> None:
@@ -226,7 +226,7 @@ class EngineServer:
             if giveUp.active():
                 giveUp.cancel()
             # The last poll's answer has yet to leave.
-            self._clock.callLater(_FAREWELL_SECONDS, self._closed.callback, None)
+            self._clock.callLater(_LAST_RESPONSE_SECONDS, self._closed.callback, None)
 
     def _abandon(self) -> None:
         for session in list(self.registry.sessions.values()):
@@ -235,7 +235,7 @@ class EngineServer:
             link.drop()
 
 
-class _Handshake:
+class _NewSession:
     """Leave to open a session on a WebSocket."""
 
     def __init__(self, server: EngineServer, request: Request, sid: str, revision: Revision, base64: bool) -> None:
@@ -259,11 +259,11 @@ class _Handshake:
 
     def _beginLate(self, link: WebSocketLink, revision: Revision) -> None:
         server = self._server
-        if server.registry.hasPlaceFor(self.request.address):
+        if server.registry.hasSlotFor(self.request.address):
             server._links.carries(link)
             self._begin(link, revision)
         else:
-            link.closeWith(1008)  # others have taken the places that there were
+            link.closeWith(1008)  # others have taken the slots that there were
 
     def _begin(self, link: WebSocketLink, revision: Revision) -> None:
         server = self._server

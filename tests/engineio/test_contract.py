@@ -21,7 +21,7 @@ from twisted.web import http_headers
 from twisted.web.http import HTTPChannel
 from twisted.web.server import Request
 
-from rtcsignal.engineio.port.channel import SafeChannel
+from rtcsignal.engineio.port.channel import BoundedChannel
 from rtcsignal.engineio.port.factory import configure
 from rtcsignal.engineio.stream.outbox import canSendNow
 from rtcsignal.engineio.stream.tlstransport import FrugalTlsTransport
@@ -213,7 +213,7 @@ class TestTwistedsHttp:
     def test_theChannelHasTheStateThatIsLookedAt(self, visitor: Visitor) -> None:
         visitor.send(requestBytes("POST", "/x", body=b"ab")[:-1])
         channel = visitor.transport.protocol
-        assert isinstance(channel, SafeChannel)
+        assert isinstance(channel, BoundedChannel)
         assert (channel._command, channel._path, channel._version) == (b"POST", b"/x", b"HTTP/1.1")
         assert (channel.length, channel._handlingRequest, len(channel.requests)) == (2, False, 1)
         assert (channel._waitingForTransport, channel._networkProducer) == (False, visitor.transport)

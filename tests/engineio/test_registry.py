@@ -35,22 +35,22 @@ def test_anAddressHasPlaceUntilItHasItsShare() -> None:
     registry = Registry(2)
     sessions = [session(registry, sid, "192.0.2.1") for sid in ("one", "two")]
     for each in sessions:
-        assert registry.hasPlaceFor("192.0.2.1")
+        assert registry.hasSlotFor("192.0.2.1")
         registry.add(each)
-    assert not registry.hasPlaceFor("192.0.2.1")
-    assert registry.hasPlaceFor("192.0.2.2")
+    assert not registry.hasSlotFor("192.0.2.1")
+    assert registry.hasSlotFor("192.0.2.2")
     registry.remove(sessions[0])
-    assert registry.hasPlaceFor("192.0.2.1")
+    assert registry.hasSlotFor("192.0.2.1")
 
 
 def test_withoutALimitThereIsAlwaysPlace() -> None:
     registry = Registry(0)
     for number in range(300):
         registry.add(session(registry, str(number), "192.0.2.1"))
-    assert registry.hasPlaceFor("192.0.2.1")
+    assert registry.hasSlotFor("192.0.2.1")
 
 
 def test_clientsWithoutAnAddressAreNotCounted() -> None:
     registry = Registry(1)
     registry.add(session(registry, "one", ""))
-    assert registry.hasPlaceFor("")
+    assert registry.hasSlotFor("")

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from rtcsignal.addresses import UNIX, networkOf, plainAddress
 
-__all__ = ["AddressCounts", "Place", "Proxies"]
+__all__ = ["AddressCounts", "Proxies", "Slot"]
 
 _MOST_HOPS = 32
 
@@ -95,8 +95,8 @@ def _sameKind(address: IPv4Address | IPv6Address, network: IPv4Network | IPv6Net
     return address.version == network.version
 
 
-class Place:
-    """One place of an address, which it has until it is freed."""
+class Slot:
+    """One slot of an address, which it has until it is freed."""
 
     __slots__ = ("_counts", "_key")
 
@@ -112,10 +112,10 @@ class Place:
 
 
 class AddressCounts:
-    """How many places each address has.
+    """How many slots each address has.
 
     Args:
-        most: Places of one address; 0 for no limit.
+        most: Most slots of one address; 0 for no limit.
     """
 
     def __init__(self, most: int) -> None:
@@ -124,21 +124,21 @@ class AddressCounts:
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """How many places there are under each key, see `networkOf`."""
+        """How many slots there are under each key, see `networkOf`."""
         return MappingProxyType(self._counts)
 
-    def hasPlaceFor(self, address: str) -> bool:
-        """Whether there is one more place. Clients without an address are not counted."""
+    def hasSlotFor(self, address: str) -> bool:
+        """Whether there is one more slot. Clients without an address are not counted."""
         return not self._most or not address or self._counts.get(networkOf(address), 0) < self._most
 
-    def take(self, address: str) -> Place:
-        """Take a place, if there is one or not."""
+    def take(self, address: str) -> Slot:
+        """Take a slot, if there is one or not."""
         key = networkOf(address)
         self._counts[key] = self._counts.get(key, 0) + 1
-        return Place(self, key)
+        return Slot(self, key)
 
     def free(self, key: str) -> None:
-        """A place is free again; only for `Place`."""
+        """A slot is free again; only for `Slot`."""
         count = self._counts[key] - 1
         if count:
             self._counts[key] = count

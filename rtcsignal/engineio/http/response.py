@@ -1,4 +1,4 @@
-"""Answers where twisted.web does not write them."""
+"""Responses as bytes, where twisted.web does not write them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from email.utils import formatdate
 from rtcsignal.clocks import WallClock
 from rtcsignal.engineio.http.exchange import Headers, Response
 
-__all__ = ["REASONS", "Answers", "lastAnswer"]
+__all__ = ["REASONS", "ResponseWriter", "closingResponse"]
 
 REASONS = {
     200: "OK",
@@ -27,8 +27,8 @@ _MOST_KNOWN = 256
 _MOST_KNOWN_BYTES = 1_024
 
 
-class Answers:
-    """Writes answers after which a connection goes on.
+class ResponseWriter:
+    """Writes responses after which a connection goes on.
 
     Args:
         wall: The time of day, for the Date header (RFC 9110 section 6.6.1).
@@ -41,7 +41,7 @@ class Answers:
         self._known: dict[tuple[int, Headers], bytes] = {}
 
     def write(self, response: Response) -> bytes:
-        """A whole answer."""
+        """A whole response."""
         second = int(self._wall())
         if second != self._second:
             self._second = second
@@ -50,7 +50,7 @@ class Answers:
         return b"%b%bContent-Length: %d\r\n\r\n%b" % (head, self._date, len(response.body), response.body)
 
     def _head(self, status: int, headers: Headers) -> bytes:
-        """Status line and headers. Most answers of a server have the same.
+        """Status line and headers. Most responses of a server have the same.
 
         Some repeat what a client sent, its origin for instance. What is long of that is not kept.
         """
@@ -63,8 +63,8 @@ class Answers:
         return head
 
 
-def lastAnswer(response: Response) -> bytes:
-    """A whole answer after which the connection is closed, for where twisted.web does not write it."""
+def closingResponse(response: Response) -> bytes:
+    """A whole response after which the connection is closed, for where twisted.web does not write it."""
     lines = [f"HTTP/1.1 {response.status} {REASONS.get(response.status, 'Error')}"]
     lines.extend(f"{name}: {value}" for name, value in response.headers)
     lines.extend((f"Content-Length: {len(response.body)}", "Connection: close", "", ""))

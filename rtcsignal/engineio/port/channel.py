@@ -1,6 +1,6 @@
 """HTTP by twisted.web, with a channel that is safe on the open internet.
 
-`SafeChannel` adds what twisted.web lacks: absolute deadlines for headers and bodies (its own timeout restarts with
+`BoundedChannel` adds what twisted.web lacks: absolute deadlines for headers and bodies (its own timeout restarts with
 every byte), a limit on bodies, and the change to WebSocket on a connection that has carried other requests before, as
 proxies that keep connections open do it.
 """
@@ -18,22 +18,22 @@ from twisted.web.http import HTTPChannel
 from zope.interface import implementer
 
 from rtcsignal.deadlines import Deadline
-from rtcsignal.engineio.http.addresses import Place
+from rtcsignal.engineio.http.addresses import Slot
 from rtcsignal.engineio.http.crossorigin import withCors
 from rtcsignal.engineio.http.exchange import TOO_LARGE, RequestError, Response
 from rtcsignal.engineio.http.head import TOO_LARGE_HEAD, Head
 from rtcsignal.engineio.http.limits import STRANGERS_BODY, HttpLimits
 from rtcsignal.engineio.http.request import Caller, requestOf
-from rtcsignal.engineio.http.response import lastAnswer
+from rtcsignal.engineio.http.response import closingResponse
 from rtcsignal.engineio.http.target import MOST_EMPTY_LINES, splitTarget
-from rtcsignal.engineio.port.webrequest import SafeRequest, headersOf
+from rtcsignal.engineio.port.webrequest import BoundedRequest, headersOf
 from rtcsignal.engineio.stream.farewell import FAREWELL_SECONDS, endIfClientLeft, halfClose
 from rtcsignal.engineio.stream.stallguard import StallGuard
 
 if TYPE_CHECKING:  # as in twisted.web: a site makes channels, which ask it for what they share
-    from rtcsignal.engineio.port.site import SafeSite
+    from rtcsignal.engineio.port.site import BoundedSite
 
-__all__ = ["SafeChannel"]
+__all__ = ["BoundedChannel"]
 
 _log = Logger()
 _LINGER_SECONDS = 1.0
@@ -52,28 +52,28 @@ class _DebugLog:
 
 
 @implementer(IHalfCloseableProtocol)
-class SafeChannel(StallGuard, HTTPChannel):
+class BoundedChannel(StallGuard, HTTPChannel):
     """An HTTP connection with absolute deadlines and a limit on bodies.
 
     Attributes:
         site: The site; it holds the limits and the engines.
-        place: What counts this connection, if anything does.
+        slot: What counts this connection, if anything does.
         isRefusing: It has been answered early; whatever still comes is ignored.
     """
 
-    site: SafeSite
-    requests: list[SafeRequest]
+    site: BoundedSite
+    requests: list[BoundedRequest]
     abortTimeout = 1
     _log: Any = _DebugLog()
-    place: Place | None = None
+    slot: Slot | None = None
     _deadline: Deadline | None = None
     _served = 0
     _emptyLines = 0
-    _held: SafeRequest | None = None
+    _held: BoundedRequest | None = None
     _hasSaidGoodbye = False
     isRefusing = False
 
-    def serve(self, request: SafeRequest) -> None:
+    def serve(self, request: BoundedRequest) -> None:
         """Serve a request; hold it back for a turn that has seen many, and while the client does not read answers."""
         self._served += 1
         if self._served <= _MOST_IN_A_TURN and not self._waitingForTransport:
@@ -200,9 +200,9 @@ class SafeChannel(StallGuard, HTTPChannel):
         self._await(0)
         self._held = None
         self.stallEnds()
-        if self.place is not None:
-            self.place.free()
-            self.place = None
+        if self.slot is not None:
+            self.slot.free()
+            self.slot = None
         super().connectionLost(reason)
         self._transferDecoder = None  # it knows this channel
 
@@ -225,7 +225,7 @@ class SafeChannel(StallGuard, HTTPChannel):
         self.clearLineBuffer()
         self.setTimeout(None)
         response = self._refusal(response)
-        self.transport.write(lastAnswer(response))
+        self.transport.write(closingResponse(response))
         self.transport.unregisterProducer()
         halfClose(self.transport)
         self._await(_LINGER_SECONDS)
@@ -247,7 +247,7 @@ class SafeChannel(StallGuard, HTTPChannel):
         """Hang up in `seconds`; 0 for no deadline."""
         if self._deadline is not None:
             self._deadline.cancel()
-        self._deadline = self.site.deadlines.after(seconds).start(SafeChannel._late, self) if seconds else None
+        self._deadline = self.site.deadlines.after(seconds).start(BoundedChannel._late, self) if seconds else None
 
     def _late(self) -> None:
         self._deadline = None
@@ -276,7 +276,7 @@ class SafeChannel(StallGuard, HTTPChannel):
         engine = self.site.engines.get(self._path.partition(b"?")[0].decode("latin-1"))
         return self.limits.bodyBytes if engine is None else engine.options.maxPayload
 
-    def mostOf(self, request: SafeRequest) -> int:
+    def mostOf(self, request: BoundedRequest) -> int:
         """How many bytes the body of a request may have; 0 for no limit."""
         most = self._mostBytes()
         return most if request.post is not None or not most else min(most, STRANGERS_BODY)
@@ -305,5 +305,5 @@ class SafeChannel(StallGuard, HTTPChannel):
         self.setTimeout(None)
         transport.unregisterProducer()
         self.stallEnds()
-        place, self.place = self.place, None
-        self.site.switchToWebSocket(transport, head, b"\r\n".join(lines), rest, place)
+        slot, self.slot = self.slot, None
+        self.site.switchToWebSocket(transport, head, b"\r\n".join(lines), rest, slot)

@@ -9,7 +9,7 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
 from rtcsignal.deadlines import Deadline, Deadlines
-from rtcsignal.engineio.http.addresses import AddressCounts, Place, Proxies
+from rtcsignal.engineio.http.addresses import AddressCounts, Proxies, Slot
 from rtcsignal.engineio.http.exchange import Response
 from rtcsignal.engineio.http.head import TOO_LARGE_HEAD, BadHead, Head, parseHead
 from rtcsignal.engineio.http.limits import HttpLimits
@@ -36,10 +36,10 @@ class Port(typing.Protocol):
     connections: AddressCounts
     refusals: Refusals
 
-    def passOn(self, transport: ITransport, head: Head, block: bytes, rest: bytes, place: Place | None) -> None:
+    def passOn(self, transport: ITransport, head: Head, block: bytes, rest: bytes, slot: Slot | None) -> None:
         """Let a connection go on with what its next request is for."""
 
-    def refuse(self, transport: ITransport, response: Response, place: Place | None) -> None:
+    def refuse(self, transport: ITransport, response: Response, slot: Slot | None) -> None:
         """Give a connection its last answer."""
 
 
@@ -58,7 +58,7 @@ class Doorman(Protocol):
         self._received = bytearray()
         self._emptyLines = 0
         self._deadline: Deadline | None = None
-        self._place: Place | None = None
+        self._slot: Slot | None = None
 
     def connectionMade(self) -> None:
         factory, peer = self.factory, addressOf(socketOf(self.transport))
@@ -67,14 +67,14 @@ class Doorman(Protocol):
                 self.transport.abortConnection()  # it could claim to speak for anyone
                 factory.refusals.connection(peer, 0, "it speaks the PROXY protocol, but is not listed in proxies")
                 return
-            if not factory.connections.hasPlaceFor(peer):
+            if not factory.connections.hasSlotFor(peer):
                 if ISSLTransport.providedBy(self.transport):
                     self.transport.abortConnection()  # an answer would wait for a handshake, which takes work and time
                     factory.refusals.connection(peer, 0, _TOO_MANY)
                 else:
                     self._refuse(429, _TOO_MANY)
                 return
-            self._place = factory.connections.take(peer)
+            self._slot = factory.connections.take(peer)
         seconds = self.factory.limits.headerSeconds
         if seconds:
             self._deadline = self.factory.deadlines.after(seconds).start(Doorman._late, self)
@@ -102,7 +102,7 @@ class Doorman(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._cancel()
-        self._freePlace()
+        self._freeSlot()
         fault = handshakeFault(reason)
         if fault is not None:
             self.factory.refusals.connection(addressOf(socketOf(self.transport)), 0, fault)
@@ -115,27 +115,27 @@ class Doorman(Protocol):
         except BadHead as error:
             self._refuse(error.status, error.reason)
             return
-        place, self._place = self._place, None
-        factory.passOn(self.transport, head, block, received[end + len(_END) :], place)
+        slot, self._slot = self._slot, None
+        factory.passOn(self.transport, head, block, received[end + len(_END) :], slot)
 
     def _refuse(self, status: int, reason: str) -> None:
         self._cancel()
         self.factory.refusals.connection(addressOf(socketOf(self.transport)), status, reason)
-        place, self._place = self._place, None
-        self.factory.refuse(self.transport, Response(status), place)
+        slot, self._slot = self._slot, None
+        self.factory.refuse(self.transport, Response(status), slot)
 
     def _dismiss(self) -> None:
         """End a connection that speaks TLS, which this port does not: its client would wait for an answer in vain."""
         self._cancel()
         peer = addressOf(socketOf(self.transport))
         self.factory.refusals.connection(peer, 0, "it speaks TLS, but this port does not")
-        place, self._place = self._place, None
-        handTo(Farewell(self.factory.deadlines, place), self.transport)
+        slot, self._slot = self._slot, None
+        handTo(Farewell(self.factory.deadlines, slot), self.transport)
 
-    def _freePlace(self) -> None:
-        if self._place is not None:
-            self._place.free()
-            self._place = None
+    def _freeSlot(self) -> None:
+        if self._slot is not None:
+            self._slot.free()
+            self._slot = None
 
     def _late(self) -> None:
         self._deadline = None

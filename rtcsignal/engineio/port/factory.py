@@ -22,19 +22,19 @@ from zope.interface import implementer
 
 from rtcsignal.clocks import WallClock, wallClock
 from rtcsignal.deadlines import Deadlines
-from rtcsignal.engineio.http.addresses import AddressCounts, Place, Proxies
+from rtcsignal.engineio.http.addresses import AddressCounts, Proxies, Slot
 from rtcsignal.engineio.http.crossorigin import withCors
 from rtcsignal.engineio.http.exchange import RequestError, Response
 from rtcsignal.engineio.http.head import Head, plainBodyLength
 from rtcsignal.engineio.http.limits import HttpLimits
 from rtcsignal.engineio.http.request import Caller, requestOf
-from rtcsignal.engineio.http.response import Answers, lastAnswer
+from rtcsignal.engineio.http.response import ResponseWriter, closingResponse
 from rtcsignal.engineio.http.target import originForm
 from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.port.doorman import Doorman
 from rtcsignal.engineio.port.handover import carryOn, handTo
 from rtcsignal.engineio.port.pollinglane import PollingLane
-from rtcsignal.engineio.port.site import SafeSite
+from rtcsignal.engineio.port.site import BoundedSite
 from rtcsignal.engineio.refusals import Refusals
 from rtcsignal.engineio.server import EngineServer
 from rtcsignal.engineio.stream.farewell import FAREWELL_SECONDS, Farewell
@@ -89,9 +89,9 @@ class PortFactory(WebSocketServerFactory):
         self.deadlines = Deadlines(clock)
         self.proxies = Proxies() if proxies is None else proxies
         self.connections = AddressCounts(limits.connectionsPerAddress)
-        self.site = SafeSite(root, limits, self.deadlines, self.engines, self.switchToWebSocket, self.proxies)
+        self.site = BoundedSite(root, limits, self.deadlines, self.engines, self.switchToWebSocket, self.proxies)
         self.refusals = self.site.refusals = Refusals(LogRation(clock.seconds))
-        self._answers = Answers(wall)
+        self._responses = ResponseWriter(wall)
         self._clock = clock
         self.flusher = Flusher(clock)
         self._batched_timer = Timers(clock)
@@ -106,7 +106,7 @@ class PortFactory(WebSocketServerFactory):
         """What TLS clients may negotiate (RFC 7301): HTTP/1.1 only, as with HTTP/2 there would be no WebSocket."""
         return [b"http/1.1"]
 
-    def passOn(self, transport: ITransport, head: Head, block: bytes, rest: bytes, place: Place | None) -> None:
+    def passOn(self, transport: ITransport, head: Head, block: bytes, rest: bytes, slot: Slot | None) -> None:
         """Let a connection go on with what its next request is for.
 
         Args:
@@ -114,35 +114,35 @@ class PortFactory(WebSocketServerFactory):
             head: The head of the request.
             block: The same as bytes, without the empty line.
             rest: What came behind it.
-            place: What counts the connection, if anything does.
+            slot: What counts the connection, if anything does.
         """
         engine, block = self.engines.get(head.path), originForm(block, head.headers)
         if engine is not None and head.wantsWebSocket:
             if head.hasBody:
                 request = requestOf(head, Caller.of(transport), self.proxies)
                 self.refusals.request(request, 400, "an upgrade with a body")
-                self.refuse(transport, Response(400), place)
+                self.refuse(transport, Response(400), slot)
             else:
-                self.switchToWebSocket(transport, head, block, rest, place)
+                self.switchToWebSocket(transport, head, block, rest, slot)
         elif engine is not None and _isForLane(head, block, engine.options):
             lane = PollingLane(
                 self.engines,
                 self.limits,
                 self.deadlines,
                 self.proxies,
-                self._answers,
+                self._responses,
                 self.passOn,
-                place,
+                slot,
                 self.refusals,
             )
             carryOn(transport, lane, block + _END + rest)
         else:
             channel = self.site.buildProtocol(None)
-            channel.place = place
+            channel.slot = slot
             carryOn(transport, channel, block + _END + rest)
 
     def switchToWebSocket(
-        self, transport: ITransport, head: Head, block: bytes, rest: bytes, place: Place | None
+        self, transport: ITransport, head: Head, block: bytes, rest: bytes, slot: Slot | None
     ) -> None:
         """Let a connection go on as a WebSocket, if its engine admits it.
 
@@ -151,7 +151,7 @@ class PortFactory(WebSocketServerFactory):
             head: The upgrade request.
             block: The same as bytes, without the empty line.
             rest: What came behind it.
-            place: What counts the connection until it is a WebSocket, if anything does.
+            slot: What counts the connection until it is a WebSocket, if anything does.
         """
         engine = self.engines[head.path]
         request = requestOf(head, Caller.of(transport), self.proxies)
@@ -160,33 +160,33 @@ class PortFactory(WebSocketServerFactory):
         except RequestError as error:
             self.refusals.request(request, error.status, error.message)
             response = withCors(request, error.upgradeResponse(), engine.options.origins)
-            self.refuse(transport, response, place)
+            self.refuse(transport, response, slot)
             return
         # Autobahn takes whatever Python makes the number 13 of.
         if head.headers.get("sec-websocket-version") != _VERSION:
             self.refusals.request(request, _OTHER_VERSION.status, "not version 13 of WebSocket")
-            self.refuse(transport, _OTHER_VERSION, place)
+            self.refuse(transport, _OTHER_VERSION, slot)
             return
         if not areSubprotocols(head.headers.get("sec-websocket-protocol", "")):
             self.refusals.request(request, 400, "a malformed Sec-WebSocket-Protocol header")
-            self.refuse(transport, Response(400), place)
+            self.refuse(transport, Response(400), slot)
             return
-        if place is not None:
-            place.free()
+        if slot is not None:
+            slot.free()
         link = self._linkClasses[head.path]()
         link.admission = admission
         carryOn(transport, link, block + _END + rest)
 
-    def refuse(self, transport: ITransport, response: Response, place: Place | None) -> None:
+    def refuse(self, transport: ITransport, response: Response, slot: Slot | None) -> None:
         """Give a connection its last answer.
 
         Args:
             transport: The connection.
             response: The answer.
-            place: What counts the connection, if anything does.
+            slot: What counts the connection, if anything does.
         """
-        transport.write(lastAnswer(response))
-        handTo(Farewell(self.deadlines, place), transport)
+        transport.write(closingResponse(response))
+        handTo(Farewell(self.deadlines, slot), transport)
 
     def _linkClass(self, engine: EngineServer) -> type[WebSocketLink]:
         return frugalClass(

@@ -25,13 +25,13 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from rtcsignal.deadlines import Deadline, Deadlines
-from rtcsignal.engineio.http.addresses import Place, Proxies
+from rtcsignal.engineio.http.addresses import Proxies, Slot
 from rtcsignal.engineio.http.crossorigin import withCors
 from rtcsignal.engineio.http.exchange import TOO_LARGE, Request, RequestError, Response
 from rtcsignal.engineio.http.head import TOO_LARGE_HEAD, BadHead, Head, parseHead, plainBodyLength
 from rtcsignal.engineio.http.limits import STRANGERS_BODY, HttpLimits
 from rtcsignal.engineio.http.request import Caller, requestOf
-from rtcsignal.engineio.http.response import Answers, lastAnswer
+from rtcsignal.engineio.http.response import ResponseWriter, closingResponse
 from rtcsignal.engineio.http.target import MOST_EMPTY_LINES, emptyLines
 from rtcsignal.engineio.polling import PollingTransport
 from rtcsignal.engineio.refusals import Refusals
@@ -49,7 +49,7 @@ _MOST_IN_A_TURN = 8
 _MOST_AHEAD = 16_384
 _LINGER_SECONDS = 1.0
 
-PassOn: TypeAlias = Callable[[ITransport, Head, bytes, bytes, Place | None], None]
+PassOn: TypeAlias = Callable[[ITransport, Head, bytes, bytes, Slot | None], None]
 """Takes a connection over: transport, head of a request, its bytes, what came behind it, and what counts it."""
 
 
@@ -77,9 +77,9 @@ class PollingLane(StallGuard, Protocol):
         limits: What the connection may cost.
         deadlines: Where deadlines come from.
         proxies: Those that are trusted to say where a request comes from.
-        answers: Writes answers.
+        responses: Writes responses.
         passOn: Takes the connection when a request is not for here.
-        place: What counts it.
+        slot: What counts it.
         refusals: Logs what is refused.
     """
 
@@ -92,18 +92,18 @@ class PollingLane(StallGuard, Protocol):
         limits: HttpLimits,
         deadlines: Deadlines,
         proxies: Proxies,
-        answers: Answers,
+        responses: ResponseWriter,
         passOn: PassOn,
-        place: Place | None,
+        slot: Slot | None,
         refusals: Refusals,
     ) -> None:
         self._engines = engines
         self._limits = limits
         self._deadlines = deadlines
         self._proxies = proxies
-        self._answers = answers
+        self._responses = responses
         self._passOn = passOn
-        self._place = place
+        self._slot = slot
         self._refusals = refusals
         self._state = _HEAD
         self._received = bytearray()
@@ -145,8 +145,8 @@ class PollingLane(StallGuard, Protocol):
         self._received.clear()
         self._settle()
         self.stallEnds()
-        if self._place is not None:
-            self._place.free()
+        if self._slot is not None:
+            self._slot.free()
         if self._post is not None:
             self._post.postLost()
         if self._answer is not None:
@@ -282,7 +282,7 @@ class PollingLane(StallGuard, Protocol):
 
     def _respond(self, response: Response) -> None:
         closes = "close" in self._head.headers.get("connection", "").lower()
-        answer = lastAnswer(response) if closes else self._answers.write(response)
+        answer = closingResponse(response) if closes else self._responses.write(response)
         self._write(self.transport, answer)
         if closes:
             self._end(self.transport.loseConnection)
@@ -299,22 +299,22 @@ class PollingLane(StallGuard, Protocol):
 
         Reading goes on for a moment: to close a socket with unread data would destroy the answer on its way.
         """
-        self.transport.write(lastAnswer(response))
+        self.transport.write(closingResponse(response))
         self._end(lambda: halfClose(self.transport))
         self._state = _LINGERING
         self._expect(_LINGER_SECONDS)
 
     def _leave(self, head: Head, block: bytes) -> None:
         """Pass the connection on, with a request that is not for here."""
-        place, self._place = self._place, None
+        slot, self._slot = self._slot, None
         self.transport.resumeProducing()  # over TLS it may be paused, and bring more that had been read before
-        self._end(lambda: self._passOn(self.transport, head, block, bytes(self._received), place))
+        self._end(lambda: self._passOn(self.transport, head, block, bytes(self._received), slot))
 
-    def _end(self, farewell: Callable[[], None]) -> None:
+    def _end(self, then: Callable[[], None]) -> None:
         self._state = _ENDED
         self.stallEnds()
         self.transport.unregisterProducer()
-        farewell()
+        then()
         self._received.clear()
 
     def _expect(self, seconds: float) -> None:

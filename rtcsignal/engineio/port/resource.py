@@ -14,7 +14,7 @@ from rtcsignal.engineio.http.exchange import Request, Response
 from rtcsignal.engineio.http.head import Head
 from rtcsignal.engineio.http.request import Caller, requestOf
 from rtcsignal.engineio.http.response import REASONS
-from rtcsignal.engineio.port.webrequest import SafeRequest, headersOf
+from rtcsignal.engineio.port.webrequest import BoundedRequest, headersOf
 from rtcsignal.engineio.server import EngineServer
 
 __all__ = ["EngineResource"]
@@ -35,7 +35,7 @@ class EngineResource(Resource):
         super().__init__()
         self._engine = engine
 
-    def render(self, request: SafeRequest) -> Any:
+    def render(self, request: BoundedRequest) -> Any:
         if request.path.decode("latin-1") != self._engine.options.path:
             _write(request, Response(404, b"Not found").plus(("X-Content-Type-Options", "nosniff")))
             return NOT_DONE_YET
@@ -49,21 +49,21 @@ class EngineResource(Resource):
         return NOT_DONE_YET
 
     @staticmethod
-    def _values(request: SafeRequest) -> Request:
+    def _values(request: BoundedRequest) -> Request:
         path, _, query = request.uri.decode("latin-1").partition("?")
         head = Head(request.method.decode("latin-1"), path, query, headersOf(request))
         channel = request.channel
         return requestOf(head, Caller.of(channel.transport), channel.site.proxies, request.content.read())
 
 
-def _failed(failure: Failure, request: SafeRequest) -> None:
+def _failed(failure: Failure, request: BoundedRequest) -> None:
     """A poll of a client that has gone away, or a fault of ours."""
     if failure.check(CancelledError) is None:
         _log.failure("a request could not be answered", failure)
         request.channel.transport.abortConnection()
 
 
-def _write(request: SafeRequest, response: Response) -> None:
+def _write(request: BoundedRequest, response: Response) -> None:
     reason = REASONS.get(response.status)
     request.setResponseCode(response.status, reason.encode() if reason else None)
     for name, value in response.headers:

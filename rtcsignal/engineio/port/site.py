@@ -10,19 +10,19 @@ from twisted.web.resource import Resource
 from twisted.web.server import Site
 
 from rtcsignal.deadlines import Deadlines
-from rtcsignal.engineio.http.addresses import Place, Proxies
+from rtcsignal.engineio.http.addresses import Proxies, Slot
 from rtcsignal.engineio.http.head import Head
 from rtcsignal.engineio.http.limits import HttpLimits
-from rtcsignal.engineio.port.channel import SafeChannel
+from rtcsignal.engineio.port.channel import BoundedChannel
 from rtcsignal.engineio.port.headernames import rememberUsualHeaders
-from rtcsignal.engineio.port.webrequest import SafeRequest
+from rtcsignal.engineio.port.webrequest import BoundedRequest
 from rtcsignal.engineio.refusals import Refusals
 from rtcsignal.engineio.server import EngineServer
 
-__all__ = ["SafeSite"]
+__all__ = ["BoundedSite"]
 
 
-class SafeSite(Site):
+class BoundedSite(Site):
     """A site whose channels are safe.
 
     Args:
@@ -39,8 +39,8 @@ class SafeSite(Site):
     """
 
     refusals: Refusals
-    protocol = SafeChannel  # type: ignore[assignment]
-    requestFactory = SafeRequest
+    protocol = BoundedChannel  # type: ignore[assignment]
+    requestFactory = BoundedRequest
 
     def __init__(
         self,
@@ -48,22 +48,23 @@ class SafeSite(Site):
         limits: HttpLimits,
         deadlines: Deadlines,
         engines: Mapping[str, EngineServer],
-        switchToWebSocket: Callable[[ITransport, Head, bytes, bytes, Place | None], None],
+        switchToWebSocket: Callable[[ITransport, Head, bytes, bytes, Slot | None], None],
         proxies: Proxies,
     ) -> None:
         rememberUsualHeaders()
-        super().__init__(root, requestFactory=SafeRequest, timeout=limits.idleSeconds or None, reactor=deadlines.clock)
+        timeout = limits.idleSeconds or None
+        super().__init__(root, requestFactory=BoundedRequest, timeout=timeout, reactor=deadlines.clock)
         self.limits = limits
         self.deadlines = deadlines
         self.engines = engines
         self.switchToWebSocket = switchToWebSocket
         self.proxies = proxies
 
-    def buildProtocol(self, addr: IAddress | None) -> SafeChannel:  # type: ignore[override]
+    def buildProtocol(self, addr: IAddress | None) -> BoundedChannel:  # type: ignore[override]
         channel: Any = super().buildProtocol(addr)
         channel.maxHeaders = self.limits.headerCount or channel.maxHeaders
         channel.totalHeadersSize = channel.MAX_LENGTH = self.limits.headerBytes or channel.totalHeadersSize
-        return cast(SafeChannel, channel)
+        return cast(BoundedChannel, channel)
 
     def log(self, request: object) -> None:
         """No access log: a poll is not news."""

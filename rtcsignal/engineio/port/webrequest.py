@@ -16,23 +16,23 @@ from rtcsignal.engineio.http.request import Caller, requestOf
 from rtcsignal.engineio.polling import PollingTransport
 
 if TYPE_CHECKING:  # as in twisted.web: a channel makes requests, which ask it for what they share
-    from rtcsignal.engineio.port.channel import SafeChannel
+    from rtcsignal.engineio.port.channel import BoundedChannel
 
-__all__ = ["SafeRequest", "headersOf"]
+__all__ = ["BoundedRequest", "headersOf"]
 
 
 _ERRORS = 400
 _TRANSPORTS = {b"polling", b"websocket"}
 
 
-class SafeRequest(WebRequest):
+class BoundedRequest(WebRequest):
     """A request whose body is counted while it comes, kept in memory, and never taken for a form.
 
     Attributes:
         post: What is to hear of the loss of this POST, if anything.
     """
 
-    channel: SafeChannel
+    channel: BoundedChannel
     content: BytesIO
     post: PollingTransport | None = None
     _bodyBytes = 0

@@ -14,7 +14,7 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
 from rtcsignal.deadlines import Deadline, Deadlines
-from rtcsignal.engineio.http.addresses import Place
+from rtcsignal.engineio.http.addresses import Slot
 
 __all__ = ["FAREWELL_SECONDS", "Farewell", "endIfClientLeft", "halfClose"]
 
@@ -27,15 +27,15 @@ class Farewell(Protocol):
 
     Args:
         deadlines: Where the deadline comes from.
-        place: What counts the connection, if anything does; freed when it is gone, and not before.
+        slot: What counts the connection, if anything does; freed when it is gone, and not before.
     """
 
     transport: Any  # TCP, TLS or UNIX: what we use is common to all, but part of no interface
     _deadline: Deadline | None = None
 
-    def __init__(self, deadlines: Deadlines, place: Place | None) -> None:
+    def __init__(self, deadlines: Deadlines, slot: Slot | None) -> None:
         self._deadlines = deadlines
-        self._place = place
+        self._slot = slot
 
     def connectionMade(self) -> None:
         self._deadline = self._deadlines.after(FAREWELL_SECONDS).start(Farewell._late, self)
@@ -44,8 +44,8 @@ class Farewell(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
-        if self._place is not None:
-            self._place.free()
+        if self._slot is not None:
+            self._slot.free()
 
     def _late(self) -> None:
         self.transport.abortConnection()

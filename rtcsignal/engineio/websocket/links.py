@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from rtcsignal.engineio.http.addresses import AddressCounts, Place
+from rtcsignal.engineio.http.addresses import AddressCounts, Slot
 from rtcsignal.engineio.websocket.link import WebSocketLink
 
 __all__ = ["Links"]
@@ -26,28 +26,28 @@ class Links:
 
     def __init__(self, perAddress: int) -> None:
         self._counts = AddressCounts(perAddress and max(perAddress, _FEWEST))
-        self._places: dict[WebSocketLink, Place | None] = {}
+        self._slots: dict[WebSocketLink, Slot | None] = {}
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._slots)
 
     @property
     def all(self) -> Collection[WebSocketLink]:
         """Those that there are."""
-        return frozenset(self._places)
+        return frozenset(self._slots)
 
     @property
     def counts(self) -> Mapping[str, int]:
         """How many carry no session, by what their address is counted under."""
         return self._counts.counts
 
-    def hasPlaceFor(self, address: str) -> bool:
+    def hasSlotFor(self, address: str) -> bool:
         """Whether `address` may have one more. Clients without an address are not counted."""
-        return self._counts.hasPlaceFor(address)
+        return self._counts.hasSlotFor(address)
 
     def add(self, link: WebSocketLink) -> None:
         """A WebSocket is open, and carries a session from the first."""
-        self._places[link] = None
+        self._slots[link] = None
 
     def count(self, link: WebSocketLink, address: str) -> None:
         """It carries no session: not yet, or no longer.
@@ -56,23 +56,23 @@ class Links:
             link: A WebSocket. Does nothing if it is counted, or gone.
             address: Where its client is.
         """
-        if self._places.get(link, _GONE) is None:
-            self._places[link] = self._counts.take(address)
+        if self._slots.get(link, _GONE) is None:
+            self._slots[link] = self._counts.take(address)
 
     def carries(self, link: WebSocketLink) -> None:
         """It carries a session now."""
         self._free(link)
-        self._places[link] = None
+        self._slots[link] = None
 
     def remove(self, link: WebSocketLink) -> None:
         """It is gone."""
         self._free(link)
-        self._places.pop(link, None)
+        self._slots.pop(link, None)
 
     def _free(self, link: WebSocketLink) -> None:
-        place = self._places.get(link)
-        if place is not None:
-            place.free()
+        slot = self._slots.get(link)
+        if slot is not None:
+            slot.free()
 
 
-_GONE = Place(AddressCounts(0), "")
+_GONE = Slot(AddressCounts(0), "")

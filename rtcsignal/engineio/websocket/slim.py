@@ -31,7 +31,7 @@ from twisted.python.failure import Failure
 
 from rtcsignal.deadlines import Deadline, DeadlineQueue
 from rtcsignal.engineio.http.exchange import Response
-from rtcsignal.engineio.http.response import lastAnswer
+from rtcsignal.engineio.http.response import closingResponse
 from rtcsignal.engineio.refusals import Refusals
 from rtcsignal.logtext import safe
 
@@ -193,7 +193,7 @@ class SlimProtocol(WebSocketServerProtocol):
 
     def sendHttpErrorResponse(self, code: int, reason: str, responseHeaders: Any = None) -> None:
         # Autobahn would repeat in the status line what it does not like.
-        self.sendData(lastAnswer(_REFUSED.plus(*(responseHeaders or ()))))
+        self.sendData(closingResponse(_REFUSED.plus(*(responseHeaders or ()))))
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         super().connectionLost(reason)

@@ -76,24 +76,24 @@ class TestForwarded:
 
 
 class TestCounts:
-    def test_an_address_has_its_places_and_no_more(self) -> None:
+    def test_an_address_has_its_slots_and_no_more(self) -> None:
         counts = AddressCounts(2)
-        places = [counts.take("192.0.2.1") for _ in range(2)]
-        assert not counts.hasPlaceFor("192.0.2.1")
-        assert counts.hasPlaceFor("192.0.2.2")
-        places[0].free()
-        places[0].free()
-        assert counts.hasPlaceFor("192.0.2.1")
-        places[1].free()
+        slots = [counts.take("192.0.2.1") for _ in range(2)]
+        assert not counts.hasSlotFor("192.0.2.1")
+        assert counts.hasSlotFor("192.0.2.2")
+        slots[0].free()
+        slots[0].free()
+        assert counts.hasSlotFor("192.0.2.1")
+        slots[1].free()
         assert counts.counts == {}
 
-    def test_a_network_of_ipv6_shares_its_places(self) -> None:
+    def test_a_network_of_ipv6_shares_its_slots(self) -> None:
         counts = AddressCounts(1)
         counts.take("2001:db8::1")
-        assert not counts.hasPlaceFor("2001:db8::2")
-        assert counts.hasPlaceFor("2001:db8:0:1::1")
+        assert not counts.hasSlotFor("2001:db8::2")
+        assert counts.hasSlotFor("2001:db8:0:1::1")
 
     def test_who_has_no_address_is_not_counted(self) -> None:
         counts = AddressCounts(1)
         counts.take("")
-        assert counts.hasPlaceFor("")
+        assert counts.hasSlotFor("")

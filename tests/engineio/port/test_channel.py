@@ -12,7 +12,7 @@ from zope.interface import directlyProvides, providedBy
 from rtcsignal.engineio.http.exchange import Request, Response, forbidden
 from rtcsignal.engineio.http.limits import HttpLimits
 from rtcsignal.engineio.http.origin import OriginRule
-from rtcsignal.engineio.http.response import lastAnswer
+from rtcsignal.engineio.http.response import closingResponse
 from rtcsignal.engineio.packet import Revision
 from rtcsignal.engineio.session import CloseReason
 from tests.conftest import LoggedFailures
@@ -225,7 +225,7 @@ def test_everyStatusHasItsReason(makeWorld: WorldFactory) -> None:
 
 
 def test_theLastAnswerOfAConnectionIsWholeAndSaysSo() -> None:
-    assert lastAnswer(Response(413, b"abc", (("X", "\xe4"),))) == (
+    assert closingResponse(Response(413, b"abc", (("X", "\xe4"),))) == (
         b"HTTP/1.1 413 Content Too Large\r\nX: \xe4\r\nContent-Length: 3\r\nConnection: close\r\n\r\nabc"
     )
-    assert lastAnswer(Response(418)).startswith(b"HTTP/1.1 418 Error\r\n")
+    assert closingResponse(Response(418)).startswith(b"HTTP/1.1 418 Error\r\n")

@@ -14,7 +14,7 @@ from rtcsignal.engineio.http.limits import HttpLimits
 from rtcsignal.engineio.http.origin import OriginRule
 from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.packet import Revision
-from rtcsignal.engineio.port.channel import SafeChannel
+from rtcsignal.engineio.port.channel import BoundedChannel
 from rtcsignal.engineio.port.factory import PortFactory
 from rtcsignal.engineio.server import EngineServer
 from rtcsignal.engineio.websocket.link import WebSocketLink
@@ -36,7 +36,7 @@ class TestWhereAConnectionGoes:
 
     def test_everythingElseGoesToTheSite(self, visitor: Visitor) -> None:
         visitor.send(requestBytes("GET", "/x"))
-        assert isinstance(visitor.transport.protocol, SafeChannel)
+        assert isinstance(visitor.transport.protocol, BoundedChannel)
         assert visitor.response() == (404, b"nothing")
 
     def test_anUpgradeForAnotherPathGoesToTheSite(self, visitor: Visitor) -> None:

@@ -12,8 +12,8 @@ import pytest
 
 from rtcsignal.engineio.http.exchange import Response
 from rtcsignal.engineio.http.limits import HttpLimits
-from rtcsignal.engineio.http.response import Answers
-from rtcsignal.engineio.port.channel import SafeChannel
+from rtcsignal.engineio.http.response import ResponseWriter
+from rtcsignal.engineio.port.channel import BoundedChannel
 from rtcsignal.engineio.port.pollinglane import PollingLane
 from tests.engineio.conftest import WorldFactory
 from tests.engineio.memory import SelectingClock
@@ -44,12 +44,12 @@ def fast() -> bool:
 
 
 def test_whatIsLongInAnAnswerIsNotKept() -> None:
-    answers = Answers(lambda: 0.0)
+    responses = ResponseWriter(lambda: 0.0)
     tracemalloc.start()
     try:
         before, _ = tracemalloc.get_traced_memory()
         for number in range(100):
-            answers.write(Response(200, b"", (("Access-Control-Allow-Origin", f"http://{'h' * 7_000}{number}"),)))
+            responses.write(Response(200, b"", (("Access-Control-Allow-Origin", f"http://{'h' * 7_000}{number}"),)))
         after, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -57,10 +57,10 @@ def test_whatIsLongInAnAnswerIsNotKept() -> None:
 
 
 def test_headsOfAnswersAreKeptUpToANumber() -> None:
-    answers = Answers(lambda: 0.0)
+    responses = ResponseWriter(lambda: 0.0)
     for number in range(600):
         headers = (("X-Number", str(number % 300)),)
-        assert b"\r\nX-Number: %d\r\n" % (number % 300) in answers.write(Response(200, b"", headers))
+        assert b"\r\nX-Number: %d\r\n" % (number % 300) in responses.write(Response(200, b"", headers))
 
 
 def carrier(visitor: Visitor) -> type:
@@ -80,25 +80,25 @@ class TestWhichRequests:
     @pytest.mark.parametrize("request_", NOT_PLAIN.values(), ids=NOT_PLAIN)
     def test_othersAreTwistedWebs(self, visitor: Visitor, request_: bytes) -> None:
         visitor.send(request_)
-        assert carrier(visitor) is SafeChannel
+        assert carrier(visitor) is BoundedChannel
 
     @pytest.mark.parametrize("request_", NOT_PLAIN.values(), ids=NOT_PLAIN)
     def test_alsoBehindPlainOnesWithAllThatFollows(self, world: World, request_: bytes) -> None:
         alone, behind = world.visitor(), world.visitor()
         alone.send(request_ + requestBytes("GET", "/x"))
         behind.send(requestBytes("GET", POLLING + "&sid=unknown") + request_ + requestBytes("GET", "/x"))
-        assert carrier(behind) is SafeChannel
+        assert carrier(behind) is BoundedChannel
         assert statuses(behind.read()) == [400, *statuses(alone.read())]
 
     def test_aBodyThatIsTooLargeIsTwistedWebsToRefuse(self, makeWorld: WorldFactory) -> None:
         visitor = makeWorld(maxPayload=10).visitor()
         visitor.send(requestBytes("POST", POLLING, [], b"4" * 11))
-        assert (carrier(visitor), statuses(visitor.read())) == (SafeChannel, [413])
+        assert (carrier(visitor), statuses(visitor.read())) == (BoundedChannel, [413])
 
     def test_withoutTheFastPathAllAreTwistedWebs(self, makeWorld: WorldFactory) -> None:
         visitor = makeWorld(fast=False).visitor()
         visitor.send(requestBytes("GET", POLLING))
-        assert carrier(visitor) is SafeChannel
+        assert carrier(visitor) is BoundedChannel
 
     def test_aWebSocketMayComeBehindThem(self, world: World) -> None:
         visitor = world.visitor()
@@ -200,7 +200,7 @@ class TestTheEnd:
 
 def test_theDateIsThatOfTheAnswer() -> None:
     clock = SelectingClock()
-    answers = Answers(clock.seconds)
+    answers = ResponseWriter(clock.seconds)
     clock.advance(784_111_777 - clock.seconds())
     first = answers.write(Response(200, b"a", ()))
     assert first == b"HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 1\r\n\r\na"

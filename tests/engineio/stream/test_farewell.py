@@ -26,10 +26,10 @@ def deadlines(clock: Clock) -> Deadlines:
 def test_itCloses(clock: Clock, deadlines: Deadlines) -> None:
     counts = AddressCounts(1)
     link = MemoryLink(Farewell(deadlines, counts.take(ADDRESS)), clock)
-    assert not counts.hasPlaceFor(ADDRESS)
+    assert not counts.hasSlotFor(ADDRESS)
     link.turn()
     assert not link.transport.connected
-    assert counts.hasPlaceFor(ADDRESS)
+    assert counts.hasSlotFor(ADDRESS)
     assert len(deadlines) == 0
 
 

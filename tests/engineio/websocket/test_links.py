@@ -13,19 +13,19 @@ def test_one_that_carries_a_session_is_not_counted() -> None:
     for _ in range(20):
         links.add(WebSocketLink())
     assert (len(links), dict(links.counts)) == (20, {})
-    assert links.hasPlaceFor(HERE)
+    assert links.hasSlotFor(HERE)
 
 
 def test_an_address_has_so_many_that_carry_none() -> None:
     links = Links(10)
     idle = [WebSocketLink() for _ in range(10)]
     for link in idle:
-        assert links.hasPlaceFor(HERE)
+        assert links.hasSlotFor(HERE)
         links.add(link)
         links.count(link, HERE)
         links.count(link, HERE)
-    assert not links.hasPlaceFor(HERE)
-    assert links.hasPlaceFor(THERE)
+    assert not links.hasSlotFor(HERE)
+    assert links.hasSlotFor(THERE)
     links.carries(idle[0])
     assert dict(links.counts) == {HERE: 9}
     links.remove(idle[1])
@@ -45,11 +45,11 @@ def test_what_is_gone_is_not_counted_any_more() -> None:
 def test_a_few_may_close_where_hardly_any_session_is_allowed() -> None:
     links = Links(1)
     for _ in range(8):
-        assert links.hasPlaceFor(HERE)
+        assert links.hasSlotFor(HERE)
         link = WebSocketLink()
         links.add(link)
         links.count(link, HERE)
-    assert not links.hasPlaceFor(HERE)
+    assert not links.hasSlotFor(HERE)
 
 
 def test_there_need_not_be_a_limit() -> None:
@@ -58,4 +58,4 @@ def test_there_need_not_be_a_limit() -> None:
         link = WebSocketLink()
         links.add(link)
         links.count(link, HERE)
-    assert links.hasPlaceFor(HERE)
+    assert links.hasSlotFor(HERE)
