@@ -34,8 +34,9 @@ from rtcsignal.engineio.http.origin import OriginRule
 from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.port.factory import PortFactory
 from rtcsignal.engineio.port.resource import EngineResource
+from rtcsignal.engineio.reasons import CloseReason
 from rtcsignal.engineio.server import EngineServer
-from rtcsignal.engineio.session import CloseReason, Session
+from rtcsignal.engineio.session import Session
 from rtcsignal.errors import ConnectRefused
 from rtcsignal.socketio.namespace import EventNamespace, Namespace
 from rtcsignal.socketio.peer import Peer

@@ -18,7 +18,8 @@ from __future__ import annotations
 
 from rtcsignal.deadlines import Deadline, DeadlineQueue, Deadlines
 from rtcsignal.engineio.packet import PING, PONG
-from rtcsignal.engineio.session import CloseReason, Session
+from rtcsignal.engineio.reasons import CloseReason
+from rtcsignal.engineio.session import Session
 from rtcsignal.errors import ProtocolError
 
 __all__ = ["ClientHeartbeat", "ServerHeartbeat"]

@@ -13,7 +13,8 @@ from twisted.internet.interfaces import IReactorTime
 
 from rtcsignal.engineio.frameturns import FrameTurns
 from rtcsignal.engineio.leftovers import Leftovers
-from rtcsignal.engineio.session import CloseReason, Session
+from rtcsignal.engineio.reasons import CloseReason
+from rtcsignal.engineio.session import Session
 from rtcsignal.rates import Rate
 
 __all__ = ["FRAMES", "SLICE", "Allowance", "Intake"]

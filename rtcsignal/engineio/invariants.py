@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from rtcsignal.addresses import networkOf
 from rtcsignal.deadlines import Deadline
 from rtcsignal.engineio.introduction import Introduction
+from rtcsignal.engineio.phases import Phase
 from rtcsignal.engineio.server import EngineServer
-from rtcsignal.engineio.session import Phase, Session
+from rtcsignal.engineio.session import Session
 from rtcsignal.engineio.upgrade import Upgrade
 from rtcsignal.engineio.websocket.transport import WebSocketTransport
 

@@ -14,8 +14,9 @@ from rtcsignal.engineio.heartbeat import ClientHeartbeat, ServerHeartbeat
 from rtcsignal.engineio.http.exchange import Headers, Request, internalError
 from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.packet import OPEN, Revision
+from rtcsignal.engineio.reasons import CloseReason
 from rtcsignal.engineio.registry import Registry
-from rtcsignal.engineio.session import NOBODY, Application, CloseReason, Heartbeat, Session
+from rtcsignal.engineio.session import NOBODY, Application, Heartbeat, Session
 
 __all__ = ["Openings"]
 

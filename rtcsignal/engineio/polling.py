@@ -25,8 +25,10 @@ from rtcsignal.engineio.intake import Allowance, Intake
 from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.packet import CLOSE, NOOP
 from rtcsignal.engineio.payload import encodePayload
+from rtcsignal.engineio.phases import Phase
 from rtcsignal.engineio.pollingform import NO_STORE, PollingForm
-from rtcsignal.engineio.session import CloseReason, Phase, Session
+from rtcsignal.engineio.reasons import CloseReason
+from rtcsignal.engineio.session import Session
 from rtcsignal.errors import ProtocolError
 
 __all__ = ["PollingTransport", "Probing"]

@@ -25,11 +25,13 @@ from rtcsignal.engineio.introduction import Introduction, isNeeded
 from rtcsignal.engineio.openings import Openings
 from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.packet import Revision
+from rtcsignal.engineio.phases import Phase
 from rtcsignal.engineio.polling import PollingTransport
+from rtcsignal.engineio.reasons import CloseReason
 from rtcsignal.engineio.refusals import Refusals
 from rtcsignal.engineio.registry import Registry
 from rtcsignal.engineio.requestchecks import RequestChecks
-from rtcsignal.engineio.session import Application, CloseReason, Phase, Session
+from rtcsignal.engineio.session import Application, Session
 from rtcsignal.engineio.upgrade import Upgrade
 from rtcsignal.engineio.websocket.link import Admission, WebSocketLink
 from rtcsignal.engineio.websocket.links import Links

@@ -1,67 +1,30 @@
-"""An Engine.IO session: one client, whatever carries it. A state machine, the same for both revisions.
+"""An Engine.IO session: one client, whatever carries it. A state machine, the same for both revisions: see `Phase`.
 
-::
-
-    POLLING ---- a WebSocket brings our sid -----> PROBING
-    PROBING ---- it sends "2probe" --------------> UPGRADING      polls are answered at once from now on
-    PROBING, UPGRADING -- it is lost or late ----> POLLING
-    UPGRADING -- it sends "5" -------------------> WEBSOCKET      also the first state of WebSocket-only clients
-    POLLING, PROBING, UPGRADING -- close() ------> CLOSING        a poll must still tell the client
-    any -- lost(), abort(), WEBSOCKET -- close() > CLOSED
-
-The application is told of the end of the session once, when it leaves the first four states. The transport in use
-does the sending: `Session.send` is its bound method, replaced at each change of state.
+The application is told of the end of the session once, when it is no longer open. The transport in use does the
+sending: `Session.send` is its bound method, replaced whenever another one carries the session.
 """
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable
 from typing import Protocol
 
 from twisted.logger import Logger
 
 from rtcsignal.deadlines import Deadline
+from rtcsignal.engineio.carriers import GONE, Transport
 from rtcsignal.engineio.frames import EncodedMessage
 from rtcsignal.engineio.http.exchange import Request
 from rtcsignal.engineio.packet import CLOSE, MESSAGE, Packet, Revision
+from rtcsignal.engineio.phases import OPEN_PHASES, POLLING_PHASES, Phase
+from rtcsignal.engineio.reasons import CloseReason
 from rtcsignal.errors import ProtocolError
 from rtcsignal.logtext import connOf
 from rtcsignal.rates import TokenBucket
 
-__all__ = ["NOBODY", "Application", "CloseReason", "Heartbeat", "Phase", "Session", "Transport"]
+__all__ = ["NOBODY", "Application", "Heartbeat", "Session"]
 
 _log = Logger()
-
-
-class Phase(enum.Enum):
-    """The states of a session."""
-
-    POLLING = "polling"
-    PROBING = "probing"
-    UPGRADING = "upgrading"
-    WEBSOCKET = "websocket"
-    CLOSING = "closing"
-    CLOSED = "closed"
-
-
-_OPEN = frozenset((Phase.POLLING, Phase.PROBING, Phase.UPGRADING, Phase.WEBSOCKET))
-_POLLING = frozenset((Phase.POLLING, Phase.PROBING, Phase.UPGRADING))
-
-
-class CloseReason(enum.StrEnum):
-    """Why a session ended. The words are those that Socket.IO applications know."""
-
-    TRANSPORT_CLOSE = "transport close"
-    TRANSPORT_ERROR = "transport error"
-    GOING_AWAY = "client going away"
-    PING_TIMEOUT = "ping timeout"
-    PARSE_ERROR = "parse error"
-    SLOW_CONSUMER = "slow consumer"
-    FLOOD = "too many events"
-    FORCED = "forced server close"
-    FAILED = "server error"
-    SHUTDOWN = "server shutting down"
 
 
 class Application(Protocol):
@@ -75,37 +38,6 @@ class Application(Protocol):
 
     def sessionClosed(self, reason: CloseReason) -> None:
         """The session is over; called once. Nothing more is received, and what is sent is dropped."""
-
-
-class Transport(Protocol):
-    """What carries a session."""
-
-    @property
-    def transportName(self) -> str:
-        """``websocket`` or ``polling``."""
-
-    def send(self, message: EncodedMessage) -> None:
-        """Send, or keep until it can be sent. Never calls back into the application."""
-
-    def sendPacket(self, text: str) -> None:
-        """The same for a packet without a message, in its text form."""
-
-    def close(self, reason: CloseReason, words: str = "") -> None:
-        """Tell the client that the session is over, as far as it can be told, and release it.
-
-        Args:
-            reason: Why.
-            words: The same for debugging, in at most 123 bytes of UTF-8.
-        """
-
-    def clientClosed(self) -> None:
-        """The client has sent a close packet: answer as the protocol requires, and release it."""
-
-    def pauseReading(self, seconds: float) -> None:
-        """Read nothing from the client for so long."""
-
-    def ping(self) -> None:
-        """Send a ping below Engine.IO, if the transport has one; the answer goes to `Session.pongReceived`."""
 
 
 class Heartbeat(Protocol):
@@ -142,37 +74,7 @@ class _Nobody:
         """There is no application to tell."""
 
 
-class _Gone:
-    """The transport of a session that is over: what is left of the one that carried it.
-
-    Args:
-        name: That one's name.
-    """
-
-    def __init__(self, name: str) -> None:
-        self.transportName = name
-
-    def send(self, message: EncodedMessage) -> None:
-        """Dropped."""
-
-    def sendPacket(self, text: str) -> None:
-        """Dropped."""
-
-    def close(self, reason: CloseReason, words: str = "") -> None:
-        """It is closed."""
-
-    def clientClosed(self) -> None:
-        """It is closed."""
-
-    def pauseReading(self, seconds: float) -> None:
-        """Nothing is read any more."""
-
-    def ping(self) -> None:
-        """No client would answer."""
-
-
 NOBODY: Application = _Nobody()
-_GONE: dict[str, Transport] = {name: _Gone(name) for name in ("polling", "websocket")}
 
 
 def _ignore(session: Session) -> None:
@@ -235,7 +137,7 @@ class Session:
         self.request = request
         self.heard = False
         self.deadline: Deadline | None = None
-        self.phase = Phase.POLLING
+        self.phase = Phase.NEW
         self.send: Callable[[EncodedMessage], None] = _drop
         self.bucket: TokenBucket | None = None
         self.allowance: TokenBucket | None = None
@@ -251,12 +153,12 @@ class Session:
     @property
     def isOpen(self) -> bool:
         """The application may send, and receives."""
-        return self.phase in _OPEN
+        return self.phase in OPEN_PHASES
 
     @property
     def isPolling(self) -> bool:
         """The session is on polling, perhaps with an upgrade under way."""
-        return self.phase in _POLLING
+        return self.phase in POLLING_PHASES
 
     @property
     def transportName(self) -> str:
@@ -264,10 +166,30 @@ class Session:
         return self.transport.transportName
 
     def carriedBy(self, transport: Transport, phase: Phase) -> None:
-        """From now on `transport` carries the session."""
+        """From now on `transport` carries the session.
+
+        Args:
+            transport: The transport of the handshake, or the WebSocket to which the client has upgraded.
+            phase: What the session becomes: `Phase.POLLING` or `Phase.WEBSOCKET`.
+
+        Raises:
+            WrongPhase: It has ended, or is on a transport already and has not been probed. So do the next three.
+        """
+        self.phase = phase.after(self.phase)
         self.transport = transport
         self.send = transport.send
-        self.phase = phase
+
+    def probing(self) -> None:
+        """A WebSocket has brought the sid, and tries to take over from polling."""
+        self.phase = Phase.PROBING.after(self.phase)
+
+    def upgrading(self) -> None:
+        """That WebSocket has been probed: what carries the session is about to change."""
+        self.phase = Phase.UPGRADING.after(self.phase)
+
+    def probeEnded(self) -> None:
+        """That WebSocket has gone, or has been given up."""
+        self.phase = Phase.POLLING.after(self.phase)
 
     def start(self) -> None:
         """The handshake has been answered: begin to watch the client."""
@@ -280,7 +202,7 @@ class Session:
             ProtocolError: It may not come from a client of this revision. (What the application does not like
                 closes the session without an exception.)
         """
-        if self.phase not in _OPEN:
+        if self.phase not in OPEN_PHASES:
             return
         kind, data = packet
         if kind == MESSAGE:
@@ -290,17 +212,17 @@ class Session:
             self.lost(CloseReason.TRANSPORT_CLOSE)
         else:
             self._count(self)
-            if self.phase in _OPEN:
+            if self.phase in OPEN_PHASES:
                 self._heartbeat.received(self, kind, data)
 
     def frameReceived(self) -> None:
         """Something has come that costs the server time, and is not a packet: a control frame, or a fragment."""
-        if self.phase in _OPEN:
+        if self.phase in OPEN_PHASES:
             self._count(self)
 
     def pongReceived(self) -> None:
         """The ping that `Transport.ping` sent has been answered."""
-        if self.phase in _OPEN:
+        if self.phase in OPEN_PHASES:
             self._heartbeat.ponged(self)
 
     def messageReceived(self, data: str | bytes) -> None:
@@ -339,7 +261,7 @@ class Session:
             reason: Why.
             words: See `Transport.close`.
         """
-        if self.phase in _OPEN:
+        if self.phase in OPEN_PHASES:
             transport = self.transport
             self._end(Phase.CLOSED if self.phase is Phase.WEBSOCKET else Phase.CLOSING, reason)
             transport.close(reason, words)
@@ -353,15 +275,15 @@ class Session:
 
     def lost(self, reason: CloseReason) -> None:
         """The client ended the session, or what carried it is gone."""
-        if self.phase in _OPEN:
+        if self.phase in OPEN_PHASES:
             self._end(Phase.CLOSED, reason)
         elif self.phase is Phase.CLOSING:
-            self.phase = Phase.CLOSED
+            self.phase = Phase.CLOSED.after(self.phase)
             self._closed()
 
     def _end(self, phase: Phase, reason: CloseReason) -> None:
         _log.debug("session closed: {reason} (conn {conn})", reason=reason.value, conn=self.conn)
-        self.phase = phase
+        self.phase = phase.after(self.phase)
         self.send = _drop
         if self.deadline is not None:
             self.deadline.cancel()
@@ -377,7 +299,7 @@ class Session:
     def _closed(self) -> None:
         """The sid means nothing any more. Transport and application know the session, which must not know them."""
         self._gone(self)
-        self.transport = _GONE[self.transport.transportName]
+        self.transport = GONE[self.transport.transportName]
 
 
 def _placeOf(error: BaseException | None) -> str:

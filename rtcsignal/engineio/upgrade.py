@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rtcsignal.deadlines import DeadlineQueue
+from rtcsignal.engineio.phases import Phase
 from rtcsignal.engineio.polling import PollingTransport
-from rtcsignal.engineio.session import Phase, Session
+from rtcsignal.engineio.session import Session
 from rtcsignal.engineio.websocket.link import WebSocketLink
 from rtcsignal.engineio.websocket.transport import WebSocketTransport
 
@@ -54,7 +55,7 @@ class Upgrade:
         self._base64 = base64
         self._done = done
         self.deadline = timeouts.start(Upgrade._fail, self)
-        session.phase = Phase.PROBING
+        session.probing()
         polling.probe = self
         link.receiver = self
 
@@ -71,7 +72,7 @@ class Upgrade:
     def textReceived(self, text: str) -> None:
         phase = self._session.phase
         if phase is Phase.PROBING and text == "2probe":
-            self._session.phase = Phase.UPGRADING
+            self._session.upgrading()
             self._link.writeFrame(b"\x81\x063probe")
             self._polling.releasePoll()
         elif text == "5":
@@ -120,4 +121,4 @@ class Upgrade:
     def _withdraw(self) -> None:
         self.deadline.cancel()
         self._polling.probe = None
-        self._session.phase = Phase.POLLING
+        self._session.probeEnded()

@@ -18,7 +18,8 @@ from twisted.python.failure import Failure
 from rtcsignal.deadlines import Deadline
 from rtcsignal.engineio.frames import EncodedMessage
 from rtcsignal.engineio.http.exchange import parseQuery
-from rtcsignal.engineio.session import CloseReason, Session
+from rtcsignal.engineio.reasons import CloseReason
+from rtcsignal.engineio.session import Session
 from rtcsignal.errors import ConnectRefused, ProtocolError, forgetTraceback
 from rtcsignal.socketio import jsontext
 from rtcsignal.socketio.fanout import Channel

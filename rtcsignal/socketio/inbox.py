@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 
-from rtcsignal.engineio.session import CloseReason, Session
+from rtcsignal.engineio.reasons import CloseReason
+from rtcsignal.engineio.session import Session
 from rtcsignal.rates import TokenBucket
 from rtcsignal.socketio.sources import Source
 from rtcsignal.socketio.turns import Turns

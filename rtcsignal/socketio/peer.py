@@ -10,7 +10,8 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred
 
 from rtcsignal.engineio.frames import EncodedMessage
-from rtcsignal.engineio.session import CloseReason, Session
+from rtcsignal.engineio.reasons import CloseReason
+from rtcsignal.engineio.session import Session
 from rtcsignal.rates import TokenBucket
 from rtcsignal.socketio.binary import encodeData
 from rtcsignal.socketio.fanout import Channel, OutgoingEvent

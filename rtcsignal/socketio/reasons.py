@@ -5,7 +5,7 @@ The end of a connection has the words of its `CloseReason`; those that a namespa
 
 from __future__ import annotations
 
-from rtcsignal.engineio.session import CloseReason
+from rtcsignal.engineio.reasons import CloseReason
 
 __all__ = [
     "BY_CLIENT",

@@ -26,7 +26,7 @@ from twisted.logger import Logger
 from rtcsignal.addresses import networkOf
 from rtcsignal.deadlines import Deadline, DeadlineQueue
 from rtcsignal.engineio.frames import EncodedMessage
-from rtcsignal.engineio.session import CloseReason
+from rtcsignal.engineio.reasons import CloseReason
 from rtcsignal.socketio.offsets import Numbers
 from rtcsignal.socketio.peer import Peer
 from rtcsignal.socketio.reasons import NOT_RECOVERED, SHUTDOWN

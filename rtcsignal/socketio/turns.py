@@ -15,7 +15,7 @@ import sys
 
 from twisted.internet.interfaces import IReactorTime
 
-from rtcsignal.engineio.session import CloseReason
+from rtcsignal.engineio.reasons import CloseReason
 from rtcsignal.rates import Rate
 from rtcsignal.socketio.sources import Client, Source
 from rtcsignal.socketio.work import Work

@@ -11,7 +11,9 @@ from typing import Any
 from rtcsignal.engineio.frames import EncodedMessage
 from rtcsignal.engineio.http.exchange import Request
 from rtcsignal.engineio.packet import MESSAGE, Packet, Revision
-from rtcsignal.engineio.session import CloseReason, Phase, Session
+from rtcsignal.engineio.phases import Phase
+from rtcsignal.engineio.reasons import CloseReason
+from rtcsignal.engineio.session import Session
 from rtcsignal.socketio.binary import encodeData
 from rtcsignal.socketio.packet import (
     ACK,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rtcsignal.engineio.session import CloseReason, Session
+from rtcsignal.engineio.reasons import CloseReason
+from rtcsignal.engineio.session import Session
 
 __all__ = ["Recorder"]
 

@@ -15,7 +15,8 @@ from rtcsignal.engineio.frames import EncodedMessage
 from rtcsignal.engineio.http.limits import HttpLimits
 from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.packet import Revision
-from rtcsignal.engineio.session import CloseReason, Session
+from rtcsignal.engineio.reasons import CloseReason
+from rtcsignal.engineio.session import Session
 from tests.engineio.frames import framesOf
 from tests.engineio.memory import SelectingClock
 from tests.engineio.strategies import binaries, revisions, texts

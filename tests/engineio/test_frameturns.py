@@ -9,7 +9,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import Clock
 
 from rtcsignal.engineio.frameturns import FrameTurns, Turn
-from rtcsignal.engineio.session import CloseReason
+from rtcsignal.engineio.reasons import CloseReason
 from rtcsignal.rates import Rate
 from tests.engineio.conftest import WorldFactory
 from tests.engineio.world import Socket, World

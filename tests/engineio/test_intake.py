@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rtcsignal.engineio.packet import Revision
-from rtcsignal.engineio.session import CloseReason
+from rtcsignal.engineio.reasons import CloseReason
 from rtcsignal.rates import Rate
 from tests.engineio.conftest import WorldFactory
 from tests.engineio.world import Socket, World

@@ -10,7 +10,8 @@ import pytest
 from rtcsignal.engineio.frames import EncodedMessage
 from rtcsignal.engineio.http.exchange import RequestError
 from rtcsignal.engineio.packet import Revision
-from rtcsignal.engineio.session import CloseReason, Session
+from rtcsignal.engineio.reasons import CloseReason
+from rtcsignal.engineio.session import Session
 from tests.engineio.conftest import WorldFactory
 from tests.engineio.world import Poller, Recorder, World, request
 from tests.wire import payloads

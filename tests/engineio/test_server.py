@@ -10,8 +10,8 @@ from twisted.internet.defer import Deferred
 from rtcsignal.engineio.http.exchange import Request, forbidden
 from rtcsignal.engineio.http.origin import OriginRule
 from rtcsignal.engineio.packet import Revision
+from rtcsignal.engineio.reasons import CloseReason
 from rtcsignal.engineio.server import makeSid
-from rtcsignal.engineio.session import CloseReason
 from tests.engineio.conftest import Log, WorldFactory
 from tests.engineio.world import Poller, Socket, World, refusal, request
 

@@ -1,4 +1,4 @@
-"""The session's state machine: each line of the table in its module, and what the application hears of it."""
+"""The session's state machine: each line of the table of `Phase`, and what the application hears of it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import pytest
 
 from rtcsignal.engineio.frames import EncodedMessage
 from rtcsignal.engineio.packet import CLOSE, MESSAGE, OPEN, UPGRADE, Packet, Revision
-from rtcsignal.engineio.session import CloseReason, Phase, Session
+from rtcsignal.engineio.phases import Phase, WrongPhase
+from rtcsignal.engineio.reasons import CloseReason
+from rtcsignal.engineio.session import Session
 from rtcsignal.errors import ProtocolError
 from tests.conftest import LoggedFailures
 from tests.engineio.conftest import Log, WorldFactory
@@ -113,6 +115,42 @@ class TestTransitions:
         assert socket.application.closed == [CloseReason.TRANSPORT_CLOSE]
         assert socket.take() == []
         assert socket.code == 1000
+
+    @pytest.mark.parametrize(
+        ("begin", "steps"),
+        [
+            (lambda poller: None, [Session.upgrading, Session.probeEnded]),
+            (Poller.socket, [Session.probing]),
+            (Poller.probed, [Session.probing, Session.upgrading]),
+            (Poller.upgraded, [Session.probing, Session.upgrading, Session.probeEnded]),
+            (lambda poller: poller.session.close(), [Session.probing, Session.upgrading, Session.probeEnded]),
+        ],
+        ids=["polling", "probing", "upgrading", "websocket", "closing"],
+    )
+    def test_stepsThatDoNotExistAreRefused(
+        self, poller: Poller, begin: Callable[[Poller], object], steps: list[Callable[[Session], None]]
+    ) -> None:
+        begin(poller)
+        before = poller.session.phase
+        for step in steps:
+            with pytest.raises(WrongPhase):
+                step(poller.session)
+        assert poller.session.phase is before
+
+    @pytest.mark.parametrize("phase", [Phase.POLLING, Phase.WEBSOCKET])
+    def test_nothingElseCarriesItAfterItsEnd(self, socket: Socket, phase: Phase) -> None:
+        session, transport = socket.session, socket.session.transport
+        session.close()
+        send = session.send
+        with pytest.raises(WrongPhase):
+            session.carriedBy(transport, phase)
+        assert session.send == send
+        assert session.transport is not transport
+
+    def test_aTransportDoesNotTakeOverUnasked(self, poller: Poller, socket: Socket) -> None:
+        with pytest.raises(WrongPhase):
+            poller.session.carriedBy(socket.session.transport, Phase.WEBSOCKET)
+        assert poller.session.transportName == "polling"
 
 
 class TestWhatTheApplicationHears:

@@ -21,7 +21,8 @@ from rtcsignal.engineio.http.limits import HttpLimits
 from rtcsignal.engineio.invariants import checkEngine
 from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.packet import Revision
-from rtcsignal.engineio.session import CloseReason, Session
+from rtcsignal.engineio.reasons import CloseReason
+from rtcsignal.engineio.session import Session
 from tests.engineio.memory import SelectingClock
 from tests.engineio.strategies import revisions
 from tests.engineio.world import Answer, Poller, Recorder, Socket, World

@@ -9,7 +9,8 @@ import pytest
 
 from rtcsignal.engineio.frames import EncodedMessage
 from rtcsignal.engineio.options import EngineOptions
-from rtcsignal.engineio.session import CloseReason, Phase
+from rtcsignal.engineio.phases import Phase
+from rtcsignal.engineio.reasons import CloseReason
 from tests.engineio.conftest import WorldFactory
 from tests.engineio.world import AFTER_HANDSHAKE, Recorder, Socket, Visitor, World
 from tests.wire.rawhttp import requestBytes

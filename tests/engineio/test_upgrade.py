@@ -8,7 +8,8 @@ import pytest
 
 from rtcsignal.engineio.frames import EncodedMessage
 from rtcsignal.engineio.packet import Revision
-from rtcsignal.engineio.session import CloseReason, Phase
+from rtcsignal.engineio.phases import Phase
+from rtcsignal.engineio.reasons import CloseReason
 from tests.engineio.conftest import WorldFactory
 from tests.engineio.world import Poller, Socket, World
 from tests.wire.rawws import PING, frame, textFrame

@@ -7,7 +7,8 @@ import pytest
 from rtcsignal.engineio.frames import EncodedMessage
 from rtcsignal.engineio.http.limits import HttpLimits
 from rtcsignal.engineio.packet import Revision
-from rtcsignal.engineio.session import CloseReason, Session
+from rtcsignal.engineio.reasons import CloseReason
+from rtcsignal.engineio.session import Session
 from rtcsignal.values import Handshake
 from tests.engineio.conftest import Log, WorldFactory
 from tests.engineio.growth import growsLinearly

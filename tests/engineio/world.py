@@ -19,8 +19,9 @@ from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.packet import Revision
 from rtcsignal.engineio.port.factory import PortFactory
 from rtcsignal.engineio.port.resource import EngineResource
+from rtcsignal.engineio.reasons import CloseReason
 from rtcsignal.engineio.server import EngineServer
-from rtcsignal.engineio.session import Application, CloseReason, Session
+from rtcsignal.engineio.session import Application, Session
 from tests.engineio.memory import SelectingClock
 from tests.engineio.polling import Answer, Poller, request
 from tests.engineio.recorder import Recorder

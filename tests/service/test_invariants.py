@@ -12,7 +12,9 @@ from txaio import tx
 
 from rtcsignal.engineio.http.exchange import Request, Response
 from rtcsignal.engineio.packet import Revision
-from rtcsignal.engineio.session import CloseReason, Phase, Session
+from rtcsignal.engineio.phases import Phase
+from rtcsignal.engineio.reasons import CloseReason
+from rtcsignal.engineio.session import Session
 from rtcsignal.service.config.schema import Config
 from rtcsignal.service.invariants import census, violations
 from rtcsignal.service.server import Server

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from rtcsignal.engineio.packet import Revision
-from rtcsignal.engineio.session import CloseReason
+from rtcsignal.engineio.reasons import CloseReason
 from rtcsignal.signaling.views import PeerView
 from rtcsignal.socketio.server import SocketOptions
 from tests.signaling.conftest import WorldFactory

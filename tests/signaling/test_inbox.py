@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred, succeed
 
-from rtcsignal.engineio.session import CloseReason
+from rtcsignal.engineio.reasons import CloseReason
 from rtcsignal.errors import Refused
 from rtcsignal.interfaces import IPeer, IRoom
 from rtcsignal.signaling.options import SignalingOptions

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from rtcsignal.engineio.session import CloseReason
+from rtcsignal.engineio.reasons import CloseReason
 from rtcsignal.errors import Refused
 from rtcsignal.signaling.options import SignalingOptions
 from rtcsignal.socketio.recovery import RecoveryOptions

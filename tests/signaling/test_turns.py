@@ -11,7 +11,7 @@ import pytest
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import Clock
 
-from rtcsignal.engineio.session import CloseReason
+from rtcsignal.engineio.reasons import CloseReason
 from rtcsignal.rates import Rate
 from rtcsignal.socketio.server import SocketOptions
 from rtcsignal.socketio.sources import Sources

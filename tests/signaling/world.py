@@ -18,8 +18,10 @@ from rtcsignal.engineio.frames import EncodedMessage
 from rtcsignal.engineio.heartbeat import ClientHeartbeat, ServerHeartbeat
 from rtcsignal.engineio.http.exchange import Request
 from rtcsignal.engineio.packet import CLOSE, MESSAGE, PING, PONG, Packet, Revision
+from rtcsignal.engineio.phases import Phase
+from rtcsignal.engineio.reasons import CloseReason
 from rtcsignal.engineio.registry import Registry
-from rtcsignal.engineio.session import CloseReason, Heartbeat, Phase, Session
+from rtcsignal.engineio.session import Heartbeat, Session
 from rtcsignal.service.handlers import handlersOf
 from rtcsignal.signaling.gates import Gates, OpenGates
 from rtcsignal.signaling.handlers import Handler

@@ -9,7 +9,7 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from rtcsignal.engineio.options import EngineOptions
-from rtcsignal.engineio.session import CloseReason
+from rtcsignal.engineio.reasons import CloseReason
 from rtcsignal.errors import ConnectRefused
 from rtcsignal.socketio.fanout import OutgoingEvent, deliver
 from rtcsignal.socketio.peer import Gone, Peer

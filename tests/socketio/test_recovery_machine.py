@@ -16,7 +16,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from rtcsignal.engineio.frames import EncodedMessage
 from rtcsignal.engineio.http.exchange import Request
 from rtcsignal.engineio.packet import MESSAGE, PING, Packet
-from rtcsignal.engineio.session import CloseReason, Phase, Session
+from rtcsignal.engineio.phases import Phase
+from rtcsignal.engineio.reasons import CloseReason
+from rtcsignal.engineio.session import Session
 from rtcsignal.socketio.fanout import OutgoingEvent, deliver
 from rtcsignal.socketio.peer import Peer
 from rtcsignal.socketio.recovery import RecoveryOptions

@@ -14,7 +14,7 @@ from rtcsignal.engineio.http.limits import HttpLimits
 from rtcsignal.engineio.http.origin import OriginRule
 from rtcsignal.engineio.http.response import closingResponse
 from rtcsignal.engineio.packet import Revision
-from rtcsignal.engineio.session import CloseReason
+from rtcsignal.engineio.reasons import CloseReason
 from tests.conftest import LoggedFailures
 from tests.engineio.conftest import WorldFactory
 from tests.engineio.world import Poller, Visitor, World

@@ -9,7 +9,7 @@ import pytest
 from rtcsignal.engineio.http.limits import HttpLimits
 from rtcsignal.engineio.http.origin import OriginRule
 from rtcsignal.engineio.packet import Revision
-from rtcsignal.engineio.session import CloseReason
+from rtcsignal.engineio.reasons import CloseReason
 from tests.engineio.conftest import WorldFactory
 from tests.engineio.world import Poller, Visitor, World
 from tests.wire import payloads

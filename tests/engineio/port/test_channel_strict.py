@@ -9,7 +9,7 @@ from twisted.web.resource import Resource
 
 from rtcsignal.engineio.http.limits import HttpLimits
 from rtcsignal.engineio.packet import Revision
-from rtcsignal.engineio.session import CloseReason
+from rtcsignal.engineio.reasons import CloseReason
 from tests.engineio.conftest import WorldFactory
 from tests.engineio.world import Visitor, World
 from tests.wire.rawhttp import requestBytes

@@ -6,7 +6,7 @@ import pytest
 
 from rtcsignal.engineio.frames import EncodedMessage
 from rtcsignal.engineio.packet import Revision
-from rtcsignal.engineio.session import CloseReason
+from rtcsignal.engineio.reasons import CloseReason
 from rtcsignal.engineio.stream.outbox import waitingIn
 from rtcsignal.rates import Rate
 from tests.engineio.conftest import WorldFactory

@@ -6,7 +6,8 @@ import pytest
 
 from rtcsignal.engineio.frames import EncodedMessage
 from rtcsignal.engineio.packet import Revision
-from rtcsignal.engineio.session import CloseReason, Session
+from rtcsignal.engineio.reasons import CloseReason
+from rtcsignal.engineio.session import Session
 from rtcsignal.rates import Rate
 from tests.engineio.conftest import WorldFactory
 from tests.engineio.frames import Frame, framesOf
