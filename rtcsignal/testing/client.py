@@ -25,7 +25,7 @@ from rtcsignal.socketio.packet import (
 )
 from rtcsignal.socketio.server import SocketServer
 
-__all__ = ["Answer", "MemoryClient"]
+__all__ = ["Answer", "MemoryClient", "attached"]
 
 _PACKET = re.compile(r"([0-6])(?:([0-9]+)-)?(?:(/[^,]*),)?([0-9]+)?(.*)", re.DOTALL)
 _BINARY = {"5": EVENT, "6": ACK}
@@ -197,7 +197,7 @@ class MemoryClient:
         if match is None:
             raise ValueError(f"no Socket.IO packet: {message.text!r}")
         kind, _, namespace, ackId, text = match.groups()
-        data: Any = _attached(json.loads(text), message.attachments) if text else None
+        data: Any = attached(json.loads(text), message.attachments) if text else None
         kind = _BINARY.get(kind, kind)
         if (namespace or "/") != self._namespace:
             return
@@ -254,11 +254,12 @@ def _forget(session: Session) -> None:
     """Nothing keeps the sessions."""
 
 
-def _attached(value: Any, attachments: tuple[bytes, ...]) -> Any:
+def attached(value: Any, attachments: tuple[bytes, ...]) -> Any:
+    """A value of JSON with the binary attachments in the places that are held for them."""
     if isinstance(value, list):
-        return [_attached(item, attachments) for item in value]
+        return [attached(item, attachments) for item in value]
     if isinstance(value, dict):
         if value.get("_placeholder") is True:
             return attachments[value["num"]]
-        return {key: _attached(item, attachments) for key, item in value.items()}
+        return {key: attached(item, attachments) for key, item in value.items()}
     return value

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,6 +14,7 @@ from tests.browser.demo import servedDemo
 from tests.browser.person import Person
 from tests.clients.line import Line
 from tests.support.processes import Process
+from tests.support.tools import missing
 
 PersonFactory = Callable[..., Person]
 
@@ -26,10 +26,7 @@ def browser() -> Iterator[Browser]:
     """The Chromium of this run. Missing, it is an error in CI and a skip elsewhere."""
     program = findChromium()
     if program is None:
-        message = "Chromium is not installed"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
+        missing("Chromium is not installed")
     with launched(program, rate=8) as chromium:
         yield chromium
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.support.processes import ROOT
+from tests.support.processes import ROOT, runToEnd
+from tests.support.tools import needed
 
 _MODULES = ROOT / "rtcsignal" / "web" / "demo"
 _TESTS = Path(__file__).parent / "unit"
@@ -30,21 +29,9 @@ def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("tests", sorted(path.name for path in _TESTS.glob("*.test.mjs")))
 def test_theModulesKeepWhatTheirTestsSay(modules: Path, tests: str) -> None:
     """Each file of tests/browser/unit says what one module promises."""
-    node = shutil.which("node")
-    if node is None:
-        message = "Node is not installed"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
-    run = subprocess.run(
-        [node, "--test", "--test-reporter=spec", str(_TESTS / tests)],
-        env={**os.environ, "RTCSIGNAL_MODULES": str(modules)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert run.returncode == 0, run.stdout + run.stderr
+    command = [needed("node"), "--test", "--test-reporter=spec", str(_TESTS / tests)]
+    ended = runToEnd(command, RTCSIGNAL_MODULES=str(modules))
+    assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
 def importedBy(name: str) -> set[str]:

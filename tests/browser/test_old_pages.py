@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,6 +15,7 @@ from tests.browser.person import PATIENCE
 from tests.browser.site import served
 from tests.conftest import ServerFactory
 from tests.support.processes import ROOT, Process
+from tests.support.tools import missing
 
 OldPage = Callable[..., Page]
 
@@ -37,10 +37,7 @@ _RECEIVES = f"""() => new Promise((resolve, reject) => {{
 def oldSite() -> Iterator[str]:
     """The address of a site that serves the old page: as the original's, it is another than the signalling server."""
     if not _LIBRARY.is_file():
-        message = "the npm clients are not installed: run `npm ci` in tests/clients"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
+        missing("the npm clients are not installed: run `npm ci` in tests/clients")
     with served(_HTML, {"/library.js": _LIBRARY.read_bytes(), "/page.js": _SCRIPT.read_bytes()}) as port:
         yield f"http://127.0.0.1:{port}"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from tests.clients.node_client import NodeProcess
 from tests.clients.opener import Clients
 from tests.support.lanes import writeConfig
 from tests.support.processes import Process, startProcess, twistdCommand
+from tests.support.tools import missing
 
 _INSTALLED = Path(__file__).parent / "node_modules" / ".package-lock.json"
 _rooms = itertools.count(1)
@@ -25,12 +25,8 @@ _rooms = itertools.count(1)
 @pytest.fixture(scope="session")
 def npmClients() -> None:
     """The npm packages must be there: an error in CI, a skip elsewhere."""
-    if _INSTALLED.exists():
-        return
-    message = "the npm clients are not installed: run `npm ci` in tests/clients"
-    if os.environ.get("CI"):
-        pytest.fail(message)
-    pytest.skip(message)
+    if not _INSTALLED.exists():
+        missing("the npm clients are not installed: run `npm ci` in tests/clients")
 
 
 @pytest.fixture(scope="session")

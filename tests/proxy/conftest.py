@@ -16,6 +16,7 @@ from tests.clients.node_client import NodeProcess
 from tests.clients.opener import Clients
 from tests.proxy.nginx import Certificate, Proxy, runNginx
 from tests.support.processes import Process
+from tests.support.tools import missing
 
 __all__ = ["npmClients", "pythonLoop", "serverFor"]
 
@@ -29,12 +30,8 @@ _CONFIG = {
 @pytest.fixture(scope="session")
 def nginx() -> None:
     """nginx must be there: an error in CI, a skip elsewhere."""
-    if shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"):
-        return
-    message = "nginx is not installed"
-    if os.environ.get("CI"):
-        pytest.fail(message)
-    pytest.skip(message)
+    if not shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"):
+        missing("nginx is not installed")
 
 
 @pytest.fixture(scope="session")

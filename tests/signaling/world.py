@@ -31,6 +31,7 @@ from rtcsignal.signaling.namespace import SignalingNamespace
 from rtcsignal.signaling.options import SignalingOptions
 from rtcsignal.socketio.invariants import checkSockets, peersOf
 from rtcsignal.socketio.server import SocketOptions, SocketServer
+from rtcsignal.testing.client import attached
 from rtcsignal.values import EMPTY
 
 __all__ = ["PING_INTERVAL", "PING_TIMEOUT", "Answer", "Client", "Heard", "Link", "World"]
@@ -254,7 +255,7 @@ class Link:
             self._keep(kind, namespace or "/", ackId, text, message.attachments)
 
     def _keep(self, kind: str, namespace: str, ackId: str | None, text: str, attachments: tuple[bytes, ...]) -> None:
-        arguments = _attach(json.loads(text), attachments) if text else []
+        arguments = attached(json.loads(text), attachments) if text else []
         if kind in "25":
             assert ackId is None, "the server asks for nothing"
             heard: Heard = tuple(arguments)
@@ -365,13 +366,3 @@ class Answer:
 
 def _prefix(namespace: str) -> str:
     return "" if namespace == "/" else namespace + ","
-
-
-def _attach(value: Any, attachments: tuple[bytes, ...]) -> Any:
-    if isinstance(value, list):
-        return [_attach(item, attachments) for item in value]
-    if isinstance(value, dict):
-        if value.get("_placeholder") is True:
-            return attachments[value["num"]]
-        return {key: _attach(item, attachments) for key, item in value.items()}
-    return value

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from glob import glob
 from pathlib import Path
 
-import pytest
+from tests.support.tools import missing
 
 __all__ = ["FakeTime"]
 
@@ -45,8 +44,5 @@ def _library() -> str:
     """Debian's libfaketime; without it the test is skipped, and in CI it fails."""
     found = [path for place in _PLACES for path in glob(place)]
     if not found:
-        message = "libfaketime is not installed"
-        if os.environ.get("CI"):
-            pytest.fail(message, pytrace=False)
-        pytest.skip(message)
+        missing("libfaketime is not installed")
     return found[0]

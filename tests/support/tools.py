@@ -5,10 +5,23 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+from typing import NoReturn
 
 import pytest
 
-__all__ = ["needIpv6", "needed"]
+__all__ = ["missing", "needIpv6", "needed"]
+
+
+def missing(message: str, inCi: bool = True) -> NoReturn:
+    """Skip the test for want of something, or fail it in CI.
+
+    Args:
+        message: What is missing, and perhaps how to get it.
+        inCi: Whether it has to be there in CI.
+    """
+    if inCi and os.environ.get("CI"):
+        pytest.fail(message, pytrace=False)
+    pytest.skip(message)
 
 
 def needed(program: str, inCi: bool = True) -> str:
@@ -20,10 +33,7 @@ def needed(program: str, inCi: bool = True) -> str:
     """
     path = shutil.which(program)
     if path is None:
-        message = f"{program} is not installed"
-        if inCi and os.environ.get("CI"):
-            pytest.fail(message, pytrace=False)
-        pytest.skip(message)
+        missing(f"{program} is not installed", inCi)
     return path
 
 

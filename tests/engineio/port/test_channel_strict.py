@@ -238,26 +238,26 @@ class TestAnswersThatNobodyReads:
         visitor.send(requestBytes("GET", poller.target if what == "a poll" else "/large", headers))
         return visitor
 
-    @pytest.mark.parametrize("headers", [(), (("Connection", "close"),)], ids=["kept", "to be closed"])
-    def test_they_end_their_connection_after_ten_seconds(
-        self, world: World, what: str, headers: tuple[tuple[str, str], ...]
-    ) -> None:
-        visitor = self.unread(world, what, *headers)
+    @staticmethod
+    def endsAfterTenSeconds(world: World, visitor: Visitor) -> None:
+        """The connection is ended then, and not before."""
         world.clock.advance(9.9)
         assert visitor.connected
         world.clock.advance(0.5)
         world.turn()
         assert not visitor.connected
 
+    @pytest.mark.parametrize("headers", [(), (("Connection", "close"),)], ids=["kept", "to be closed"])
+    def test_they_end_their_connection_after_ten_seconds(
+        self, world: World, what: str, headers: tuple[tuple[str, str], ...]
+    ) -> None:
+        self.endsAfterTenSeconds(world, self.unread(world, what, *headers))
+
     def test_so_they_do_when_the_client_has_said_that_it_asks_no_more(self, world: World, what: str) -> None:
         visitor = self.unread(world, what)
         visitor.link.hangUp()
         visitor.link.turn()
-        world.clock.advance(9.9)
-        assert visitor.connected
-        world.clock.advance(0.5)
-        world.turn()
-        assert not visitor.connected
+        self.endsAfterTenSeconds(world, visitor)
 
     def test_who_reads_in_time_stays(self, world: World, what: str) -> None:
         visitor = self.unread(world, what)
