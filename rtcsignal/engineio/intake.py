@@ -141,4 +141,4 @@ class Intake:
             session.close(CloseReason.FLOOD)
         elif wait:
             self.leftovers.owes(FRAMES, session.request.address, session.bucket)
-            session.transport.pauseReading(wait)
+            session.pauseReading(wait)

@@ -236,6 +236,10 @@ class Session:
         except Exception as error:
             self.failed(error)
 
+    def pauseReading(self, seconds: float) -> None:
+        """Read nothing from the client for so long."""
+        self.transport.pauseReading(seconds)
+
     def failed(self, error: BaseException | None) -> None:
         """The application could not handle what was received.
 

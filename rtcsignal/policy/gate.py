@@ -225,17 +225,17 @@ class Gate:
 class _Awaited:
     """An answer that has not come yet. It comes, is late, or is not wanted any more, whatever is first."""
 
-    __slots__ = ("_began", "_call", "_deadline", "_gate", "_instead", "_subject", "_waiting", "result")
+    __slots__ = ("_began", "_call", "_deadline", "_gate", "_guard", "_instead", "_subject", "_waiting", "result")
 
     def __init__(self, gate: Gate, call: Deferred[Any], instead: Any, subject: Any) -> None:
         self.result: Deferred[Any] = Deferred(self._unwanted)
-        self._gate = gate
+        self._gate, self._guard = gate, gate.guard
         self._instead = instead
         self._subject = subject
-        self._began = gate.guard.clock.seconds()
+        self._began = self._guard.clock.seconds()
         self._call = call
         self._waiting = True
-        self._deadline = gate.guard.waits(_Awaited._late, self)
+        self._deadline = self._guard.waits(_Awaited._late, self)
         call.addCallbacks(self._came, self._failed)
 
     def _came(self, answer: Any) -> Any:
@@ -257,7 +257,7 @@ class _Awaited:
         self._over()
         self._gate.abandoned()
         self._cancel()
-        self._gate.guard.waited(self._began)
+        self._guard.waited(self._began)
 
     def _over(self) -> bool:
         """From now on the answer is not waited for.
@@ -276,13 +276,13 @@ class _Awaited:
             self.result.errback(refused)
         else:
             self.result.callback(answer)
-        self._gate.guard.waited(self._began)
+        self._guard.waited(self._began)
 
     def _cancel(self) -> None:
         try:
             self._call.cancel()
         except BaseException as error:
-            self._gate.guard.failed("cancel", error, error.__traceback__, self._subject)
+            self._guard.failed("cancel", error, error.__traceback__, self._subject)
 
 
 async def _awaited(answer: Awaitable[Any]) -> Any:

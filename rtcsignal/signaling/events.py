@@ -38,7 +38,7 @@ __all__ = [
     "Envelope",
     "RoomRequest",
     "checkedReason",
-    "farewell",
+    "expulsion",
     "kindOf",
     "membersOf",
     "readEnvelope",
@@ -232,7 +232,7 @@ def refusal(event: str, roomName: str | None, refused: Refused) -> dict[str, Any
     return {**refused.reply(), "event": event, "roomName": roomName}
 
 
-def farewell(reason: str, message: str = "") -> dict[str, Any]:
+def expulsion(reason: str, message: str = "") -> dict[str, Any]:
     """The argument of ``refused``, for a client that is kicked from the server.
 
     Args:

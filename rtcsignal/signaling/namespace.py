@@ -85,7 +85,7 @@ class SignalingNamespace:
     def disconnected(self, peer: Peer, reason: str) -> None:
         participant: Participant = peer.application
         self._hub.expiries.forget(participant)
-        self._hub.gone(participant, participant.farewell or _REASONS.get(reason, "disconnect"))
+        self._hub.gone(participant, participant.endReason or _REASONS.get(reason, "disconnect"))
         participant.gone()
         peer.application = None  # each knew the other, which only the garbage collector would have ended
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 
-from rtcsignal.signaling.events import REFUSED, farewell
+from rtcsignal.signaling.events import REFUSED, expulsion
 from rtcsignal.signaling.inbox import Inbox
 from rtcsignal.socketio.packet import Packet
 from rtcsignal.socketio.peer import Peer
@@ -32,7 +32,7 @@ class Participant:
     Attributes:
         seats: By the room's name. Changed by the hub alone.
         data: For plugins, as long as it is connected; None until one asks.
-        farewell: Why it is being disconnected; the reason that its rooms are told.
+        endReason: Why it is being disconnected; the reason that its rooms are told.
     """
 
     __slots__ = (
@@ -41,7 +41,7 @@ class Participant:
         "_newInbox",
         "connectedAt",
         "data",
-        "farewell",
+        "endReason",
         "identity",
         "peer",
         "seats",
@@ -59,7 +59,7 @@ class Participant:
         self.identity = identity
         self.connectedAt = connectedAt
         self.seats: dict[str, Seat] = {}
-        self.farewell: str | None = None
+        self.endReason: str | None = None
         self.data: dict[str, Any] | None = None
         self._handle = handle
         self._newInbox = newInbox
@@ -113,8 +113,8 @@ class Participant:
         Raises:
             TypeError: The reason is not a string.
         """
-        words = farewell(reason, message)
+        words = expulsion(reason, message)
         if self.peer.connected:
-            self.farewell = reason
+            self.endReason = reason
             self.peer.emit(REFUSED, words)
             self.peer.disconnect()

@@ -338,7 +338,7 @@ class Connection(Inbox):
             raise ProtocolError("too many events")
         if self._bucket is not None:
             self._server.leftovers.owes("events", self._session.request.address, self._bucket)
-        self._session.transport.pauseReading(seconds)
+        self._session.pauseReading(seconds)
 
     def _idle(self) -> None:
         self._deadline = None

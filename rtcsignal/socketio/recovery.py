@@ -225,7 +225,7 @@ class Recovery:
             return True  # kicked because a request to it failed with its connection
         found.deadline = self._windows.start(self._giveUp, peer)
         self._away[peer] = None
-        address = networkOf(peer.session.request.address)
+        address = networkOf(peer.address)
         neighbours = self._awayFrom.setdefault(address, {})
         neighbours[peer] = None
         options = self._options
@@ -242,7 +242,7 @@ class Recovery:
             found.deadline.cancel()
             found.deadline = None
             del self._away[peer]
-            address = networkOf(peer.session.request.address)
+            address = networkOf(peer.address)
             neighbours = self._awayFrom[address]
             del neighbours[peer]
             if not neighbours:

@@ -67,6 +67,14 @@ class Source:
         self.waiting: deque[Client] = deque()
         self.held = 0
 
+    def charge(self, now: float, receivers: int) -> float:
+        """One of its clients has sent to so many receivers.
+
+        Returns:
+            Seconds for which it is to be read no more; 0 if there is room left.
+        """
+        return 0.0 if self.fanOut is None else self.fanOut.take(now, receivers)
+
     def isLikeNew(self, now: float) -> bool:
         """Nothing is lost if it is forgotten."""
         return not self.clients and (self.fanOut is None or self.fanOut.isFull(now))

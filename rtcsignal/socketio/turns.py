@@ -86,16 +86,15 @@ class Turns:
             connection: The connection.
             receivers: How many, in units of `Work`.
         """
-        now, wait = self._clock.seconds(), 0.0
+        now = self._clock.seconds()
+        wait = connection.source.charge(now, receivers)
         if self.fanOut.perSecond:
             bucket = connection.fanOut
             if bucket is None:
                 bucket = connection.fanOut = self.fanOut.bucket(now)
-            wait = bucket.take(now, receivers)
-        if connection.source.fanOut is not None:
-            wait = max(wait, connection.source.fanOut.take(now, receivers))
+            wait = max(wait, bucket.take(now, receivers))
         if wait and connection.session.isOpen:
-            connection.session.transport.pauseReading(min(wait, _MOST_PAUSE_SECONDS))
+            connection.session.pauseReading(min(wait, _MOST_PAUSE_SECONDS))
 
     def _next(self) -> None:
         """The next turn: handle what was held, as far as there is room beside what comes."""
@@ -124,7 +123,7 @@ class Turns:
         """Read nothing more from a client of which much is held; and answer no POST before it has been handled."""
         session = connection.session
         if session.isOpen and (connection.heldSize > _MUCH or session.isPolling):
-            session.transport.pauseReading(_PAUSE_SECONDS if connection.heldSize > _MUCH else _MOMENT_SECONDS)
+            session.pauseReading(_PAUSE_SECONDS if connection.heldSize > _MUCH else _MOMENT_SECONDS)
 
     def _call(self) -> None:
         if not self._isDue:

@@ -16,7 +16,7 @@ from zope.interface import implementer
 from rtcsignal.interfaces import IPeer, IRoom, IServices
 from rtcsignal.policy.httpmethods import HttpMethods
 from rtcsignal.policy.logs import PluginLogger
-from rtcsignal.signaling.events import REFUSED, checkedReason, farewell, kindOf
+from rtcsignal.signaling.events import REFUSED, checkedReason, expulsion, kindOf
 from rtcsignal.socketio.binary import encodeData
 from rtcsignal.socketio.fanout import OutgoingEvent
 from rtcsignal.values import EMPTY, Message
@@ -102,7 +102,7 @@ class FakePeer:
             self.sent.append((event, *arguments))
 
     def disconnect(self, reason: str = "kicked") -> None:
-        words = farewell(reason)
+        words = expulsion(reason)
         if self.disconnectedFor is None:
             self.sent.append((REFUSED, words))
             self.disconnectedFor = reason

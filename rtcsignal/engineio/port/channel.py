@@ -110,6 +110,10 @@ class BoundedChannel(StallGuard, HTTPChannel):
             self._served = 1
             request.serve()
 
+    def abort(self) -> None:
+        """Close the connection at once."""
+        self.transport.abortConnection()
+
     @property
     def limits(self) -> HttpLimits:
         return self.site.limits

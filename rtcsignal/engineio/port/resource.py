@@ -60,7 +60,7 @@ def _failed(failure: Failure, request: BoundedRequest) -> None:
     """A poll of a client that has gone away, or a fault of ours."""
     if failure.check(CancelledError) is None:
         _log.failure("a request could not be answered", failure)
-        request.channel.transport.abortConnection()
+        request.channel.abort()
 
 
 def _write(request: BoundedRequest, response: Response) -> None:
