@@ -9,7 +9,7 @@ from tests.browser.picture import IMAGE
 _MOST_BYTES = 300_000
 
 
-def test_it_is_as_large_as_the_window_of_a_small_laptop_and_light_enough_for_a_readme() -> None:
+def test_itIsAsLargeAsTheWindowOfASmallLaptopAndLightEnoughForAReadme() -> None:
     image = IMAGE.read_bytes()
     assert struct.unpack(">II", image[16:24]) == (1280, 800)
     assert len(image) < _MOST_BYTES

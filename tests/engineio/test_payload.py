@@ -211,7 +211,7 @@ def test_aWholePacketIsReadInLinearTime(revision: Revision) -> None:
 @pytest.mark.parametrize(
     ("body", "binary"), [(b"0:" * 11, False), ("3:4😀".encode() + b"0:" * 10, False), (b"\x00\x00\xff" * 11, True)]
 )
-def test_empty_packets_count_as_well(body: bytes, binary: bool) -> None:
+def test_emptyPacketsCountAsWell(body: bytes, binary: bool) -> None:
     with pytest.raises(ProtocolError):
         list(decodePayload(body, 3, binary, 10))
     assert len(list(decodePayload(body, 3, binary, 11))) <= 1

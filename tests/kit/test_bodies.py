@@ -29,13 +29,13 @@ def shouted(value: Any) -> Any:
 
 
 @given(bodies)
-def test_what_nothing_changes_stays_the_same_object(body: Any) -> None:
+def test_whatNothingChangesStaysTheSameObject(body: Any) -> None:
     assert rewritten(body, lambda text: True, lambda text: text) is body
     assert rewritten(body, lambda text: False, lambda text: GONE) is body
 
 
 @given(bodies)
-def test_no_string_is_overlooked(body: Any) -> None:
+def test_noStringIsOverlooked(body: Any) -> None:
     seen: list[str] = []
 
     def look(text: str) -> str:
@@ -73,7 +73,7 @@ def texts(value: Any) -> list[str]:
     ],
     ids=repr,
 )
-def test_what_is_left(before: Any, after: Any) -> None:
+def test_whatIsLeft(before: Any, after: Any) -> None:
     assert shouted(before) == after
 
 

@@ -61,7 +61,7 @@ class TestDefaults:
         ],
         ids=repr,
     )
-    def test_must_be_of_the_kind_of_the_option(self, kind: Any, default: Any, wanted: str) -> None:
+    def test_mustBeOfTheKindOfTheOption(self, kind: Any, default: Any, wanted: str) -> None:
         with pytest.raises(TypeError) as error:
             Option(kind, default, "What it is.")
         assert str(error.value) == f"the default of an option must be {wanted}"
@@ -81,51 +81,51 @@ class TestDefaults:
         ],
         ids=repr,
     )
-    def test_may_be_these(self, kind: Any, default: Any) -> None:
+    def test_mayBeThese(self, kind: Any, default: Any) -> None:
         assert Option(kind, default, "What it is.").default is default
 
-    def test_may_mean_that_nothing_is_set(self) -> None:
+    def test_mayMeanThatNothingIsSet(self) -> None:
         assert Option(int, 0, "Most; 0 for no limit.", least=1).default == 0
 
-    def test_that_are_secret_are_not_shown(self) -> None:
+    def test_thatAreSecretAreNotShown(self) -> None:
         with pytest.raises(TypeError, match=r"must be a string, not what it is$"):
             Option(str, 1234, "The key.", secret=True)
 
-    def test_of_paths_are_paths(self) -> None:
+    def test_ofPathsArePaths(self) -> None:
         path: Any = "a.txt"
         assert Option(Path, path, "A file.").default == Path("a.txt")
 
 
 class TestValues:
-    def test_without_options_the_defaults_hold(self) -> None:
+    def test_withoutOptionsTheDefaultsHold(self) -> None:
         plugin = Plugin()
         assert (plugin.most, plugin.perSecond, plugin.rooms, plugin.mode) == (8, 2, ["*"], "hard")
         assert (plugin.key, plugin.keyFile) == (None, None)
 
-    def test_each_object_has_its_own_lists(self) -> None:
+    def test_eachObjectHasItsOwnLists(self) -> None:
         Plugin().rooms.append("more")
         assert Plugin().rooms == ["*"]
         assert Plugin.options["rooms"].default == ["*"]
 
-    def test_the_key_of_an_option_is_its_attribute_in_snake_case(self) -> None:
+    def test_theKeyOfAnOptionIsItsAttributeInSnakeCase(self) -> None:
         assert configure(Plugin(), per_second=7.5).perSecond == 7.5
         assert snakeCase("retryAfterSeconds") == "retry_after_seconds"
 
-    def test_a_new_plugin_is_made_and_the_old_one_stays(self) -> None:
+    def test_aNewPluginIsMadeAndTheOldOneStays(self) -> None:
         old = Plugin()
         new = configure(old, most=2)
         assert (type(new), new.most, old.most) == (Plugin, 2, 8)
 
-    def test_in_python_they_are_arguments(self) -> None:
+    def test_inPythonTheyAreArguments(self) -> None:
         assert Plugin(most=3).most == 3
         with pytest.raises(TypeError, match="Plugin has no option least"):
             Plugin(least=3)
 
-    def test_a_whole_number_will_do_for_a_number(self) -> None:
+    def test_aWholeNumberWillDoForANumber(self) -> None:
         value = configure(Plugin(), per_second=3).perSecond
         assert (value, type(value)) == (3.0, float)
 
-    def test_options_are_inherited(self) -> None:
+    def test_optionsAreInherited(self) -> None:
         class More(Plugin):
             extra = Option(bool, False, "More.")
 
@@ -133,19 +133,19 @@ class TestValues:
         assert "extra" not in Plugin.options
         assert configure(More(), most=2, extra=True).extra is True
 
-    def test_the_class_says_what_its_options_are(self) -> None:
+    def test_theClassSaysWhatItsOptionsAre(self) -> None:
         assert Plugin.most is Plugin.options["most"]
         assert Plugin.most.what == "Most members of a room."
         assert IConfigurable.implementedBy(Plugin)
 
-    def test_null_is_a_value_only_where_it_is_the_default(self) -> None:
+    def test_nullIsAValueOnlyWhereItIsTheDefault(self) -> None:
         assert configure(Plugin(), key=None).key is None
         assert problems(Plugin(), mode=None) == ("mode: must be hard or soft, not null",)
 
-    def test_a_path_is_a_path(self) -> None:
+    def test_aPathIsAPath(self) -> None:
         assert configure(Plugin(), key_file="/a/b").keyFile == Path("/a/b")
 
-    def test_the_defaults_are_there_from_the_beginning(self) -> None:
+    def test_theDefaultsAreThereFromTheBeginning(self) -> None:
         class Early(Plugin):
             def __init__(self, **options: Any) -> None:
                 self.early = self.most
@@ -155,29 +155,29 @@ class TestValues:
 
 
 class TestPreparation:
-    def test_happens_once_when_all_options_have_their_values(self) -> None:
+    def test_happensOnceWhenAllOptionsHaveTheirValues(self) -> None:
         assert configure(Needy(), url="http://x").prepared == 1
         assert Needy(url="http://x").prepared == 1
 
-    def test_waits_for_what_is_required(self) -> None:
+    def test_waitsForWhatIsRequired(self) -> None:
         needy = Needy()
         assert needy.prepared == 0
         with pytest.raises(AttributeError):
             needy.url  # noqa: B018
 
-    def test_may_find_mistakes_of_its_own(self) -> None:
+    def test_mayFindMistakesOfItsOwn(self) -> None:
         assert problems(Needy(), url="wrong") == ("url: must not be wrong",)
 
 
 class TestMistakes:
-    def test_all_are_found_at_once(self) -> None:
+    def test_allAreFoundAtOnce(self) -> None:
         assert problems(Plugin(), most="many", mode="sort", romos=[]) == (
             "most: must be a whole number from 1 to 100, not 'many'",
             "mode: must be hard or soft, not 'sort'",
             "romos: unknown option; did you mean rooms?",
         )
 
-    def test_what_is_required_must_be_there(self) -> None:
+    def test_whatIsRequiredMustBeThere(self) -> None:
         assert problems(Needy()) == ("url: is required: Where to.",)
 
     @pytest.mark.parametrize(
@@ -193,10 +193,10 @@ class TestMistakes:
             ({"key_file": 7}, "key_file: must be the path of a file, not 7"),
         ],
     )
-    def test_each_says_what_it_must_be(self, options: dict[str, Any], problem: str) -> None:
+    def test_eachSaysWhatItMustBe(self, options: dict[str, Any], problem: str) -> None:
         assert problems(Plugin(), **options) == (problem,)
 
-    def test_lengths_of_texts_are_checked_as_well(self) -> None:
+    def test_lengthsOfTextsAreCheckedAsWell(self) -> None:
         assert problems(Needy(), url="") == ("url: must be a string of at least 1 character, not ''",)
 
 
@@ -206,15 +206,15 @@ class Secretive(Configurable):
 
 
 class TestSecrets:
-    def test_may_stand_in_a_file(self, tmp_path: Path) -> None:
+    def test_mayStandInAFile(self, tmp_path: Path) -> None:
         file = tmp_path / "secret"
         file.write_text("abc\n")
         assert configure(Secretive(), secret_file=str(file)).secret == "abc"
 
-    def test_are_not_shown_when_they_are_wrong(self) -> None:
+    def test_areNotShownWhenTheyAreWrong(self) -> None:
         assert problems(Secretive(), secret=["s3cret"]) == ("secret: must be a string, not what it is",)
 
-    def test_cannot_be_given_twice(self, tmp_path: Path) -> None:
+    def test_cannotBeGivenTwice(self, tmp_path: Path) -> None:
         file = tmp_path / "secret"
         file.write_text("abc\n")
         assert problems(Secretive(), secret="abc", secret_file=str(file)) == (
@@ -228,10 +228,10 @@ class TestSecrets:
             (7, "secret_file: must be the path of a file"),
         ],
     )
-    def test_must_be_readable(self, path: Any, problem: str) -> None:
+    def test_mustBeReadable(self, path: Any, problem: str) -> None:
         assert problems(Secretive(), secret_file=path) == (problem,)
 
-    def test_must_be_text(self, tmp_path: Path) -> None:
+    def test_mustBeText(self, tmp_path: Path) -> None:
         file = tmp_path / "secret"
         file.write_bytes(b"\xff")
         assert problems(Secretive(), secret_file=str(file)) == (f"secret_file: {file} cannot be read: is not UTF-8",)
@@ -248,7 +248,7 @@ class TestSecrets:
         (Option(list[int], [], "", least=0, most=3), "a list of whole numbers with 0 to 3 items"),
     ],
 )
-def test_what_an_option_must_be_is_said_in_words(option: Option[Any], words: str) -> None:
+def test_whatAnOptionMustBeIsSaidInWords(option: Option[Any], words: str) -> None:
     assert option.inWords() == words
 
 
@@ -264,9 +264,9 @@ def test_what_an_option_must_be_is_said_in_words(option: Option[Any], words: str
         (set, "set"),
     ],
 )
-def test_types_are_named_in_words(kind: Any, words: str) -> None:
+def test_typesAreNamedInWords(kind: Any, words: str) -> None:
     assert inWords(kind) == words
 
 
-def test_required_shows_itself() -> None:
+def test_requiredShowsItself() -> None:
     assert repr(REQUIRED) == "REQUIRED"

@@ -14,7 +14,7 @@ def attempts(throttle: Throttle, key: str, now: float, most: int = 100) -> int:
     return made
 
 
-def test_so_many_at_once_and_then_one_after_each_pause() -> None:
+def test_soManyAtOnceAndThenOneAfterEachPause() -> None:
     throttle = Throttle(3, 10)
     assert attempts(throttle, "ann", 0) == 3
     assert throttle.wait("ann", 4) == 6
@@ -24,12 +24,12 @@ def test_so_many_at_once_and_then_one_after_each_pause() -> None:
     assert attempts(throttle, "ann", 1000) == 3
 
 
-def test_each_key_counts_by_itself() -> None:
+def test_eachKeyCountsByItself() -> None:
     throttle = Throttle(1, 10)
     assert attempts(throttle, "ann", 0) == attempts(throttle, "ben", 0) == 1
 
 
-def test_what_is_forgiven_is_not_kept() -> None:
+def test_whatIsForgivenIsNotKept() -> None:
     kept: dict[object, float] = {}
     throttle = Throttle(2, 10, kept)
     for number in range(50):
@@ -37,7 +37,7 @@ def test_what_is_forgiven_is_not_kept() -> None:
     assert list(kept) == [49]
 
 
-def test_the_oldest_is_forgotten_when_there_are_too_many() -> None:
+def test_theOldestIsForgottenWhenThereAreTooMany() -> None:
     kept: dict[object, float] = {}
     throttle = Throttle(1, 10, kept, mostKeys=3)
     for key in ("ann", "ben", "cat", "ann", "dan"):

@@ -64,7 +64,7 @@ class Output:
 class TestRation:
     """Ten lines of a kind per second, a hundred at once."""
 
-    def test_lines_of_a_kind_are_limited_and_other_kinds_go_on(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_linesOfAKindAreLimitedAndOtherKindsGoOn(self, monkeypatch: pytest.MonkeyPatch) -> None:
         output = Output(monkeypatch)
         for _ in range(2):
             for number in range(500):
@@ -73,19 +73,19 @@ class TestRation:
             output.reactor.advance(1)
         assert (output.count("flood"), output.count("other")) == (110, 2)
 
-    def test_who_makes_up_formats_is_limited_as_a_whole(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_whoMakesUpFormatsIsLimitedAsAWhole(self, monkeypatch: pytest.MonkeyPatch) -> None:
         output = Output(monkeypatch)
         for number in range(5_000):
             output.log.info(f"made up {number}")
         assert output.count() == 600
 
-    def test_debug_lines_are_not_limited(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_debugLinesAreNotLimited(self, monkeypatch: pytest.MonkeyPatch) -> None:
         output = Output(monkeypatch, "debug")
         for number in range(500):
             output.log.debug("detail {number}", number=number)
         assert output.count() == 500
 
-    def test_without_a_limit_there_is_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_withoutALimitThereIsNone(self, monkeypatch: pytest.MonkeyPatch) -> None:
         output = Output(monkeypatch, lines=0)
         for number in range(500):
             output.log.info("flood {number}", number=number)

@@ -166,7 +166,7 @@ def test_theCollectorStaysOnAndLeavesAloneWhatIsThere() -> None:
         gc.set_threshold(*before)
 
 
-def test_the_process_may_open_as_many_files_as_the_system_grants() -> None:
+def test_theProcessMayOpenAsManyFilesAsTheSystemGrants() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
@@ -176,7 +176,7 @@ def test_the_process_may_open_as_many_files_as_the_system_grants() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_a_system_that_does_not_grant_what_it_says_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_aSystemThatDoesNotGrantWhatItSaysChangesNothing(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(kind: int, limits: tuple[int, int]) -> None:
         raise ValueError("not allowed to raise maximum limit")
 

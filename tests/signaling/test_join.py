@@ -203,7 +203,7 @@ def test_withoutALimitAPeerMayBeInAnyNumberOfRooms(makeWorld: WorldFactory) -> N
     assert len(world.hub.rooms) == 100
 
 
-def test_a_connection_that_joins_too_often_is_refused_for_a_while(world: World, revision: Revision) -> None:
+def test_aConnectionThatJoinsTooOftenIsRefusedForAWhile(world: World, revision: Revision) -> None:
     ann = world.client("/", revision)
     for number in range(100):
         assert ann.ask("join-room", room("ann", f"room {number % 20}")).ok
@@ -212,7 +212,7 @@ def test_a_connection_that_joins_too_often_is_refused_for_a_while(world: World, 
     assert ann.ask("join-room", room("ann", "room 1")).ok
 
 
-def test_who_comes_back_to_a_namespace_joins_no_faster_for_it(world: World, revision: Revision) -> None:
+def test_whoComesBackToANamespaceJoinsNoFasterForIt(world: World, revision: Revision) -> None:
     link = world.link(revision)
     for _ in range(2):
         ann = link.client("/socket.io")
@@ -222,7 +222,7 @@ def test_who_comes_back_to_a_namespace_joins_no_faster_for_it(world: World, revi
     assert link.client("/").ask("join-room", room("ann", "kitchen")).code == "too-many-joins"
 
 
-def test_without_a_limit_everybody_joins_as_fast_as_they_like(makeWorld: WorldFactory) -> None:
+def test_withoutALimitEverybodyJoinsAsFastAsTheyLike(makeWorld: WorldFactory) -> None:
     ann = makeWorld(options=SignalingOptions(joinsRate=Rate(0, 0))).client()
     assert all(ann.ask("join-room", room("ann", "kitchen")).ok for _ in range(200))
 

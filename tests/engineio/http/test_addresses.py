@@ -31,29 +31,29 @@ class TestForwarded:
             ("", "192.0.2.1", ""),
         ],
     )
-    def test_the_rightmost_address_that_is_no_proxys_counts(self, peer: str, forwarded: str, client: str) -> None:
+    def test_theRightmostAddressThatIsNoProxysCounts(self, peer: str, forwarded: str, client: str) -> None:
         assert PROXIES.clientOf(peer, {"x-forwarded-for": forwarded}) == client
 
-    def test_without_the_header_whoever_is_connected_is_the_client(self) -> None:
+    def test_withoutTheHeaderWhoeverIsConnectedIsTheClient(self) -> None:
         assert PROXIES.clientOf("127.0.0.1", {}) == "127.0.0.1"
 
-    def test_nobody_is_trusted_unless_it_is_said(self) -> None:
+    def test_nobodyIsTrustedUnlessItIsSaid(self) -> None:
         assert Proxies().clientOf("127.0.0.1", {"x-forwarded-for": "192.0.2.1"}) == "127.0.0.1"
         assert not Proxies().trusts("")
         assert not PROXIES.trusts("")
         assert not PROXIES.trusts("nonsense")
 
-    def test_a_proxy_may_connect_over_a_unix_socket(self) -> None:
+    def test_aProxyMayConnectOverAUnixSocket(self) -> None:
         proxies = Proxies([UNIX])
         assert proxies.clientOf("", {"x-forwarded-for": "192.0.2.1"}) == "192.0.2.1"
         assert proxies.clientOf("127.0.0.1", {"x-forwarded-for": "192.0.2.1"}) == "127.0.0.1"
 
-    def test_long_lists_are_read_only_at_their_end(self) -> None:
+    def test_longListsAreReadOnlyAtTheirEnd(self) -> None:
         forwarded = ",".join(["192.0.2.1", *["10.0.0.1"] * 5_000])
         assert PROXIES.clientOf("127.0.0.1", {"x-forwarded-for": forwarded}) == "10.0.0.1"
 
     @given(st.text())
-    def test_anything_gives_an_address(self, forwarded: str) -> None:
+    def test_anythingGivesAnAddress(self, forwarded: str) -> None:
         client = PROXIES.clientOf("127.0.0.1", {"x-forwarded-for": forwarded})
         assert plainAddress(client) == client
 
@@ -68,7 +68,7 @@ class TestForwarded:
             ("192.0.2.1", "http", True, True),
         ],
     )
-    def test_the_nearest_proxy_says_whether_the_client_came_over_tls(
+    def test_theNearestProxySaysWhetherTheClientCameOverTls(
         self, peer: str, proto: str, here: bool, secure: bool
     ) -> None:
         assert PROXIES.isSecure(peer, {"x-forwarded-proto": proto}, here) is secure
@@ -76,7 +76,7 @@ class TestForwarded:
 
 
 class TestCounts:
-    def test_an_address_has_its_slots_and_no_more(self) -> None:
+    def test_anAddressHasItsSlotsAndNoMore(self) -> None:
         counts = AddressCounts(2)
         slots = [counts.take("192.0.2.1") for _ in range(2)]
         assert not counts.hasSlotFor("192.0.2.1")
@@ -87,13 +87,13 @@ class TestCounts:
         slots[1].free()
         assert counts.counts == {}
 
-    def test_a_network_of_ipv6_shares_its_slots(self) -> None:
+    def test_aNetworkOfIpv6SharesItsSlots(self) -> None:
         counts = AddressCounts(1)
         counts.take("2001:db8::1")
         assert not counts.hasSlotFor("2001:db8::2")
         assert counts.hasSlotFor("2001:db8:0:1::1")
 
-    def test_who_has_no_address_is_not_counted(self) -> None:
+    def test_whoHasNoAddressIsNotCounted(self) -> None:
         counts = AddressCounts(1)
         counts.take("")
         assert counts.hasSlotFor("")

@@ -38,7 +38,7 @@ class TestHosts:
 
     @pytest.mark.parametrize("before", [b"", FIRST], ids=["first", "later"])
     @pytest.mark.parametrize("hosts", [b"", b"Host: a\r\nHost: b\r\n", b"Host: a\r\nhOST: a\r\n"])
-    def test_none_and_several_are_refused(self, visitor: Visitor, before: bytes, hosts: bytes) -> None:
+    def test_noneAndSeveralAreRefused(self, visitor: Visitor, before: bytes, hosts: bytes) -> None:
         if before:
             visitor.send(before)
             assert visitor.response()[0] == 404
@@ -46,7 +46,7 @@ class TestHosts:
         assert visitor.read().startswith(b"HTTP/1.1 400 ")
         assert visitor.world.sids == []
 
-    def test_http_1_0_needs_none(self, visitor: Visitor) -> None:
+    def test_http10NeedsNone(self, visitor: Visitor) -> None:
         visitor.send(f"GET {POLLING} HTTP/1.0\r\n\r\n".encode())
         assert visitor.read().startswith(b"HTTP/1.0 200 ")
 
@@ -56,7 +56,7 @@ class TestUpgradesWithABody:
 
     @pytest.mark.parametrize("before", [b"", FIRST], ids=["first", "later"])
     @pytest.mark.parametrize("header", [("Content-Length", "5"), ("Transfer-Encoding", "chunked")])
-    def test_they_are_refused(self, visitor: Visitor, before: bytes, header: tuple[str, str]) -> None:
+    def test_theyAreRefused(self, visitor: Visitor, before: bytes, header: tuple[str, str]) -> None:
         if before:
             visitor.send(before)
             visitor.response()
@@ -64,20 +64,20 @@ class TestUpgradesWithABody:
         assert visitor.read().startswith(b"HTTP/1.1 400 ")
         assert visitor.world.sids == []
 
-    def test_a_body_of_no_bytes_is_none(self, visitor: Visitor) -> None:
+    def test_aBodyOfNoBytesIsNone(self, visitor: Visitor) -> None:
         visitor.send(upgradeBytes(WEBSOCKET, [("Content-Length", "0")]))
         assert visitor.read().startswith(b"HTTP/1.1 101 ")
 
 
 class TestBodies:
-    def test_large_ones_need_no_file(self, world: World, visitor: Visitor, revision: Revision) -> None:
+    def test_largeOnesNeedNoFile(self, world: World, visitor: Visitor, revision: Revision) -> None:
         poller = world.poller(revision)
         before = os.listdir("/proc/self/fd")
         visitor.send(poller.posting(b"4" + b"a" * 500_000)[:-1])
         assert os.listdir("/proc/self/fd") == before
 
     @pytest.mark.parametrize("kind", ["multipart/form-data; boundary=x", "multipart/form-data", "a/b; boundary="])
-    def test_forms_are_nothing_special(self, visitor: Visitor, kind: str) -> None:
+    def test_formsAreNothingSpecial(self, visitor: Visitor, kind: str) -> None:
         body = b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n--x'
         visitor.send(requestBytes("POST", "/x", [("Content-Type", kind)], body))
         assert visitor.response()[0] == 404
@@ -88,7 +88,7 @@ class TestBodiesOfStrangers:
 
     @pytest.mark.parametrize("target", ["/x", POLLING, POLLING + "&sid=unknown"])
     @pytest.mark.parametrize("chunked", [False, True])
-    def test_more_is_refused(self, visitor: Visitor, target: str, chunked: bool) -> None:
+    def test_moreIsRefused(self, visitor: Visitor, target: str, chunked: bool) -> None:
         length, head = 65_537, ("Transfer-Encoding", "chunked") if chunked else ("Content-Length", "65537")
         visitor.send(requestBytes("POST", target, [head]))
         if chunked:
@@ -96,11 +96,11 @@ class TestBodiesOfStrangers:
         assert visitor.read().startswith(b"HTTP/1.1 413 ")
 
     @pytest.mark.parametrize("target", ["/x", POLLING + "&sid=unknown"])
-    def test_that_much_is_answered(self, visitor: Visitor, target: str) -> None:
+    def test_thatMuchIsAnswered(self, visitor: Visitor, target: str) -> None:
         visitor.send(requestBytes("POST", target, body=bytes(65_536)))
         assert visitor.response()[0] in (400, 404)
 
-    def test_without_a_limit_on_bodies_there_is_none(self, makeWorld: WorldFactory) -> None:
+    def test_withoutALimitOnBodiesThereIsNone(self, makeWorld: WorldFactory) -> None:
         visitor = makeWorld(maxPayload=0, limits=HttpLimits(bodyBytes=0)).visitor()
         for target, status in (("/x", 404), (POLLING + "&sid=unknown", 400)):
             visitor.send(requestBytes("POST", target, body=bytes(100_000)))
@@ -108,7 +108,7 @@ class TestBodiesOfStrangers:
 
 
 class TestPipelining:
-    def test_some_requests_are_served_in_one_turn_and_the_rest_in_the_next(self, visitor: Visitor) -> None:
+    def test_someRequestsAreServedInOneTurnAndTheRestInTheNext(self, visitor: Visitor) -> None:
         counter = Counter()
         visitor.world.root.putChild(b"count", counter)
         visitor.send(requestBytes("GET", "/count") * 20)
@@ -117,7 +117,7 @@ class TestPipelining:
         assert counter.served == 20
         assert visitor.read().count(b"HTTP/1.1 200 OK") == 20
 
-    def test_who_leaves_in_between_is_not_served(self, world: World, revision: Revision) -> None:
+    def test_whoLeavesInBetweenIsNotServed(self, world: World, revision: Revision) -> None:
         poller, visitor = world.poller(revision), world.visitor()
         application = poller.application
         visitor.send(requestBytes("GET", "/x") * 8 + poller.posting(b"2:4a" if revision == 3 else b"4a"))
@@ -128,7 +128,7 @@ class TestPipelining:
 
 
 class TestConnectionsPerAddress:
-    def test_an_address_has_so_many_and_others_theirs(self, makeWorld: WorldFactory) -> None:
+    def test_anAddressHasSoManyAndOthersTheirs(self, makeWorld: WorldFactory) -> None:
         world = makeWorld(limits=HttpLimits(connectionsPerAddress=3))
         silent = [world.visitor("192.0.2.1") for _ in range(3)]
         refused = world.visitor("192.0.2.1")
@@ -139,7 +139,7 @@ class TestConnectionsPerAddress:
         silent[0].link.close()
         assert world.visitor("192.0.2.1").request("GET", "/x")[0] == 404
 
-    def test_those_that_were_used_count_until_they_end(self, makeWorld: WorldFactory) -> None:
+    def test_thoseThatWereUsedCountUntilTheyEnd(self, makeWorld: WorldFactory) -> None:
         world = makeWorld(limits=HttpLimits(connectionsPerAddress=2))
         used = [world.visitor() for _ in range(2)]
         for visitor in used:
@@ -150,7 +150,7 @@ class TestConnectionsPerAddress:
         used[0].link.close()
         assert world.visitor().request("GET", "/x")[0] == 404
 
-    def test_websockets_are_sessions_and_counted_as_such(self, makeWorld: WorldFactory, revision: Revision) -> None:
+    def test_websocketsAreSessionsAndCountedAsSuch(self, makeWorld: WorldFactory, revision: Revision) -> None:
         world = makeWorld(limits=HttpLimits(connectionsPerAddress=1))
         for _ in range(3):
             world.socket(revision)
@@ -160,7 +160,7 @@ class TestConnectionsPerAddress:
         assert later.read().startswith(b"HTTP/1.1 101 ")
         assert world.visitor().request("GET", "/x")[0] == 404
 
-    def test_nothing_is_counted_of_connections_that_are_gone(self, makeWorld: WorldFactory) -> None:
+    def test_nothingIsCountedOfConnectionsThatAreGone(self, makeWorld: WorldFactory) -> None:
         world = makeWorld(limits=HttpLimits(connectionsPerAddress=1, headerSeconds=10))
         for data in (b"", FIRST, upgradeBytes(WEBSOCKET), b"nonsense\r\n\r\n", upgradeBytes(WEBSOCKET + "&sid=x")):
             visitor = world.visitor()
@@ -184,13 +184,13 @@ class TestClientsThatSayThatTheyAskNoMore:
 
     @pytest.mark.parametrize("target", ["/x", POLLING, POLLING + "&sid=unknown"])
     @pytest.mark.parametrize("count", [1, 20])
-    def test_they_are_answered(self, world: World, target: str, count: int) -> None:
+    def test_theyAreAnswered(self, world: World, target: str, count: int) -> None:
         visitor = world.visitor()
         assert self.asks(visitor, requestBytes("GET", target) * count).count(b"HTTP/1.1 ") == count
         assert not visitor.connected
 
     @pytest.mark.parametrize("first", [b"", requestBytes("GET", POLLING + "&sid=unknown")])
-    def test_after_a_refusal_nothing_keeps_the_connection(
+    def test_afterARefusalNothingKeepsTheConnection(
         self, world: World, revision: Revision, first: bytes
     ) -> None:
         poller, other = world.poller(revision), world.visitor()
@@ -205,12 +205,12 @@ class TestClientsThatSayThatTheyAskNoMore:
         assert not visitor.connected
 
     @pytest.mark.parametrize("data", [b"GET /x HT", requestBytes("POST", POLLING, [("Content-Length", "5")]) + b"4"])
-    def test_half_a_request_is_none(self, world: World, data: bytes) -> None:
+    def test_halfARequestIsNone(self, world: World, data: bytes) -> None:
         visitor = world.visitor()
         assert self.asks(visitor, data) == b""
         assert not visitor.connected
 
-    def test_a_poll_that_waits_is_lost(self, world: World, revision: Revision) -> None:
+    def test_aPollThatWaitsIsLost(self, world: World, revision: Revision) -> None:
         poller, visitor = world.poller(revision), world.visitor()
         assert self.asks(visitor, requestBytes("GET", poller.target)) == b""
         assert not visitor.connected
@@ -248,18 +248,18 @@ class TestAnswersThatNobodyReads:
         assert not visitor.connected
 
     @pytest.mark.parametrize("headers", [(), (("Connection", "close"),)], ids=["kept", "to be closed"])
-    def test_they_end_their_connection_after_ten_seconds(
+    def test_theyEndTheirConnectionAfterTenSeconds(
         self, world: World, what: str, headers: tuple[tuple[str, str], ...]
     ) -> None:
         self.endsAfterTenSeconds(world, self.unread(world, what, *headers))
 
-    def test_so_they_do_when_the_client_has_said_that_it_asks_no_more(self, world: World, what: str) -> None:
+    def test_soTheyDoWhenTheClientHasSaidThatItAsksNoMore(self, world: World, what: str) -> None:
         visitor = self.unread(world, what)
         visitor.link.hangUp()
         visitor.link.turn()
         self.endsAfterTenSeconds(world, visitor)
 
-    def test_who_reads_in_time_stays(self, world: World, what: str) -> None:
+    def test_whoReadsInTimeStays(self, world: World, what: str) -> None:
         visitor = self.unread(world, what)
         world.clock.advance(9)
         visitor.link.stalled = False
@@ -267,7 +267,7 @@ class TestAnswersThatNobodyReads:
         world.clock.advance(9)
         assert visitor.request("GET", "/x")[0] == 404
 
-    def test_the_connection_may_become_a_websocket_then(self, world: World, what: str) -> None:
+    def test_theConnectionMayBecomeAWebsocketThen(self, world: World, what: str) -> None:
         visitor = self.unread(world, what)
         visitor.link.stalled = False
         assert len(visitor.read()) > 200_000
@@ -276,7 +276,7 @@ class TestAnswersThatNobodyReads:
         world.clock.advance(11)
         assert visitor.connected
 
-    def test_without_a_limit_they_may_wait(self, makeWorld: WorldFactory, what: str) -> None:
+    def test_withoutALimitTheyMayWait(self, makeWorld: WorldFactory, what: str) -> None:
         visitor = self.unread(makeWorld(limits=HttpLimits(sendSeconds=0)), what)
         visitor.world.clock.advance(30)
         assert visitor.connected

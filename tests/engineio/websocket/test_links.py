@@ -8,7 +8,7 @@ from rtcsignal.engineio.websocket.links import Links
 HERE, THERE = "192.0.2.1", "192.0.2.2"
 
 
-def test_one_that_carries_a_session_is_not_counted() -> None:
+def test_oneThatCarriesASessionIsNotCounted() -> None:
     links = Links(8)
     for _ in range(20):
         links.add(WebSocketLink())
@@ -16,7 +16,7 @@ def test_one_that_carries_a_session_is_not_counted() -> None:
     assert links.hasSlotFor(HERE)
 
 
-def test_an_address_has_so_many_that_carry_none() -> None:
+def test_anAddressHasSoManyThatCarryNone() -> None:
     links = Links(10)
     idle = [WebSocketLink() for _ in range(10)]
     for link in idle:
@@ -33,7 +33,7 @@ def test_an_address_has_so_many_that_carry_none() -> None:
     assert links.all == frozenset(idle[:1] + idle[2:])
 
 
-def test_what_is_gone_is_not_counted_any_more() -> None:
+def test_whatIsGoneIsNotCountedAnyMore() -> None:
     links, link = Links(10), WebSocketLink()
     links.add(link)
     links.remove(link)
@@ -42,7 +42,7 @@ def test_what_is_gone_is_not_counted_any_more() -> None:
     assert (len(links), dict(links.counts)) == (0, {})
 
 
-def test_a_few_may_close_where_hardly_any_session_is_allowed() -> None:
+def test_aFewMayCloseWhereHardlyAnySessionIsAllowed() -> None:
     links = Links(1)
     for _ in range(8):
         assert links.hasSlotFor(HERE)
@@ -52,7 +52,7 @@ def test_a_few_may_close_where_hardly_any_session_is_allowed() -> None:
     assert not links.hasSlotFor(HERE)
 
 
-def test_there_need_not_be_a_limit() -> None:
+def test_thereNeedNotBeALimit() -> None:
     links = Links(0)
     for _ in range(50):
         link = WebSocketLink()

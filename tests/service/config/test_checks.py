@@ -88,7 +88,7 @@ def test_aPluginHasAPrintableName(text: str, fine: bool) -> None:
 
 
 @pytest.mark.parametrize("text", ["127.0.0.1", "10.0.0.0/8", "::1", "2001:db8::/32", "unix"])
-def test_a_proxy_has_an_address_or_a_network_of_addresses(text: str) -> None:
+def test_aProxyHasAnAddressOrANetworkOfAddresses(text: str) -> None:
     assert checks.network(text) is None
 
 
@@ -101,5 +101,5 @@ def test_a_proxy_has_an_address_or_a_network_of_addresses(text: str) -> None:
         ("10.0.0.0/33", 'must be an address such as "127.0.0.1", a network such as "10.0.0.0/8", or "unix"'),
     ],
 )
-def test_a_proxy_that_cannot_be_is_explained(text: str, problem: str) -> None:
+def test_aProxyThatCannotBeIsExplained(text: str, problem: str) -> None:
     assert checks.network(text) == problem
