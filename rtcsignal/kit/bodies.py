@@ -46,8 +46,16 @@ def rewritten(
 
     Returns:
         The same value if nothing is changed. `GONE` if a string is, and no array is around it; an array loses the item
-        with the string.
+        with the string. `GONE` as well if the value is too deep to be looked at: no one writes this except to hide
+        something in it.
     """
+    try:
+        return _rewritten(value, concerns, change, levels)
+    except RecursionError:
+        return GONE
+
+
+def _rewritten(value: Any, concerns: Callable[[str], bool], change: Callable[[str], Any], levels: int) -> Any:
     kind = value.__class__
     if kind is str:
         return _text(value, concerns, change, levels)
@@ -68,7 +76,7 @@ def _object(
         kind = before.__class__
         if kind in _SCALARS or (kind is str and len(before) < _SHORTEST):
             continue
-        after = rewritten(before, concerns, change, levels)
+        after = _rewritten(before, concerns, change, levels)
         if after is not before:
             if after is GONE:
                 return GONE
@@ -84,7 +92,7 @@ def _array(
         kind = before.__class__
         if kind in _SCALARS or (kind is str and len(before) < _SHORTEST):
             continue
-        after = rewritten(before, concerns, change, levels)
+        after = _rewritten(before, concerns, change, levels)
         if after is not before:
             changed[index] = after
     if not changed:
@@ -103,11 +111,9 @@ def _text(text: str, concerns: Callable[[str], bool], change: Callable[[str], An
 def _json(text: str, concerns: Callable[[str], bool], change: Callable[[str], Any], levels: int) -> Any:
     try:
         before = _loaded(text)
-    except RecursionError:
-        return GONE  # no one writes this except to hide something in it
     except ValueError:
         return change(text) if concerns(text) else text
-    after = rewritten(before, concerns, change, levels - 1)
+    after = _rewritten(before, concerns, change, levels - 1)
     if after is before:
         return text
     return GONE if after is GONE else json.dumps(after)

@@ -29,8 +29,8 @@ _RELATED_ADDRESS = re.compile(r" raddr (\S+)")
 _RELATED_PORT = re.compile(r" rport \S+")
 _PAYLOAD = re.compile(r"a=(rtpmap|fmtp|rtcp-fb):([0-9]+)[ \t]")
 _APT = re.compile(r"a=fmtp:[0-9]+ (?:.*;)?\s*apt=([0-9]+)")
-# Payload types below are assigned by RFC 3551 and need no rtpmap.
-_FIRST_UNASSIGNED = 35
+# Those that RFC 3551 assigns need no rtpmap.
+_ASSIGNED = frozenset(map(str, range(35)))
 
 
 class Candidate(NamedTuple):
@@ -178,7 +178,7 @@ def _problemOf(section: list[str]) -> str | None:
     if not payloads.issuperset(payload for _, payload in named):
         return "a payload type is described that the section does not have"
     mapped = {payload for attribute, payload in named if attribute == "rtpmap"}
-    if any(not payload.isdecimal() or int(payload) >= _FIRST_UNASSIGNED for payload in payloads - mapped):
+    if not _ASSIGNED.issuperset(payloads - mapped):
         return "a payload type has no rtpmap"
     if any(match[1] not in payloads for line in section if (match := _APT.match(line))):
         return "a retransmission belongs to a payload type that the section does not have"

@@ -50,15 +50,14 @@ class Candidates(Configurable):
     def _cleaned(self, text: str) -> str:
         description = sdp.Description(text)
         gone: set[str] = set()
-        emptied: list[list[str]] = []
+        emptied: list[bool] = []
         for section in description.sections:
             kept = [line for line in section if self._stays(line, gone)]
-            if len(kept) < len(section) and not any(map(_isCandidate, kept)):
-                emptied.append(section)
+            emptied.append(len(kept) < len(section) and not any(map(_isCandidate, kept)))
             section[:] = [self._shown(line) if _isCandidate(line) else line for line in kept]
-        for section in description.sections:
+        for section, isEmptied in zip(description.sections, emptied, strict=True):
             # The address of the best candidate stands in lines of its own too.
-            if any(section is each for each in emptied) or _names(section, gone):
+            if isEmptied or _names(section, gone):
                 description.hideAddress(section)
         return description.text
 

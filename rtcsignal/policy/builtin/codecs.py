@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 from zope.interface import implementer
 
 from rtcsignal.api import (
+    GONE,
     Configurable,
     IMessageFilter,
     IPeer,
@@ -26,6 +28,8 @@ _NAME = re.compile(r"a=rtpmap:([0-9]+) ([^/]+)")
 _FORMAT = re.compile(r"a=fmtp:([0-9]+) (.*)")
 _APT = re.compile(r"(?:^|;)\s*apt=([0-9]+)")
 _PROFILE = re.compile(r"profile-level-id=([0-9a-fA-F]{6})")
+_MOST_SECTIONS = 5_000
+_MOST_PAYLOADS = 20_000
 _RID_PAYLOADS = re.compile(r"(?<=[ ;])pt=([0-9,]+);?")
 
 
@@ -56,13 +60,17 @@ class Codecs(Configurable):
     def start(self, services: IServices) -> None:
         self._services = services
 
-    def filterMessage(self, peer: IPeer, room: IRoom, message: Message) -> Message:
-        body = rewritten(message.body, _mentionsMedia, self._changed)
-        return message if body is message.body else message.replace(body=body)
+    def filterMessage(self, peer: IPeer, room: IRoom, message: Message) -> Message | None:
+        body = rewritten(message.body, _mentionsMedia, partial(self._changed, _Effort()))
+        if body is message.body:
+            return message
+        return None if body is GONE else message.replace(body=body)
 
-    def _changed(self, text: str) -> str:
+    def _changed(self, effort: _Effort, text: str) -> str:
         """A string as it is passed on: edited if it is a description."""
-        changed = self._edited(text)
+        description = sdp.Description(text)
+        effort.add(description)
+        changed = self._edited(description)
         if changed is text:
             return text
         broken = sdp.damage(text, changed)
@@ -78,8 +86,7 @@ class Codecs(Configurable):
             text = "a description was passed on unchanged, because changed it would be broken: {broken}"
             self._services.log.error(text, broken=broken)
 
-    def _edited(self, text: str) -> str:
-        description = sdp.Description(text)
+    def _edited(self, description: sdp.Description) -> str:
         for kind, kbps in (("audio", self.audioKbps), ("video", self.videoKbps)):
             for section in description.media(kind):
                 if section[0].split(" ")[1] == "0" and "a=bundle-only" not in section:
@@ -120,6 +127,25 @@ def _mentionsMedia(text: str) -> bool:
     return "m=audio " in text or "m=video " in text
 
 
+class _Effort:
+    """What there is to edit in a message: no browser puts a tenth of the most into one, and more takes too long."""
+
+    def __init__(self) -> None:
+        self._sections = 0
+        self._payloads = 0
+
+    def add(self, description: sdp.Description) -> None:
+        """There is one more description in the message.
+
+        Raises:
+            Refused: It is too much.
+        """
+        self._sections += len(description.sections)
+        self._payloads += sum(section[0].count(" ") for section in description.media())
+        if self._sections > _MOST_SECTIONS or self._payloads > _MOST_PAYLOADS:
+            raise Refused("too-large", "The message describes too many media.", {"most": _MOST_SECTIONS})
+
+
 class _Codecs:
     """The codecs of a media section: payload types, with their names and formats."""
 
@@ -132,12 +158,17 @@ class _Codecs:
                 self.names[match[1]] = match[2].lower()
             elif match := _FORMAT.match(line):
                 self.formats[match[1]] = match[2]
+        # A section may name a payload type as often as it likes, but its format is searched once.
+        self._allNames: dict[str, set[str]] = {}
+        self._allNeeds: dict[str, set[str]] = {}
 
     def allNames(self, payload: str) -> set[str]:
         """The codec's name, and for H.264 its name with the profile."""
-        name = self.names.get(payload, "")
-        profile = _PROFILE.search(self.formats.get(payload, ""))
-        return {name, f"{name}/{profile[1].lower()}"} if profile else {name}
+        if payload not in self._allNames:
+            name = self.names.get(payload, "")
+            profile = _PROFILE.search(self.formats.get(payload, ""))
+            self._allNames[payload] = {name, f"{name}/{profile[1].lower()}"} if profile else {name}
+        return self._allNames[payload]
 
     def leader(self, payload: str) -> str:
         """The codec that a retransmission belongs to, else the codec itself."""
@@ -146,7 +177,7 @@ class _Codecs:
     def followers(self, gone: set[str]) -> set[str]:
         """`gone`, and what is of no use without: retransmissions of what is gone, and redundancy that wraps it."""
         followers: dict[str, list[str]] = {}
-        for payload in self.payloads:
+        for payload in dict.fromkeys(self.payloads):
             for needed in self._needs(payload):
                 followers.setdefault(needed, []).append(payload)
         gone, left = set(gone), list(gone)
@@ -157,7 +188,12 @@ class _Codecs:
         return gone
 
     def _needs(self, payload: str) -> set[str]:
-        name, form = self.names[payload], self.formats.get(payload, "")
+        if payload not in self._allNeeds:
+            self._allNeeds[payload] = self._needsIn(self.names[payload], self.formats.get(payload, ""))
+        return self._allNeeds[payload]
+
+    @staticmethod
+    def _needsIn(name: str, form: str) -> set[str]:
         if name == "rtx":
             return set(_APT.findall(form))
         return set(form.split("/")) if name == "red" and "/" in form else set()

@@ -34,10 +34,12 @@ ODD = (
     *("a=candidate:", "a=candidate:1 1 udp 1 x 1 typ", "a=candidate:1 1 tcp 1 :: 1 typ host raddr", "a=rtcp:"),
     *("a=mid:", "\0", "\ud800"),
 )
+MEDIA = "v=0\\nm=video 9 RTP/SAVPF 96 97\\na=rtpmap:96 vp9/90000\\na=rtpmap:97 vp8/90000\\n"
 LINES = tuple(sorted({line for name in DESCRIPTIONS for line in description(name).split("\r\n")}))
 texts = st.lists(st.sampled_from(ODD) | st.sampled_from(LINES), max_size=30).map("\r\n".join)
 VALUES: tuple[Any, ...] = (*ODD, None, True, -1, 0.5, b"", [], [ODD], {}, {"sdp": None}, {"candidate": []})
 MOST_SECONDS = 1.0
+HOST = "candidate:1 1 udp 2122194687 192.0.2.2 37494 typ host generation 0"
 
 
 def judge(each: Any, body: Any) -> None:
@@ -75,11 +77,49 @@ def test_fields_of_any_kind_are_judged(fields: dict[str, Any]) -> None:
         "v=0\r\nm=video 9 RTP/SAVPF 1\r\na=fmtp:1 " + "; " * 100_000 + "apt=x\r\n",
         "v=0\r\nm=video 9 RTP/SAVPF 1\r\na=rid:1 " + " pt=1," * 50_000 + "\r\n",
         "v=0" * 100_000,
+        "v=0\n" + "m=\ncandidate:\n" * 50_000,
+        "v=0\n" + "m=audio 9 X 0\n" * 70_000,
+        "v=0\nm=video 9 X" + " 9" * 18_000 + "\na=rtpmap:9 rtx/1\na=fmtp:9 " + ";apt=1" * 20_000,
+        "v=0\nm=video 9 X" + " 9" * 18_000 + "\na=rtpmap:9 red/1\na=fmtp:9 " + "1/" * 60_000,
+        "v=0\nm=video 9 X" + " 9" * 18_000 + "\na=fmtp:9 " + "p" * 200_000,
+        "v=0\nm=video 9 X " + " ".join(map(str, range(150_000))),
     ],
-    ids=["sections", "retransmissions of retransmissions", "candidates", "parameters", "rid", "no lines"],
+    ids=[
+        *("sections", "retransmissions of retransmissions", "candidates", "parameters", "rid", "no lines"),
+        *("sections with a candidate", "very many sections", "one retransmission of many", "redundancy"),
+        *("one payload type again and again", "very many payload types"),
+    ],
 )
 def test_large_ones_take_no_longer_than_their_length(text: str) -> None:
     began = process_time()
     for each in FILTERS:
         judge(each, {"msgType": 1, "sdp": text})
     assert process_time() - began < MOST_SECONDS
+
+
+@pytest.mark.parametrize("depth", [400, 600, 900, 5_000, 200_000])
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
+@pytest.mark.parametrize("content", [HOST, MEDIA], ids=["candidate", "media"])
+def test_what_is_too_deep_in_a_string_is_dropped(depth: int, opening: str, closing: str, content: str) -> None:
+    """A filter that failed on it would soon not be asked at all."""
+    text = opening * depth + f'"{content}"' + closing * depth
+    for each in FILTERS[:-1]:
+        given = makeMessage({"msgType": 1, "x": text})
+        passed = each.filterMessage(FakePeer(), FakeRoom(), given)
+        assert passed is None or isinstance(passed.body["x"], str)
+        if content == HOST and each.name == "candidates":
+            assert passed is None or HOST not in passed.body["x"]
+
+
+def test_a_payload_type_may_be_longer_than_any_number() -> None:
+    lines = ["v=0", "m=video 9 RTP/SAVPF 96 97 " + "9" * 5_000, "a=rtpmap:96 VP8/90000", "a=rtpmap:97 VP9/90000", ""]
+    given = makeMessage({"msgType": 1, "sdp": "\r\n".join(lines)})
+    assert FILTERS[0].filterMessage(FakePeer(), FakeRoom(), given) is not None
+
+
+def test_a_message_with_more_media_than_anyone_has_is_refused() -> None:
+    texts = ["v=0\r\n" + "m=audio 9 RTP/SAVPF 0\r\n" * 900] * 6
+    with pytest.raises(Refused) as refused:
+        FILTERS[0].filterMessage(FakePeer(), FakeRoom(), makeMessage({"msgType": 1, "sdp": texts}))
+    assert refused.value.code == "too-large"
+    assert FILTERS[0].filterMessage(FakePeer(), FakeRoom(), makeMessage({"msgType": 1, "sdp": texts[:5]}))
