@@ -1,6 +1,6 @@
 """The tables of docs/configuration.md, made from the schema.
 
-python -m tests.docs.keytable      writes them into the page, between its two comments
+python -m tests.docs      writes them into the page, between its two comments; and etc/server.conf
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from itertools import groupby
 from rtcsignal.service.config.keydocs import KeyDoc, keyDocs
 from tests.docs.pages import DOCS
 
-__all__ = ["BEGIN", "END", "PAGE", "rendered", "written"]
+__all__ = ["BEGIN", "END", "PAGE", "page", "rendered", "written"]
 
 PAGE = DOCS / "configuration.md"
-BEGIN = "<!-- the tables of the keys begin here; python -m tests.docs.keytable makes them -->\n"
+BEGIN = "<!-- the tables of the keys begin here; python -m tests.docs makes them -->\n"
 END = "<!-- the tables of the keys end here -->\n"
 
 _TOP = "The top of the file"
@@ -47,15 +47,10 @@ def _row(doc: KeyDoc) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
 
 
-def main() -> None:
-    """Write the tables into the page."""
-    text = PAGE.read_text(encoding="utf-8")
-    before, begin, rest = text.partition(BEGIN)
+def page() -> str:
+    """The page with the tables as they should be."""
+    before, begin, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise SystemExit(f"{PAGE} lacks one of its comments")
-    PAGE.write_text(f"{before}{begin}\n{rendered()}\n{end}{after}", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
+    return f"{before}{begin}\n{rendered()}\n{end}{after}"

@@ -1,14 +1,20 @@
-"""docs/configuration.md knows every key of the configuration, and says of each what the schema says."""
+"""docs/configuration.md and etc/server.conf have every key of the configuration, and what the schema says of it."""
 
 from __future__ import annotations
 
 from rtcsignal.service.config.keydocs import keyDocs
+from tests.docs import keyfile
 from tests.docs.keytable import rendered, written
 
 
 def test_theTablesOfThePageAreThoseOfTheSchema() -> None:
-    """After a change of the schema: python -m tests.docs.keytable"""
+    """After a change of the schema: python -m tests.docs"""
     assert written() == rendered()
+
+
+def test_theFileIsThatOfTheSchema() -> None:
+    """After a change of the schema: python -m tests.docs"""
+    assert keyfile.FILE.read_text(encoding="utf-8") == keyfile.rendered()
 
 
 def test_everyKeyHasItsRow() -> None:
