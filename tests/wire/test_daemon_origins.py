@@ -34,7 +34,7 @@ FOREIGN = [
     "https://app.example, https://evil.example",
     "http://localhost",
     "http://localhost:30000",
-    "*",
+    "**",
     "file://",
     "http://signal.example.evil.example:8080",
     "http://signal.example:80800",
@@ -78,7 +78,8 @@ def pages(
     return lambda config: Pages(wireTo(daemons(config)), revision)
 
 
-WIDE: dict[str, Any] = {"origins": ["null", "file://", "https://*.app.example", "http://*.app.example:8080"]}
+APPS = ["capacitor://localhost", "ionic://localhost", "tauri://localhost", "chrome-extension://abcdefgh", "app://."]
+WIDE: dict[str, Any] = {"origins": [*APPS, "null", "file://", "https://*.app.example", "http://*.app.example:8080"]}
 
 
 def assertAllowed(pages: Pages, origin: str) -> None:
@@ -118,7 +119,8 @@ def test_aClientMayNameTheServerItselfAsItsOrigin(pages: Callable[[Any], Pages],
 
 
 @pytest.mark.parametrize(
-    "origin", ["null", "file://", "https://a.app.example", "https://B-1.app.example:443", "http://a.app.example:8080"]
+    "origin",
+    [*APPS, "null", "file://", "https://a.app.example", "https://B-1.app.example:443", "http://a.app.example:8080"],
 )
 def test_filesAndWholeLabelsCanBeListed(pages: Callable[[Any], Pages], origin: str) -> None:
     assertAllowed(pages(WIDE), origin)
@@ -188,6 +190,12 @@ def test_aPreflightAllowsOnlyWhomARequestAllows(pages: Callable[[Any], Pages]) -
     assert pages(LIST).poll("https://evil.example", "OPTIONS").header("access-control-allow-origin") is None
 
 
-@pytest.mark.parametrize("origin", ["https://anywhere.example", "http://localhost:1"])
+@pytest.mark.parametrize(
+    "origin",
+    [
+        *("https://anywhere.example", "http://localhost:1", "capacitor://localhost", "app://.", "content://"),
+        *("file:///android_asset/index.html", "about:blank", "192.168.1.7:8080", "https://[::1", "http://a:99999"),
+    ],
+)
 def test_aStarAllowsEveryPageByItsName(pages: Callable[[Any], Pages], origin: str) -> None:
     assertAllowed(pages(ANY), origin)

@@ -4,6 +4,7 @@
 - Starscream, its WebSocket, names the server itself as the origin: ``ws://HOST:PORT``, in some versions ``ws://HOST``.
 - socket.io-client-cpp: WebSocket alone, always ``EIO=4``. 1.x and 2.x wait to be connected to ``/``, ping by themselves
   and answer no ping; 3.x sends its CONNECT before it has read anything.
+- ElephantIO for PHP: each request on a connection of its own, then an upgrade without a probe, from the origin ``*``.
 """
 
 from __future__ import annotations
@@ -182,3 +183,43 @@ def test_cpp3ConnectsByItselfAndIsPinged(daemon: Wire, connect: str) -> None:
     client.send('451-["broadcast",{"_placeholder":true,"num":0}]', b"\x01\x02")
     assert client.read() == '451-["broadcast",{"_placeholder":true,"num":0}]'
     assert client.read() == b"\x01\x02"
+
+
+@pytest.mark.parametrize("revision", [3, 4])
+def test_elephantIOUpgradesFromAnOriginThatNoPageHas(daemon: Wire, revision: int) -> None:
+    headers: list[Header] = [("Connection", "close")]
+    target = f"/socket.io/?EIO={revision}&transport=polling&t=PlAxHOF"
+    opening = daemon.request("GET", target, headers).text
+    sid = json.loads(opening[opening.index("{") : opening.index("}") + 1])["sid"]
+    target += f"&sid={sid}"
+    if revision == 4:
+        answer = daemon.request("POST", target, [*headers, ("Content-Type", "text/plain; charset=UTF-8")], b"40")
+        assert answer.text == "ok"
+        assert daemon.request("GET", target, headers).text.startswith('40{"sid":')
+    upgrade = target.replace("polling", "websocket")
+    socket = WebSocket(daemon.connection(), upgradeBytes(upgrade, [("Origin", "*")]))
+    socket.sendText("5")
+    socket.sendText(JOIN % revision)
+    packets = [str(socket.read())]
+    while not packets[-1].startswith("430"):
+        packets.append(str(socket.read()))
+    assert joined(packets[-1], str(revision))
+
+
+def test_aPageThatSaysThisOriginIsStillAPage(daemon: Wire) -> None:
+    """No browser lets it; but its own word counts as well."""
+    target = "/socket.io/?EIO=4&transport=polling"
+    answer = daemon.request("GET", target, [("Origin", "*"), ("Sec-Fetch-Site", "cross-site")])
+    assert answer.status == 403
+    answer = daemon.request("GET", target, [("Origin", "*")])
+    assert (answer.status, answer.header("access-control-allow-origin")) == (200, None)
+
+
+def test_extensionsMayBeOfferedInSeveralLines(daemon: Wire) -> None:
+    offers: list[Header] = [
+        ("Sec-WebSocket-Extensions", "permessage-deflate; client_max_window_bits"),
+        ("Sec-WebSocket-Extensions", 'x-webkit-deflate-frame; a="b'),
+    ]
+    socket = daemon.webSocket("/socket.io/?EIO=4&transport=websocket", offers)
+    assert socket.response.header("sec-websocket-extensions") is None
+    assert str(socket.read()).startswith("0{")

@@ -38,7 +38,7 @@ _FOR_OURS = (_VARY, _AS_TYPED, ("Cross-Origin-Resource-Policy", "same-origin"))
 
 def pageRefusal(request: Request, rule: OriginRule) -> RequestError | None:
     """Why the page that a request comes from may not use the server; None if it may, or if it is not from a page."""
-    origin = request.headers.get("origin")
+    origin = _originOf(request)
     if origin is None:
         if request.headers.get("sec-fetch-site") not in _OTHER_SITES or _refererIsAllowed(request, rule):
             return None
@@ -63,7 +63,7 @@ def scriptRefusal(request: Request, rule: OriginRule, enabled: bool) -> RequestE
     """
     if not enabled:
         return noScripts()
-    known = "origin" in request.headers or request.headers.get("sec-fetch-site") in _OUR_SITE
+    known = _originOf(request) is not None or request.headers.get("sec-fetch-site") in _OUR_SITE
     if known or _refererIsAllowed(request, rule):
         return None
     return scriptsForbidden()
@@ -72,7 +72,7 @@ def scriptRefusal(request: Request, rule: OriginRule, enabled: bool) -> RequestE
 def withCors(request: Request, response: Response, rule: OriginRule) -> Response:
     """The answer with what a browser requires to hand it to a page of another origin, if the rule allows that origin;
     otherwise with what keeps the browser from it."""
-    origin = request.headers.get("origin")
+    origin = _originOf(request)
     if origin is not None and _allows(request, rule, origin):
         allowed = (("Access-Control-Allow-Origin", origin), ("Access-Control-Allow-Credentials", "true"))
         return response.plus(*allowed, *_FOR_ANYONE)
@@ -88,6 +88,15 @@ def preflight(request: Request) -> Response:
     if asked and asked.isascii() and asked.isprintable():
         headers.append(("Access-Control-Allow-Headers", asked))
     return Response(204, b"", tuple(headers))
+
+
+def _originOf(request: Request) -> str | None:
+    """The origin that a request names; None if it names none.
+
+    ElephantIO, a client in PHP, says ``*``, which is the origin of no page.
+    """
+    origin = request.headers.get("origin")
+    return None if origin == "*" else origin
 
 
 def _allows(request: Request, rule: OriginRule, origin: str) -> bool:

@@ -46,6 +46,7 @@ from rtcsignal.lograte import LogRation
 
 __all__ = ["PortFactory", "configure"]
 
+_NOT_FOR_AUTOBAHN = (b"origin", b"sec-websocket-extensions")
 _END = b"\r\n\r\n"
 _CLOSE_HANDSHAKE_SECONDS = 2
 _VERSION = "13"
@@ -175,7 +176,7 @@ class PortFactory(WebSocketServerFactory):
             slot.free()
         link = self._linkClasses[head.path]()
         link.admission = admission
-        carryOn(transport, link, block + _END + rest)
+        carryOn(transport, link, _forAutobahn(block) + _END + rest)
 
     def refuse(self, transport: ITransport, response: Response, slot: Slot | None) -> None:
         """Give a connection its last answer.
@@ -232,6 +233,15 @@ def configure(factory: WebSocketServerFactory, maxPayload: int) -> None:
         allowNullOrigin=True,
         serveFlashSocketPolicy=False,
     )
+
+
+def _forAutobahn(block: bytes) -> bytes:
+    """The head of an upgrade request without what does not concern Autobahn, which refuses what it cannot read.
+
+    The rule on origins has been applied, and allows some that are not URLs. No extension is ever negotiated.
+    """
+    lines = block.split(b"\r\n")
+    return b"\r\n".join(line for line in lines if line.partition(b":")[0].lower() not in _NOT_FOR_AUTOBAHN)
 
 
 def _isForLane(head: Head, block: bytes, options: EngineOptions) -> bool:
