@@ -109,14 +109,3 @@ def test_whatIsReachedThroughAnotherIsFound(source: str) -> None:
 )
 def test_valuesAndWhatIsSharedAreReachedByAnyone(source: str) -> None:
     assert list(reaches(source)) == []
-
-
-def test_signallingAsksPeersAndNeverTheirSessions() -> None:
-    found = [
-        f"{module}:{node.lineno}"
-        for module, source in SOURCES.items()
-        if module.startswith("rtcsignal.signaling.")
-        for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.Attribute) and node.attr == "session"
-    ]
-    assert found == []

@@ -19,13 +19,11 @@ from rtcsignal.policy.pluginhost import PluginHost
 from rtcsignal.rates import Rate
 from rtcsignal.service.config.endpoints import isProxied
 from rtcsignal.service.config.schema import Config
-from rtcsignal.service.handlers import handlersOf
+from rtcsignal.service.handlers import namespacesOf
 from rtcsignal.service.server import Server
 from rtcsignal.signaling.gates import OpenGates
 from rtcsignal.signaling.hub import Hub
-from rtcsignal.signaling.namespace import SignalingNamespace
 from rtcsignal.signaling.options import SignalingOptions
-from rtcsignal.socketio.namespace import Namespace
 from rtcsignal.socketio.packet import DecoderLimits
 from rtcsignal.socketio.port import mount
 from rtcsignal.socketio.recovery import RecoveryOptions
@@ -52,11 +50,7 @@ def build(config: Config, reactor: Any) -> Server:
     lines = config.limits.logLinesPerSecond
     logRation = LogRation(reactor.seconds, lines, 10 * lines)
     hub = Hub(_signalingOptions(config), OpenGates(), reactor, wallClock, logRation)
-    handlers = handlersOf(hub)
-    namespaces: dict[str, Namespace] = {
-        name: SignalingNamespace(hub, handlers) for name in config.signaling.namespaces
-    }
-    sockets = SocketServer(namespaces, reactor, _socketOptions(config))
+    sockets = SocketServer(namespacesOf(hub, config), reactor, _socketOptions(config))
     engine = EngineServer(_engineOptions(config), reactor, sockets.connect, stopping=sockets.close)
     root = makeRoot(demo=config.web.demo)
     mount(root, config.socketio.path, EngineResource(engine))

@@ -52,6 +52,11 @@ class SignalingNamespace:
         self._handler = self._handle  # one for all participants
         self._newInbox = partial(Inbox, hub.options.waitingBytes)
 
+    @property
+    def events(self) -> frozenset[str]:
+        """The names of the server's own events."""
+        return frozenset(self._handlers)
+
     def connecting(self, handshake: Handshake) -> Identity | Deferred[Identity]:
         try:
             identity = self._hub.gates.authenticate(handshake)

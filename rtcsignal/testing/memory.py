@@ -23,10 +23,10 @@ from rtcsignal.policy.loader import Entry, PluginSet, loadPlugins
 from rtcsignal.policy.pluginhost import PluginHost
 from rtcsignal.policy.shape import Problem, interfacesOf, problemsOf, shownPlace
 from rtcsignal.policy.sources import pluginsOf
-from rtcsignal.service.handlers import handlersOf
+from rtcsignal.service.config.schema import Config
+from rtcsignal.service.handlers import namespacesOf
 from rtcsignal.signaling.gates import OpenGates
 from rtcsignal.signaling.hub import Hub
-from rtcsignal.signaling.namespace import SignalingNamespace
 from rtcsignal.signaling.options import SignalingOptions
 from rtcsignal.socketio.server import SocketOptions, SocketServer
 from rtcsignal.testing.client import Answer, MemoryClient
@@ -100,7 +100,7 @@ class InMemoryServer:
         self._treatment = Treatment(timeout, fail == "open", shadow)
         self._wanted = _Wanted(tuple(map(str, folders)), tuple(map(_useOf, use)))
         self._sockets = SocketServer(
-            {name: SignalingNamespace(self.hub, handlersOf(self.hub)) for name in ("/", "/socket.io")},
+            namespacesOf(self.hub, Config()),
             self.clock,
             SocketOptions(connectTimeout=0, eventsPerSecond=0, turn=0),
         )

@@ -42,9 +42,8 @@ def desk() -> Desk:
 
 @pytest.fixture
 def ann(desk: Desk, makeWorld: WorldFactory) -> Client:
-    """A client of a server with two more events."""
-    further = {"now": answering(desk.now), "later": answering(desk.later)}
-    return makeWorld(further=further).client()
+    """A client of a server with two events."""
+    return makeWorld(handlers={"now": answering(desk.now), "later": answering(desk.later)}).client()
 
 
 def test_theAnswerIsAcknowledged(ann: Client, desk: Desk) -> None:

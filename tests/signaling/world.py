@@ -22,7 +22,8 @@ from rtcsignal.engineio.phases import Phase
 from rtcsignal.engineio.reasons import CloseReason
 from rtcsignal.engineio.registry import Registry
 from rtcsignal.engineio.session import Heartbeat, Session
-from rtcsignal.service.handlers import handlersOf
+from rtcsignal.service.config.schema import Config
+from rtcsignal.service.handlers import namespacesOf
 from rtcsignal.signaling.gates import Gates, OpenGates
 from rtcsignal.signaling.handlers import Handler
 from rtcsignal.signaling.hub import Hub
@@ -53,7 +54,8 @@ class World:
         options: Settings of the signalling.
         gates: What the plugins say.
         sockets: Settings of the Socket.IO layer; by default clients may send as fast as they like.
-        further: Handlers of further events, by name.
+        handlers: Those of the events in ``/``, by name, if they are not the usual ones.
+        config: What the handlers are told of the configuration.
 
     Attributes:
         clock: The time; it stands still unless the test turns it.
@@ -66,14 +68,16 @@ class World:
         options: SignalingOptions | None = None,
         gates: Gates | None = None,
         sockets: SocketOptions = _UNLIMITED,
-        further: Mapping[str, Handler] = EMPTY,
+        handlers: Mapping[str, Handler] = EMPTY,
+        config: Config = Config(),  # noqa: B008 - frozen
     ) -> None:
         self.clock = Clock()
         self.wallOffset = 0.0
         self.hub = Hub(options or SignalingOptions(), gates or OpenGates(), self.clock, self._wall)
-        handlers = {**handlersOf(self.hub), **further}
-        namespaces = {name: SignalingNamespace(self.hub, handlers) for name in ("/", "/socket.io")}
-        self.sockets = SocketServer({**namespaces}, self.clock, sockets)
+        namespaces = namespacesOf(self.hub, config)
+        if handlers:
+            namespaces["/"] = SignalingNamespace(self.hub, handlers)
+        self.sockets = SocketServer(namespaces, self.clock, sockets)
         self.registry = Registry(0)
         self.deadlines = Deadlines(self.clock)
         self.heartbeats: dict[int, Heartbeat] = {
