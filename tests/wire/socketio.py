@@ -57,9 +57,9 @@ class PollingPeer:
             if self.revision == 3:
                 self.session.send("2")
             packets = self.session.receive()
-            if "2" in packets:
-                self.session.send("3")
             self._waiting.extend(packets)
+            if "2" in packets and self.session.post(encode(self.revision, "3")).status == 400:
+                self._waiting.append("1")  # the session has ended meanwhile
         raise AssertionError("nothing came")
 
     def untilClosed(self, within: float = PATIENCE) -> tuple[list[Packet], int | None]:
