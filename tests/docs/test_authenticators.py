@@ -133,7 +133,8 @@ def test_http(npmClients: None, tmp_path: Path) -> None:
         threading.Thread(target=service.serve_forever, name="accounts").start()
         try:
             configuration = configurationOf("http").replace(":8081/", f":{service.server_port}/")
-            configuration = configuration.replace("sessionid}", f"sessionid, seconds: {MOST_SECONDS}}}")
+            patience = f"seconds: {MOST_SECONDS}, timeout: {MOST_SECONDS}"
+            configuration = configuration.replace("sessionid}", f"sessionid, {patience}}}")
             with serving(tmp_path, configuration) as process:
                 assertTheClientsWork("http", process, "")
         finally:
