@@ -1,4 +1,4 @@
-"""The long-polling transport: a GET waits for packets, a POST brings them. Requests and answers are values.
+"""The long-polling transport: a GET waits for packets, a POST (see `Posts`) brings them. Requests are values.
 
 At most one poll and one POST run at a time; an overlapping one closes the session, because it means that two
 clients share an id or that one has lost track. What is sent while no poll waits is kept, up to a limit. Packets
@@ -18,23 +18,21 @@ from twisted.python.failure import Failure
 
 from rtcsignal.deadlines import Deadline, Deadlines
 from rtcsignal.engineio.frames import EncodedMessage
-from rtcsignal.engineio.frameturns import Turn
 from rtcsignal.engineio.http.compression import Compression
-from rtcsignal.engineio.http.exchange import Headers, Request, Response, badRequest
+from rtcsignal.engineio.http.exchange import Headers, Request, Response
 from rtcsignal.engineio.intake import Allowance, Intake
 from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.packet import CLOSE, NOOP
 from rtcsignal.engineio.payload import encodePayload
 from rtcsignal.engineio.phases import Phase
-from rtcsignal.engineio.pollingform import NO_STORE, PollingForm
+from rtcsignal.engineio.pollingform import PollingForm
+from rtcsignal.engineio.posts import Posts
 from rtcsignal.engineio.reasons import CloseReason
 from rtcsignal.engineio.session import Session
-from rtcsignal.errors import ProtocolError
 
 __all__ = ["PollingTransport", "Probing"]
 
 _OVERLAP = Response(400, b"", (("Content-Type", "text/html"),))
-_POSTED = Response(200, b"ok", (("Content-Type", "text/html"), NO_STORE))
 _STALL_FROM = 65_536
 _MOST_IN_ANSWER = 16  # python-engineio of every version gives up its connection over more
 
@@ -62,7 +60,7 @@ class PollingTransport:
 
     Attributes:
         probe: The WebSocket that tries to take over, or None.
-        allowance: How many bytes the client may post.
+        posts: What takes the POSTs.
     """
 
     transportName = "polling"
@@ -77,14 +75,11 @@ class PollingTransport:
         "_lingering",
         "_options",
         "_outbox",
-        "_pause",
         "_poll",
-        "_posting",
         "_queued",
         "_session",
         "_stall",
-        "_turns",
-        "allowance",
+        "posts",
         "probe",
     )
 
@@ -102,18 +97,20 @@ class PollingTransport:
         self._options = options
         self._deadlines = deadlines
         self._clock = deadlines.clock
-        self._turns = intake.turns
-        self.allowance = Allowance(intake, session.request.address)
+        self.posts = Posts(session, self._form, intake, deadlines.clock, options.maxPackets)
         self._compression = compression
         self._outbox: list[str | bytes] = []
         self._queued = 0
         self._left = 0
         self._poll: tuple[Request, Deferred[Response]] | None = None
-        self._posting = False
-        self._pause = 0.0
         self._flushing: IDelayedCall | None = None
         self._lingering: Deadline | None = None
         self._stall: Deadline | None = None
+
+    @property
+    def allowance(self) -> Allowance:
+        """How many bytes the client may post."""
+        return self.posts.allowance
 
     @property
     def answersByScripts(self) -> bool:
@@ -156,8 +153,7 @@ class PollingTransport:
         self._forget()
 
     def pauseReading(self, seconds: float) -> None:
-        """The answer to the running post is held back so long; the client sends nothing before it has it."""
-        self._pause = max(self._pause, seconds)
+        self.posts.pause(seconds)
 
     def ping(self) -> None:
         """Does nothing: HTTP has no ping."""
@@ -218,60 +214,6 @@ class PollingTransport:
         packets = self._outbox
         self._forget()
         return packets
-
-    def postStarted(self) -> None:
-        """The headers of a POST have come.
-
-        Raises:
-            RequestError: Another one is running; the session is closed for it.
-        """
-        if self._posting:
-            self._session.abort(CloseReason.TRANSPORT_ERROR)
-            raise badRequest()
-        self._posting = True
-
-    def postLost(self) -> None:
-        """The connection of a POST broke before its body was complete."""
-        self._posting = False
-        if self._session.transport is self:  # else a WebSocket carries the session by now
-            self._session.abort(CloseReason.TRANSPORT_ERROR)
-
-    def postRefused(self) -> None:
-        """The POST was too large, or too slow; the session goes on."""
-        self._posting = False
-
-    def post(self, request: Request) -> Response | Deferred[Response]:
-        """The whole of a POST for which `postStarted` was called."""
-        if self._turns.step():
-            return self._handle(request)
-        turn = Turn()
-        self._turns.wait(turn, self._session.request.address)
-        return turn.taken.addCallback(lambda _: self._handle(request))
-
-    def _handle(self, request: Request) -> Response | Deferred[Response]:
-        session, turns = self._session, self._turns
-        self.pauseReading(self.allowance.spend(len(request.body)))
-        try:
-            for packet in self._form.packets(request, session.revision, self._options.maxPackets):
-                turns.step()
-                session.packetReceived(packet)
-        except ProtocolError:
-            self._posting = False
-            session.abort(CloseReason.PARSE_ERROR)
-            return badRequest().response()
-        answer = self._posted()
-        if isinstance(answer, Deferred):
-            return answer.addBoth(self._postEnded)
-        return self._postEnded(answer)
-
-    def _posted(self) -> Response | Deferred[Response]:
-        """The answer to a POST whose packets have been handed in, once no one wants it to wait any more."""
-        pause, self._pause = self._pause, 0.0
-        return deferLater(self._clock, pause).addCallback(lambda _: self._posted()) if pause else _POSTED
-
-    def _postEnded(self, result: Response) -> Response:
-        self._posting = False
-        return result
 
     def _put(self, packet: str | bytes) -> None:
         options = self._options

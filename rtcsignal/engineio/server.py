@@ -27,6 +27,7 @@ from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.packet import Revision
 from rtcsignal.engineio.phases import Phase
 from rtcsignal.engineio.polling import PollingTransport
+from rtcsignal.engineio.posts import Posts
 from rtcsignal.engineio.reasons import CloseReason
 from rtcsignal.engineio.refusals import Refusals
 from rtcsignal.engineio.registry import Registry
@@ -121,7 +122,7 @@ class EngineServer:
             return response.addCallback(lambda late: withCors(request, late, self.options.origins))
         return withCors(request, response, self.options.origins)
 
-    def postStarted(self, request: Request) -> PollingTransport | None:
+    def postStarted(self, request: Request) -> Posts | None:
         """The headers of a POST have come, its body has not.
 
         Returns:
@@ -135,9 +136,10 @@ class EngineServer:
         except RequestError:
             return None  # `handle` will say so; the session has nothing to do with it
         polling = self._polling.get(request.query.get("sid", ""))
-        if polling is not None:
-            polling.postStarted()
-        return polling
+        if polling is None:
+            return None
+        polling.posts.started()
+        return polling.posts
 
     def admitWebSocket(self, request: Request) -> Admission:
         """Check a WebSocket upgrade request before the 101.
@@ -193,7 +195,7 @@ class EngineServer:
         if request.method == "GET":
             return polling.poll(request)
         if request.method == "POST":
-            return polling.post(request)
+            return polling.posts.take(request)
         return Response(405, b"", (("Allow", "GET, POST, OPTIONS"),))
 
     def _handshake(self, request: Request) -> Response | Deferred[Response]:

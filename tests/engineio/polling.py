@@ -14,6 +14,7 @@ from rtcsignal.engineio.frames import EncodedMessage
 from rtcsignal.engineio.http.exchange import Request, Response
 from rtcsignal.engineio.packet import Revision
 from rtcsignal.engineio.polling import PollingTransport
+from rtcsignal.engineio.posts import Posts
 from tests.engineio.recorder import Recorder
 from tests.engineio.visitor import AFTER_HANDSHAKE, Socket
 from tests.wire import payloads
@@ -152,7 +153,7 @@ class Poller:
         named = [(name.replace("_", "-"), value) for name, value in headers.items()]
         return requestBytes("POST", self.target, named, body)
 
-    def startPost(self) -> PollingTransport | None:
+    def startPost(self) -> Posts | None:
         """The headers of a post arrive."""
         return self.world.engine.postStarted(request("POST", self.query))
 

@@ -107,17 +107,17 @@ class TestOverlappingAndLost:
         assert poller.application.received == ["a"] * 3
 
     def test_aPostWhosePostWasCutEndsTheSession(self, poller: Poller) -> None:
-        transport = poller.startPost()
+        posts = poller.startPost()
         waiting = poller.poll()
-        assert transport is not None
-        transport.postLost()
+        assert posts is not None
+        posts.lost()
         assert poller.application.closed == [CloseReason.TRANSPORT_ERROR]
         assert waiting.packets == ["1"]
 
     def test_aPostThatWasRefusedLeavesTheSessionAsItWas(self, poller: Poller) -> None:
-        transport = poller.startPost()
-        assert transport is not None
-        transport.postRefused()
+        posts = poller.startPost()
+        assert posts is not None
+        posts.refused()
         assert poller.post("4a").status == 200
         assert poller.application.received == ["a"]
 

@@ -238,10 +238,10 @@ class SessionMachine(RuleBasedStateMachine):
             assert actor.polls.postBody(b"\xff", "text/plain").status == 400
             self._ends(actor, CloseReason.PARSE_ERROR)
             return
-        transport = actor.polls.startPost()
-        assert transport is not None
+        posts = actor.polls.startPost()
+        assert posts is not None
         if how == "lost":
-            transport.postLost()
+            posts.lost()
         else:
             with pytest.raises(RequestError):
                 actor.polls.startPost()

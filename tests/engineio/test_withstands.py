@@ -28,10 +28,10 @@ def test_aPostThatIsRefusedLeavesTheSessionAsItWas(world: World, revision: Revis
 def test_aPostThatIsCutAfterTheUpgradeEndsTheWebSocketTooOrNothing(world: World, revision: Revision) -> None:
     """test_upgrade: the session ends, its WebSocket stays open for ever, unwatched, and still brings messages."""
     poller = world.poller(revision)
-    transport = poller.startPost()
-    assert transport is not None
+    posts = poller.startPost()
+    assert posts is not None
     socket = poller.upgraded()
-    transport.postLost()
+    posts.lost()
     socket.send("4late")
     if poller.alive:
         assert poller.application.received == ["late"]

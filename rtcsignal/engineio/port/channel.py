@@ -224,7 +224,7 @@ class BoundedChannel(StallGuard, HTTPChannel):
         self.isRefusing = True
         for request in self.requests:
             if request.post is not None:
-                request.post.postRefused()
+                request.post.refused()
                 request.post = None
         self.clearLineBuffer()
         self.setTimeout(None)

@@ -33,7 +33,7 @@ from rtcsignal.engineio.http.limits import STRANGERS_BODY, HttpLimits
 from rtcsignal.engineio.http.request import Caller, requestOf
 from rtcsignal.engineio.http.response import ResponseWriter, closingResponse
 from rtcsignal.engineio.http.target import MOST_EMPTY_LINES, emptyLines
-from rtcsignal.engineio.polling import PollingTransport
+from rtcsignal.engineio.posts import Posts
 from rtcsignal.engineio.refusals import Refusals
 from rtcsignal.engineio.server import EngineServer
 from rtcsignal.engineio.stream.farewell import FAREWELL_SECONDS, endIfClientLeft, halfClose
@@ -109,7 +109,7 @@ class PollingLane(StallGuard, Protocol):
         self._received = bytearray()
         self._emptyLines = 0
         self._length = 0
-        self._post: PollingTransport | None = None
+        self._post: Posts | None = None
         self._answer: Deferred[Response] | None = None
         self._deadline: Deadline | None = None
         self._isCongested = False
@@ -148,7 +148,7 @@ class PollingLane(StallGuard, Protocol):
         if self._slot is not None:
             self._slot.free()
         if self._post is not None:
-            self._post.postLost()
+            self._post.lost()
         if self._answer is not None:
             self._answer.cancel()
 

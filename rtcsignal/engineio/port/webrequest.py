@@ -13,7 +13,7 @@ from twisted.web.server import Request as WebRequest
 from rtcsignal.engineio.http.exchange import TOO_LARGE
 from rtcsignal.engineio.http.head import Head
 from rtcsignal.engineio.http.request import Caller, requestOf
-from rtcsignal.engineio.polling import PollingTransport
+from rtcsignal.engineio.posts import Posts
 
 if TYPE_CHECKING:  # as in twisted.web: a channel makes requests, which ask it for what they share
     from rtcsignal.engineio.port.channel import BoundedChannel
@@ -34,7 +34,7 @@ class BoundedRequest(WebRequest):
 
     channel: BoundedChannel
     content: BytesIO
-    post: PollingTransport | None = None
+    post: Posts | None = None
     _bodyBytes = 0
 
     def gotLength(self, length: int | None) -> None:
@@ -74,7 +74,7 @@ class BoundedRequest(WebRequest):
 
     def connectionLost(self, reason: Failure) -> None:
         if self.post is not None:
-            self.post.postLost()
+            self.post.lost()
             self.post = None
         super().connectionLost(reason)
 
