@@ -23,6 +23,8 @@ __all__ = ["Gone", "Keeper", "Peer"]
 
 
 _PUBLIC_ID_BYTES = 15
+# In units of `Work`: what is sent to one peer alone is built and encoded for it alone.
+_PER_EVENT, _CHARACTERS_BITS = 4, 7
 
 
 class Gone(Exception):
@@ -122,7 +124,9 @@ class Peer:
             TypeError: An argument is of a type that cannot be sent.
         """
         if self._keeper is not None:
-            self.session.send(self.channel.messageOf(OutgoingEvent.of(name, *arguments)))
+            event = OutgoingEvent.of(name, *arguments)
+            self.channel.work.done += _PER_EVENT + (len(event.text) >> _CHARACTERS_BITS)
+            self.session.send(self.channel.messageOf(event))
 
     def request(self, name: str, *arguments: Any) -> Deferred[list[Any]]:
         """Send an event that asks for an acknowledgement.
@@ -209,6 +213,7 @@ class Peer:
     def _send(self, kind: str, arguments: Sequence[Any], ackId: str | None = None) -> None:
         if self._keeper is not None:
             text, attachments = encodeData(arguments)
+            self.channel.work.done += len(text) >> _CHARACTERS_BITS
             self.session.send(
                 EncodedMessage(encode(kind, self.namespace, text, ackId, len(attachments)), attachments)
             )

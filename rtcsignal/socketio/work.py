@@ -8,7 +8,8 @@ __all__ = ["Work"]
 
 
 class Work:
-    """What has been done, in units: one for each receiver, and for each 4 KiB that go to it; some for each message.
+    """What has been done, in units: one for each receiver, and for each 4 KiB that go to it; some for each message, and
+    for what is sent to one client alone, each 128 characters of an acknowledgement for instance.
 
     Attributes:
         done: So much.

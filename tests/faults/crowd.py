@@ -1,10 +1,11 @@
 """Many members of one room, who all say the same at once, from one address.
 
-    python -m tests.faults.crowd PORT COUNT ADDRESS
+    python -m tests.faults.crowd PORT COUNT ADDRESS [NAME]
 
 A process of its own, which reads all the time. For the first line on its standard input (JSON: a list of packets, and
 how often each member sends it) the members send; an empty line ends it, and with it all connections at once. A packet
 that begins with "\\0" is sent as binary, one that begins with "\\1" is the frames themselves, a character a byte.
+Members are called NAME and a number, and say their own name where a packet has "{user}".
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def _frame(text: str) -> bytes:
     return head + bytes(4) + payload
 
 
-def _member(port: int, source: str, number: int) -> socket.socket:
+def _member(port: int, source: str, user: str) -> socket.socket:
     link = socket.create_connection(("127.0.0.1", port), source_address=(source, 0))
     link.sendall(
         b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: a\r\n"
@@ -37,15 +38,17 @@ def _member(port: int, source: str, number: int) -> socket.socket:
         b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
     )
     link.recv(4096)
-    join = json.dumps(["join-room", {"userId": f"member {number}", "roomName": "crowd"}])
+    join = json.dumps(["join-room", {"userId": user, "roomName": "crowd"}])
     link.sendall(_frame("40") + _frame(f"42{join}"))
     link.setblocking(False)
     return link
 
 
-def main(port: int, count: int, source: str) -> None:
+def main(port: int, count: int, source: str, name: str = "member ") -> None:
     """See above."""
-    members = {link.fileno(): link for link in (_member(port, source, number) for number in range(count))}
+    links = {user: _member(port, source, user) for user in (f"{name}{number}" for number in range(count))}
+    members = {link.fileno(): link for link in links.values()}
+    users = {link.fileno(): user for user, link in links.items()}
     poll = select.epoll()
     for descriptor in (0, *members):
         poll.register(descriptor, select.EPOLLIN)
@@ -61,7 +64,8 @@ def main(port: int, count: int, source: str) -> None:
                     return
                 packets, times = json.loads(line)
                 for each in members:
-                    waiting[each] = b"".join(map(_frame, packets)) * times
+                    said = [packet.replace("{user}", users[each]) for packet in packets]
+                    waiting[each] = b"".join(map(_frame, said)) * times
                     poll.modify(each, select.EPOLLIN | select.EPOLLOUT)
                 continue
             link = members[descriptor]
@@ -75,4 +79,4 @@ def main(port: int, count: int, source: str) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
+    main(int(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])

@@ -40,11 +40,16 @@ FLOODS = {
     "events that nobody knows": (['42["nobody-listens"]'], 480),
 }
 
+ASKING_AGAIN = '420["join-room",{"userId":"{user}","roomName":"crowd"}]'
+"""Answered by a list of all members; no one else hears it."""
+
 
 @pytest.fixture
-def crowd(target: Target) -> Iterator[subprocess.Popen[str]]:
+def crowd(request: pytest.FixtureRequest, target: Target) -> Iterator[subprocess.Popen[str]]:
     """Members of one room, all from an address that nobody has used."""
-    command = [sys.executable, "-m", "tests.faults.crowd", str(target.address[1]), str(_MEMBERS), target.newSource()]
+    name: str = getattr(request, "param", "member ")
+    arguments = [str(target.address[1]), str(_MEMBERS), target.newSource(), name]
+    command = [sys.executable, "-m", "tests.faults.crowd", *arguments]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
@@ -79,6 +84,12 @@ def test_a_crowd_that_speaks_at_once_keeps_nobody_waiting(
     target: Target, crowd: subprocess.Popen[str], kind: str
 ) -> None:
     tell(crowd, json.dumps(FLOODS[kind]))
+    untilIdle(target, 0.1)
+
+
+@pytest.mark.parametrize("crowd", ["\U0001f600" * 250], indirect=True, ids=["long names"])
+def test_a_crowd_that_asks_who_is_there_keeps_nobody_waiting(target: Target, crowd: subprocess.Popen[str]) -> None:
+    tell(crowd, json.dumps(([ASKING_AGAIN], 90)))
     untilIdle(target, 0.1)
 
 
