@@ -23,7 +23,7 @@ SHORT = Plan(seconds=0.2, warm=0.05)
 ROWS = (Row("perCpuSecond", "some", "a CPU s"),)
 
 
-def test_loads_are_measured_shown_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_loadsAreMeasuredShownAndKept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "results.json"
     loads = ["--loads", "wss10,crowd", "--repetitions", "1", "--seconds", "0.2"]
     assert bench.main(["--servers", OURS, *loads, "--out", str(path)]) == 0
@@ -39,18 +39,18 @@ def test_loads_are_measured_shown_and_kept(tmp_path: Path, capsys: pytest.Captur
     assert ElementTree.fromstring(path.with_suffix(".svg").read_text()).tag.endswith("svg")
 
 
-def test_the_process_may_use_all_its_processors_again_afterwards() -> None:
+def test_theProcessMayUseAllItsProcessorsAgainAfterwards() -> None:
     before = os.sched_getaffinity(0)
     assert bench.main(["--quick", "--loads", "call1", "--seconds", "0.1"]) == 0
     assert os.sched_getaffinity(0) == before
 
 
-def test_a_quick_run_ends_well_where_everything_is_delivered(capsys: pytest.CaptureFixture[str]) -> None:
+def test_aQuickRunEndsWellWhereEverythingIsDelivered(capsys: pytest.CaptureFixture[str]) -> None:
     assert bench.main(["--quick", "--loads", "call1", "--seconds", "0.2"]) == 0
     assert "one call alone" in capsys.readouterr().out
 
 
-def test_a_configuration_of_ones_own_is_measured_beside_the_default(
+def test_aConfigurationOfOnesOwnIsMeasuredBesideTheDefault(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = tmp_path / "own.conf"
@@ -64,7 +64,7 @@ def test_a_configuration_of_ones_own_is_measured_beside_the_default(
     assert "--config must say which" in capsys.readouterr().err
 
 
-def test_results_that_cannot_be_kept_are_shown_all_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+def test_resultsThatCannotBeKeptAreShownAllTheSame(capsys: pytest.CaptureFixture[str]) -> None:
     assert (
         bench.main(["--quick", "--servers", OURS, "--loads", "call1", "--seconds", "0.1", "--out", "/dev/null/x"]) == 2
     )
@@ -73,7 +73,7 @@ def test_results_that_cannot_be_kept_are_shown_all_the_same(capsys: pytest.Captu
     assert "/dev/null" in output.err
 
 
-def test_servers_take_turns_and_change_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_serversTakeTurnsAndChangeTheirOrder(monkeypatch: pytest.MonkeyPatch) -> None:
     """What other work the machine has meets none of them more than the others."""
     first, second = CONTENDERS["node"], CONTENDERS["python"]
     scenarios = [Scenario(name, Kind.FAN_OUT, 1, 2, ROWS) for name in ("one", "two")]
@@ -92,7 +92,7 @@ def test_servers_take_turns_and_change_their_order(monkeypatch: pytest.MonkeyPat
     assert {run.measured.failure for run in runs} == {"not today"}
 
 
-def test_a_server_that_does_not_start_is_a_failure_with_its_last_words() -> None:
+def test_aServerThatDoesNotStartIsAFailureWithItsLastWords() -> None:
     class Broken(Contender):
         def command(self, start: contenders._Start) -> list[str]:
             return ["sh", "-c", "echo no such thing; exit 3"]
@@ -102,7 +102,7 @@ def test_a_server_that_does_not_start_is_a_failure_with_its_last_words() -> None
     assert "no such thing" in run.measured.failure
 
 
-def test_a_server_that_is_not_installed_is_left_out_unless_it_was_asked_for(
+def test_aServerThatIsNotInstalledIsLeftOutUnlessItWasAskedFor(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
@@ -111,7 +111,7 @@ def test_a_server_that_is_not_installed_is_left_out_unless_it_was_asked_for(
     assert capsys.readouterr().err == "bench: node is not installed\n"
 
 
-def test_without_a_compiler_the_load_comes_from_python(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_withoutACompilerTheLoadComesFromPython(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.setattr(native, "library", functools.cache(native.library.__wrapped__))
     monkeypatch.setattr("bench.measure.library", native.library)
@@ -120,7 +120,7 @@ def test_without_a_compiler_the_load_comes_from_python(monkeypatch: pytest.Monke
     assert whyNotNative() == "there is no C compiler"
 
 
-def test_a_compiler_that_fails_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_aCompilerThatFailsSaysWhy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     compiler = tmp_path / "cc"
     compiler.write_text("#!/bin/sh\necho no headers >&2\nexit 1\n")
     compiler.chmod(0o755)
@@ -130,14 +130,14 @@ def test_a_compiler_that_fails_says_why(monkeypatch: pytest.MonkeyPatch, tmp_pat
         native.library.__wrapped__()
 
 
-def test_server_and_generator_have_a_processor_each_where_there_are_two(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_serverAndGeneratorHaveAProcessorEachWhereThereAreTwo(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {3, 1, 2})
     assert Cores.ofThisMachine() == Cores(1, 3)
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {3})
     assert Cores.ofThisMachine() == Cores(None, None)
 
 
-def test_loads_have_names_of_their_own_and_rows_that_are_measured() -> None:
+def test_loadsHaveNamesOfTheirOwnAndRowsThatAreMeasured() -> None:
     names = [scenario.name for scenario in SCENARIOS]
     assert len(set(names)) == len(names)
     documented = Measured.__doc__ or ""

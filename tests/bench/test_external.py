@@ -41,7 +41,7 @@ HERE = "ws://127.0.0.1:8080"
         ({"headers": ["Bearer"]}, "one line"),
     ],
 )
-def test_what_is_out_of_bounds_is_refused(changes: dict[str, Any], problem: str) -> None:
+def test_whatIsOutOfBoundsIsRefused(changes: dict[str, Any], problem: str) -> None:
     with pytest.raises(BenchError, match=problem):
         Request(HERE, **changes).check()
 
@@ -54,18 +54,18 @@ def test_what_is_out_of_bounds_is_refused(changes: dict[str, Any], problem: str)
         ("https://[::1]:8443/signal/socket.io/?a=b", ("::1", 8443, True, "/signal/socket.io/", "a=b")),
     ],
 )
-def test_urls_say_where_the_server_is(url: str, expected: tuple[Any, ...]) -> None:
+def test_urlsSayWhereTheServerIs(url: str, expected: tuple[Any, ...]) -> None:
     address = Request(url).address()
     assert (address.host, address.port, address.secure, address.path, address.query) == expected
 
 
 @pytest.mark.parametrize("url", ["example.org", "ftp://example.org", "ws://", "ws://example.org:x"])
-def test_urls_that_are_none_are_refused(url: str) -> None:
+def test_urlsThatAreNoneAreRefused(url: str) -> None:
     with pytest.raises(BenchError):
         Request(url).address()
 
 
-def test_a_modest_load_of_a_server_here_needs_no_warning() -> None:
+def test_aModestLoadOfAServerHereNeedsNoWarning() -> None:
     assert external.warning(Request(HERE)) == ""
     assert external.warning(Request("ws://localhost:1")) == ""
 
@@ -79,7 +79,7 @@ def test_a_modest_load_of_a_server_here_needs_no_warning() -> None:
         (Request(HERE, Kind.POLLING), "all that the server has"),
     ],
 )
-def test_what_may_hurt_others_is_warned_of(request_: Request, words: str) -> None:
+def test_whatMayHurtOthersIsWarnedOf(request_: Request, words: str) -> None:
     assert words in external.warning(request_)
 
 
@@ -98,7 +98,7 @@ def test_what_may_hurt_others_is_warned_of(request_: Request, words: str) -> Non
         (["--servers", "go"], "there is no go"),
     ],
 )
-def test_nothing_is_done_without_consent(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothingIsDoneWithoutConsent(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert bench.main(arguments) == 2
     assert words in capsys.readouterr().err
 
@@ -114,7 +114,7 @@ def test_nothing_is_done_without_consent(arguments: list[str], words: str, capsy
     ],
 )
 @pytest.mark.parametrize("python", [False, True], ids=["fastest", "python"])
-def test_a_running_server_is_loaded(
+def test_aRunningServerIsLoaded(
     loaded: Process, capsys: pytest.CaptureFixture[str], kind: str, shown: str, python: bool
 ) -> None:
     seconds = "1.1" if kind == "quiet" else "0.2"
@@ -125,37 +125,37 @@ def test_a_running_server_is_loaded(
     assert "No delivery was lost, late, doubled or damaged." in output
 
 
-def test_large_messages_come_through_polling_whole(loaded: Process) -> None:
+def test_largeMessagesComeThroughPollingWhole(loaded: Process) -> None:
     arguments = ["--do", "polling", "--size", "60000", "--seconds", "0.3", "--rooms", "5", "--yes", "--flood"]
     assert bench.main(["--url", loaded.url, *arguments]) == 0
 
 
 @pytest.mark.parametrize("revision", ["3", "4"])
 @pytest.mark.parametrize("namespace", ["/", "/socket.io"])
-def test_every_kind_of_client_is_there(loaded: Process, revision: str, namespace: str) -> None:
+def test_everyKindOfClientIsThere(loaded: Process, revision: str, namespace: str) -> None:
     kind = ["--eio", revision, "--namespace", namespace]
     assert bench.main(["--url", loaded.url, "--seconds", "0.2", *kind]) == 0
 
 
-def test_a_server_without_an_echo_is_loaded(server: Callable[..., Process]) -> None:
+def test_aServerWithoutAnEchoIsLoaded(server: Callable[..., Process]) -> None:
     process = server({"signaling": {"echo": False}})
     assert bench.main(["--url", process.url, "--seconds", "0.2", "--no-echo"]) == 0
 
 
-def test_what_a_server_refuses_is_said(server: Callable[..., Process], capsys: pytest.CaptureFixture[str]) -> None:
+def test_whatAServerRefusesIsSaid(server: Callable[..., Process], capsys: pytest.CaptureFixture[str]) -> None:
     process = server({"limits": {"connections_per_address": 3}})
     assert bench.main(["--url", process.url, "--seconds", "0.2"]) == 2
     assert re.search(r"client \d+ \(upgrading\): no WebSocket: 'HTTP/1.1 429", capsys.readouterr().err)
 
 
-def test_the_exit_status_tells_of_lost_deliveries(capsys: pytest.CaptureFixture[str]) -> None:
+def test_theExitStatusTellsOfLostDeliveries(capsys: pytest.CaptureFixture[str]) -> None:
     with faultyServer(dropped, every=5) as faulty:
         url = f"ws://127.0.0.1:{faulty.port}"
         assert bench.main(["--url", url, "--seconds", "0.2", "--rate", "200", "--patience", "3"]) == 1
         assert f"!! {faulty.spoiled} deliveries lost" in capsys.readouterr().out
 
 
-def test_elsewhere_than_on_linux_it_says_that_it_cannot(
+def test_elsewhereThanOnLinuxItSaysThatItCannot(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.platform", "plan9")
@@ -163,7 +163,7 @@ def test_elsewhere_than_on_linux_it_says_that_it_cannot(
     assert "needs Linux" in capsys.readouterr().err
 
 
-def test_the_list_shows_servers_and_loads(capsys: pytest.CaptureFixture[str]) -> None:
+def test_theListShowsServersAndLoads(capsys: pytest.CaptureFixture[str]) -> None:
     assert bench.main(["--list"]) == 0
     output = capsys.readouterr().out
     assert "python-socketio" in output
@@ -171,7 +171,7 @@ def test_the_list_shows_servers_and_loads(capsys: pytest.CaptureFixture[str]) ->
 
 
 @pytest.mark.parametrize("block", [block for block in blocks("sh") if "bench" in block.text], ids=str)
-def test_the_options_of_the_documentation_exist(block: Block) -> None:
+def test_theOptionsOfTheDocumentationExist(block: Block) -> None:
     parser = bench._parser()
     for line in block.text.splitlines():
         words = shlex.split(line)

@@ -15,7 +15,7 @@ KEY = b"\x01\x80\xff\x7e"
 
 
 @given(data=st.binary(max_size=300), key=st.binary(min_size=4, max_size=4), phase=st.integers(0, 20))
-def test_masking_in_pieces_is_masking_as_a_whole(data: bytes, key: bytes, phase: int) -> None:
+def test_maskingInPiecesIsMaskingAsAWhole(data: bytes, key: bytes, phase: int) -> None:
     masked = xor(data, key)
     assert masked == unmask(data, key)
     assert masked == xor(data[:phase], key) + xor(data[phase:], key, phase)
@@ -30,7 +30,7 @@ def test_masking_in_pieces_is_masking_as_a_whole(data: bytes, key: bytes, phase:
         (65536, b"\x81\xff" + bytes(5) + b"\x01\0\0"),
     ],
 )
-def test_lengths_are_as_short_as_they_can_be(size: int, head: bytes) -> None:
+def test_lengthsAreAsShortAsTheyCanBe(size: int, head: bytes) -> None:
     assert frameHead(TEXT, size, KEY) == head + KEY
     assert len(maskedFrame(TEXT, b"x" * size, KEY)) == len(head) + 4 + size
 
@@ -39,7 +39,7 @@ def test_lengths_are_as_short_as_they_can_be(size: int, head: bytes) -> None:
     texts=st.lists(st.sampled_from([b"", b"2", b"x" * 125, b"y" * 126, b"z" * 70000]), max_size=5),
     cut=st.integers(1, 200),
 )
-def test_messages_come_out_whole_however_they_come_in(texts: list[bytes], cut: int) -> None:
+def test_messagesComeOutWholeHoweverTheyComeIn(texts: list[bytes], cut: int) -> None:
     stream = b"".join(map(textFrame, texts))
     reader = FrameReader()
     step = max(cut, len(stream) // 50)
@@ -48,7 +48,7 @@ def test_messages_come_out_whole_however_they_come_in(texts: list[bytes], cut: i
     assert reader.idle
 
 
-def test_fragments_are_one_message_though_a_ping_comes_between() -> None:
+def test_fragmentsAreOneMessageThoughAPingComesBetween() -> None:
     reader = FrameReader()
     assert reader.feed(b"\x01\x02ab\x89\x01p") == [(PING, b"p")]
     assert not reader.idle
@@ -57,6 +57,6 @@ def test_fragments_are_one_message_though_a_ping_comes_between() -> None:
 
 
 @pytest.mark.parametrize("data", [b"\xc1\x01x", b"\x81\x81KEY!x", b"\x81\x7f" + b"\x7f" * 8])
-def test_what_no_server_sends_ends_the_connection(data: bytes) -> None:
+def test_whatNoServerSendsEndsTheConnection(data: bytes) -> None:
     with pytest.raises(ConnectionLost):
         FrameReader().feed(data)

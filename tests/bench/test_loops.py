@@ -71,7 +71,7 @@ def runUntil(loop: Any, condition: Callable[[], bool]) -> None:
     [fanOut(FOUR, 2, 300, 2), fanOut(FOUR, 5, 300, 16), fanOut(FOUR, 2, 2500, 1), call(FOUR, 2), call(FOUR, 3)],
     ids=["fan2", "bursts", "sdp", "calls2", "calls3"],
 )
-def test_what_a_good_server_delivers_is_counted_without_a_fault(loops: Any, script: Script) -> None:
+def test_whatAGoodServerDeliversIsCountedWithoutAFault(loops: Any, script: Script) -> None:
     with faultyServer() as server:
         tally = played(loops, server, script)
         assert (tally.lost, tally.doubled, tally.damaged, tally.closed, tally.trouble) == (0, 0, 0, 0, "")
@@ -80,7 +80,7 @@ def test_what_a_good_server_delivers_is_counted_without_a_fault(loops: Any, scri
         assert len(tally.latency) == tally.deliveries
 
 
-def test_calls_are_timed_from_the_first_join_to_the_last_delivery(loops: Any) -> None:
+def test_callsAreTimedFromTheFirstJoinToTheLastDelivery(loops: Any) -> None:
     with faultyServer() as server:
         tally = played(loops, server, call(FOUR, 2), rooms=1, seconds=0.5)
     assert tally.rounds > 0
@@ -97,7 +97,7 @@ def test_calls_are_timed_from_the_first_join_to_the_last_delivery(loops: Any) ->
     ],
     ids=["dropped", "doubled", "damaged"],
 )
-def test_every_spoiled_delivery_is_found(loops: Any, spoil: Spoil, expected: tuple[int, int, int]) -> None:
+def test_everySpoiledDeliveryIsFound(loops: Any, spoil: Spoil, expected: tuple[int, int, int]) -> None:
     with faultyServer(spoil, every=7) as server:
         tally = played(loops, server, fanOut(FOUR, 3, 300, 0), rate=300)
         assert server.spoiled > 0
@@ -107,7 +107,7 @@ def test_every_spoiled_delivery_is_found(loops: Any, spoil: Spoil, expected: tup
         assert "connection" in tally.trouble
 
 
-def test_a_delivery_that_was_overtaken_is_found(loops: Any) -> None:
+def test_aDeliveryThatWasOvertakenIsFound(loops: Any) -> None:
     with faultyServer(overtake, every=50) as server:
         tally = played(loops, server, fanOut(FOUR, 3, 300, 0), rate=300)
         assert tally.late == server.spoiled - len(server.held) > 0
@@ -116,7 +116,7 @@ def test_a_delivery_that_was_overtaken_is_found(loops: Any) -> None:
         assert " before " in tally.trouble
 
 
-def test_a_delivery_to_another_room_is_found(loops: Any) -> None:
+def test_aDeliveryToAnotherRoomIsFound(loops: Any) -> None:
     def astray(text: bytes) -> list[bytes]:
         at = text.index(b"~") + 1
         return [text[:at] + b"%08x" % (int(text[at : at + 8], 16) ^ 2) + text[at + 8 :]]
@@ -128,19 +128,19 @@ def test_a_delivery_to_another_room_is_found(loops: Any) -> None:
 
 
 @pytest.mark.parametrize("mark", [b"no mark", b"~no mark at all, though it begins like one ~", b"~"])
-def test_a_delivery_that_cannot_be_read_is_damaged(loops: Any, mark: bytes) -> None:
+def test_aDeliveryThatCannotBeReadIsDamaged(loops: Any, mark: bytes) -> None:
     with faultyServer(lambda _: [b'42["broadcast","' + mark + b'"]'], every=5) as server:
         tally = played(loops, server, fanOut(FOUR, 2, 300, 0), rate=300)
         assert (tally.damaged, tally.lost) == (server.spoiled, 0)
 
 
-def test_a_rate_is_kept(loops: Any) -> None:
+def test_aRateIsKept(loops: Any) -> None:
     with faultyServer() as server:
         tally = played(loops, server, fanOut(FOUR, 2, 300, 0), rate=200, seconds=0.5)
     assert tally.sent in (100, 101)
 
 
-def test_a_lost_connection_is_a_fault(loops: Any) -> None:
+def test_aLostConnectionIsAFault(loops: Any) -> None:
     with faultyServer() as server, crowd(server, 2, 2) as clients:
         loop = loops(clients, fanOut(FOUR, 2, 300, 1))
         server.closeOne()
@@ -151,7 +151,7 @@ def test_a_lost_connection_is_a_fault(loops: Any) -> None:
     assert "closed the WebSocket" in tally.trouble
 
 
-def test_heartbeats_are_answered_and_counted(loops: Any) -> None:
+def test_heartbeatsAreAnsweredAndCounted(loops: Any) -> None:
     with faultyServer() as server, crowd(server, 2, 2) as clients:
         loop = loops(clients, quiet(FOUR, 2))
         server.ping()
@@ -160,7 +160,7 @@ def test_heartbeats_are_answered_and_counted(loops: Any) -> None:
     assert (tally.heartbeats, tally.faulty) == (4, False)
 
 
-def test_clients_of_revision_3_send_the_heartbeats(loops: Any) -> None:
+def test_clientsOfRevision3SendTheHeartbeats(loops: Any) -> None:
     with faultyServer() as server, crowd(server, 2, 2, THREE) as clients:
         loop = loops(clients, quiet(THREE, 2))
         runUntil(loop, lambda: server.pings >= 8)
@@ -168,7 +168,7 @@ def test_clients_of_revision_3_send_the_heartbeats(loops: Any) -> None:
         assert 4 <= tally.heartbeats <= server.pings
 
 
-def test_fragmented_messages_are_put_together(loops: Any) -> None:
+def test_fragmentedMessagesArePutTogether(loops: Any) -> None:
     with faultyServer() as server:
         server.fragmented = True
         tally = played(loops, server, fanOut(FOUR, 2, 300, 1))
@@ -176,7 +176,7 @@ def test_fragmented_messages_are_put_together(loops: Any) -> None:
         assert not tally.faulty
 
 
-def test_what_a_slow_reader_does_not_take_waits_for_it(loops: Any) -> None:
+def test_whatASlowReaderDoesNotTakeWaitsForIt(loops: Any) -> None:
     """The server reads nothing for a while; nothing is lost when it goes on."""
     with faultyServer() as server, crowd(server, 1, 2) as clients:
         script = fanOut(FOUR, 2, 60_000, 100)
@@ -197,7 +197,7 @@ def test_what_a_slow_reader_does_not_take_waits_for_it(loops: Any) -> None:
     assert not tally.faulty
 
 
-def test_a_move_is_said_once_for_each_time_that_it_is_in_a_step() -> None:
+def test_aMoveIsSaidOnceForEachTimeThatItIsInAStep() -> None:
     script = call(FOUR, 2)
     talk = next(step for step in script.steps if step.completes)
     answers = [script.moves[number].answers for number in talk.moves if script.moves[number].answers]
@@ -206,19 +206,19 @@ def test_a_move_is_said_once_for_each_time_that_it_is_in_a_step() -> None:
     assert talk.heard == 26 * script.hearers
 
 
-def test_messages_have_the_size_that_was_asked_for() -> None:
+def test_messagesHaveTheSizeThatWasAskedFor() -> None:
     for size in (300, 2500):
         (move,) = fanOut(FOUR, 2, size, 1).moves
         assert move.kind == BROADCAST
         assert len(move.head) + 38 + len(move.body) + len(move.rest) == size
 
 
-def test_without_an_echo_the_neighbour_answers_and_hears_alone() -> None:
+def test_withoutAnEchoTheNeighbourAnswersAndHearsAlone() -> None:
     script = fanOut(Dialect(echo=False), 3, 300, 1)
     assert (script.hearers, script.moves[0].listener) == (2, 1)
 
 
-def test_a_server_that_is_not_there_is_said_to_be_so() -> None:
+def test_aServerThatIsNotThereIsSaidToBeSo() -> None:
     with faultyServer() as server:
         port = server.port
     clients = Crowd(Address("127.0.0.1", port), FOUR, 1, 2)
@@ -227,7 +227,7 @@ def test_a_server_that_is_not_there_is_said_to_be_so() -> None:
     clients.close()
 
 
-def test_clients_that_do_not_come_in_are_an_error() -> None:
+def test_clientsThatDoNotComeInAreAnError() -> None:
     with faultyServer() as server:
         server._move = lambda *_: None  # type: ignore[method-assign]
         clients = Crowd(Address("127.0.0.1", server.port), FOUR, 1, 2)

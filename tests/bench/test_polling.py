@@ -30,7 +30,7 @@ def played(server: FaultyPolling, seconds: float = 0.2, refusing: bool = False) 
 
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["whole", "chunked"])
-def test_what_a_good_server_delivers_is_counted_without_a_fault(chunked: bool) -> None:
+def test_whatAGoodServerDeliversIsCountedWithoutAFault(chunked: bool) -> None:
     with faultyPolling() as server:
         server.chunked = chunked
         tally = played(server)
@@ -44,7 +44,7 @@ def test_what_a_good_server_delivers_is_counted_without_a_fault(chunked: bool) -
     [(dropped, (1, 0, 0)), (double, (0, 1, 0)), (damage, (0, 0, 1))],
     ids=["dropped", "doubled", "damaged"],
 )
-def test_every_spoiled_delivery_is_found(spoil: Spoil, expected: tuple[int, int, int]) -> None:
+def test_everySpoiledDeliveryIsFound(spoil: Spoil, expected: tuple[int, int, int]) -> None:
     with faultyPolling(spoil, every=4) as server:
         tally = played(server)
     assert server.spoiled > 0
@@ -52,7 +52,7 @@ def test_every_spoiled_delivery_is_found(spoil: Spoil, expected: tuple[int, int,
     assert tally.faulty
 
 
-def test_heartbeats_are_answered_beside_the_messages() -> None:
+def test_heartbeatsAreAnsweredBesideTheMessages() -> None:
     with faultyPolling() as server:
         server.beats = True
         tally = played(server)
@@ -61,20 +61,20 @@ def test_heartbeats_are_answered_beside_the_messages() -> None:
     assert not tally.faulty
 
 
-def test_an_error_of_the_server_is_a_fault_with_its_words() -> None:
+def test_anErrorOfTheServerIsAFaultWithItsWords() -> None:
     with faultyPolling() as server:
         tally = played(server, refusing=True)
     assert tally.closed == CLIENTS
     assert "HTTP/1.1 400" in tally.trouble
 
 
-def test_clients_that_are_not_let_in_are_an_error() -> None:
+def test_clientsThatAreNotLetInAreAnError() -> None:
     with faultyPolling() as server:
         server.refusing = True
         with pytest.raises(BenchError, match=r"polling client 0: .*HTTP/1.1 400"):
             played(server)
 
 
-def test_a_revision_that_is_not_measured_is_refused() -> None:
+def test_aRevisionThatIsNotMeasuredIsRefused() -> None:
     with pytest.raises(BenchError, match="revision 4"):
         PollingLoop(Address("127.0.0.1", 1), Dialect(revision=3), fanOut(Dialect(), 1, 300, 1), 1)

@@ -46,7 +46,7 @@ def cells(line: str) -> list[str]:
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
-def test_the_table_has_medians_and_ratios(report: Report) -> None:
+def test_theTableHasMediansAndRatios(report: Report) -> None:
     rows = [cells(line) for line in markdown(report).splitlines() if line.startswith("|")]
     assert rows[0] == [
         "",
@@ -63,14 +63,14 @@ def test_the_table_has_medians_and_ratios(report: Report) -> None:
     assert len(rows) == 4
 
 
-def test_the_terminal_shows_the_same(report: Report) -> None:
+def test_theTerminalShowsTheSame(report: Report) -> None:
     text = terminal(report)
     assert "61,000" in text
     assert "Medians of 3" in text
     assert text.endswith("No delivery was lost, late, doubled or damaged.")
 
 
-def test_faults_and_limits_of_the_generator_are_told(report: Report) -> None:
+def test_faultsAndLimitsOfTheGeneratorAreTold(report: Report) -> None:
     worse = [
         *report.runs,
         run("fan2", "node", 3, {"lost": 2, "trouble": "x missed y", "generator": 0.99}, perCpuSecond=1.0),
@@ -82,26 +82,26 @@ def test_faults_and_limits_of_the_generator_are_told(report: Report) -> None:
     assert "No delivery" not in text
 
 
-def test_one_server_alone_has_no_ratios() -> None:
+def test_oneServerAloneHasNoRatios() -> None:
     text = terminal(Report(MACHINE, [run("fan2", "rtcsignal", perCpuSecond=10.0)]))
     assert "/ node" not in text
 
 
-def test_results_are_kept_and_read(report: Report, tmp_path: Path) -> None:
+def test_resultsAreKeptAndRead(report: Report, tmp_path: Path) -> None:
     path = tmp_path / "new" / "results.json"
     writeResults(report, path)
     assert readResults(path) == report
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"machine": {}, "runs": [{"scenario": "x"}]}'])
-def test_files_that_are_no_results_are_refused(tmp_path: Path, text: str) -> None:
+def test_filesThatAreNoResultsAreRefused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "results.json"
     path.write_text(text)
     with pytest.raises(BenchError, match="not results of this benchmark"):
         readResults(path)
 
 
-def test_the_chart_has_a_bar_for_each_server_but_the_one_that_is_the_measure(report: Report) -> None:
+def test_theChartHasABarForEachServerButTheOneThatIsTheMeasure(report: Report) -> None:
     root = ElementTree.fromstring(chart(report))
     bars = [each for each in root.iter() if each.get("height") == "9"]
     widths = [float(each.get("width", "0")) for each in bars]
@@ -113,20 +113,20 @@ def test_the_chart_has_a_bar_for_each_server_but_the_one_that_is_the_measure(rep
     assert "one call alone, set-up, median" in labels
 
 
-def test_the_machine_is_described_without_its_name() -> None:
+def test_theMachineIsDescribedWithoutItsName() -> None:
     found = machine()
     assert set(found) == set(MACHINE)
     assert found["processors"] >= 1
 
 
-def test_a_page_without_a_place_for_results_is_refused(report: Report) -> None:
+def test_aPageWithoutAPlaceForResultsIsRefused(report: Report) -> None:
     with pytest.raises(BenchError, match="exactly one place"):
         pages.pageWith("# Performance\n", "x.json", report)
     with pytest.raises(BenchError, match="shows no results"):
         pages.resultsOf("# Performance\n")
 
 
-def test_the_documentation_shows_what_was_measured() -> None:
+def test_theDocumentationShowsWhatWasMeasured() -> None:
     """The table and the chart are made of the file that the page names: nobody writes numbers by hand."""
     text = pages.PAGE.read_text(encoding="utf-8")
     path = pages.resultsOf(text)

@@ -21,19 +21,19 @@ time.sleep(60)
 """
 
 
-def test_processor_time_is_what_the_process_used() -> None:
+def test_processorTimeIsWhatTheProcessUsed() -> None:
     before = usageOf(-1)
     with startProcess([sys.executable, "-c", _WORKS], until="worked") as process:
         assert 0.2 <= usageOf(process.pid).since(before) < 2.0
 
 
-def test_where_threads_are_not_counted_precisely_the_process_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whereThreadsAreNotCountedPreciselyTheProcessIs(monkeypatch: pytest.MonkeyPatch) -> None:
     with startProcess([sys.executable, "-c", _WORKS], until="worked") as process:
         monkeypatch.setattr(usage, "_threadTimes", lambda _: {})
         assert 0.15 <= usageOf(process.pid).since(usageOf(-1)) < 2.0
 
 
-def test_children_count_too() -> None:
+def test_childrenCountToo() -> None:
     with startProcess([sys.executable, "-c", _WORKS, "child"], until="worked") as process:
         children = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=True)
         (child,) = map(int, children.stdout.split())
@@ -42,5 +42,5 @@ def test_children_count_too() -> None:
         assert whole.resident > part.resident > 0
 
 
-def test_a_process_that_has_ended_uses_nothing() -> None:
+def test_aProcessThatHasEndedUsesNothing() -> None:
     assert (usageOf(-1).times, usageOf(-1).resident) == ({}, 0)

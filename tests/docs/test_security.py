@@ -42,13 +42,13 @@ def test_everyPromiseIsKeptByATest() -> None:
     tests = (ROOT / "tests" / "faults" / "test_promises.py").read_text(encoding="utf-8")
     kept = {
         "Order": "class TestOrder",
-        "At most once": "def test_at_most_once",
-        "No leak": "def test_no_leak",
-        "Exactly one `user-left`": "def test_exactly_one_user_left",
+        "At most once": "def test_atMostOnce",
+        "No leak": "def test_noLeak",
+        "Exactly one `user-left`": "def test_exactlyOneUserLeft",
         "Bounded memory": "class TestBoundedMemory",
-        "Isolation in time": "def test_a_hostile_client_delays_nobody",
+        "Isolation in time": "def test_aHostileClientDelaysNobody",
         "Drain": "def test_drain",
-        "No crash from the network": "def test_no_bytes_from_the_network",
+        "No crash from the network": "def test_noBytesFromTheNetwork",
     }
     assert promises == list(kept)
     assert [promise for promise, test in kept.items() if test not in tests] == []

@@ -46,7 +46,7 @@ def arrivals(home: Wire, revision: int) -> list[Connection]:
     return connections
 
 
-def test_all_who_lose_their_connections_at_once_are_back_in_their_rooms_soon(target: Target, revision: int) -> None:
+def test_allWhoLoseTheirConnectionsAtOnceAreBackInTheirRoomsSoon(target: Target, revision: int) -> None:
     def enter() -> list[Connection]:
         homes = [Wire(target.address, target.newSource()) for _ in range(HOMES)]
         connections = [connection for home in homes for connection in arrivals(home, revision)]
@@ -63,7 +63,7 @@ def test_all_who_lose_their_connections_at_once_are_back_in_their_rooms_soon(tar
         connection.close()
 
 
-def test_a_thousand_who_come_while_the_server_has_no_time_wait_and_are_answered(servers: SharedServers) -> None:
+def test_aThousandWhoComeWhileTheServerHasNoTimeWaitAndAreAnswered(servers: SharedServers) -> None:
     """More than the queue holds would be left to the second try of their kernels, a second later."""
     most = int(Path("/proc/sys/net/core/somaxconn").read_text(encoding="ascii"))
     process = servers({"limits": {"connections_per_address": 0}, "web": {"demo": True}})
@@ -87,7 +87,7 @@ def sentAgain(connection: Connection) -> int:
 
 
 @pytest.mark.parametrize("packet", FLOODS.values(), ids=FLOODS.keys())
-def test_a_flood_of_packets_in_posts_is_slowed_down(
+def test_aFloodOfPacketsInPostsIsSlowedDown(
     target: Target, attacker: Wire, revision: int, room: str, packet: str
 ) -> None:
     peer = joined(attacker.namespacePeer(revision, "polling"), "u", room)

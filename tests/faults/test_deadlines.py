@@ -39,7 +39,7 @@ forSilent = pytest.mark.parametrize("hasty", [FOR_SILENT], indirect=True, ids=["
 
 
 @pytest.mark.parametrize("transport", ["websocket", "polling"])
-def test_who_has_not_read_for_long_goes_though_little_waits(
+def test_whoHasNotReadForLongGoesThoughLittleWaits(
     target: Target, attacker: Wire, revision: int, transport: str, room: str
 ) -> None:
     ann = joined(attacker.namespacePeer(4), "ann", room)
@@ -57,7 +57,7 @@ def test_who_has_not_read_for_long_goes_though_little_waits(
 
 
 @forSilent
-def test_who_vanishes_is_announced_once_with_the_name_used_in_each_room(
+def test_whoVanishesIsAnnouncedOnceWithTheNameUsedInEachRoom(
     target: Target, attacker: Wire, revision: int, transport: str, room: str
 ) -> None:
     ann = joined(attacker.namespacePeer(4), "ann", room)
@@ -79,7 +79,7 @@ def test_who_vanishes_is_announced_once_with_the_name_used_in_each_room(
 
 
 @forSilent
-def test_a_message_that_drips_is_cut_by_the_heartbeat(
+def test_aMessageThatDripsIsCutByTheHeartbeat(
     target: Target, attacker: Wire, revision: int, room: str
 ) -> None:
     """Whoever is in the middle of a frame can say nothing else, a heartbeat neither."""
@@ -96,7 +96,7 @@ def test_a_message_that_drips_is_cut_by_the_heartbeat(
     assert 2 < sent < 0xFF00, "neither for the first bytes nor never"
 
 
-def test_connections_that_are_kept_and_not_used_end(target: Target, attacker: Wire) -> None:
+def test_connectionsThatAreKeptAndNotUsedEnd(target: Target, attacker: Wire) -> None:
     connections = [attacker.connection() for _ in range(30)]
     for connection in connections:
         assert connection.request("GET", "/status").status == 200
@@ -104,7 +104,7 @@ def test_connections_that_are_kept_and_not_used_end(target: Target, attacker: Wi
         assert connection.readToEnd() == b""
 
 
-def test_answers_that_nobody_reads_end_their_connection(attacker: Wire) -> None:
+def test_answersThatNobodyReadsEndTheirConnection(attacker: Wire) -> None:
     connections = [attacker.connection(receiveBuffer=4096) for _ in range(2)]
     for connection in connections:
         quietly(connection, requestBytes("GET", "/status") * 40_000)

@@ -24,7 +24,7 @@ BODIES = {
 
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
-def test_one_client_neither_holds_up_the_others_nor_silences_a_filter(
+def test_oneClientNeitherHoldsUpTheOthersNorSilencesAFilter(
     servers: SharedServers, room: str, revision: int, body: dict[str, str]
 ) -> None:
     with watched(servers({"plugins": {"use": FILTERS}, "limits": {"bytes_per_second": 0}})) as target:

@@ -10,7 +10,7 @@ from tests.wire.wire import SOCKETIO_PATH, Wire
 WITH_FEW = ("bash", "-c", 'ulimit -n 80; exec "$@"', "limited")
 
 
-def test_without_descriptors_the_others_go_on_and_later_everybody_comes_in(servers: SharedServers) -> None:
+def test_withoutDescriptorsTheOthersGoOnAndLaterEverybodyComesIn(servers: SharedServers) -> None:
     process = servers({}, *WITH_FEW)
     bystanders = Bystanders(process)
     target = Target(process, bystanders)
@@ -43,7 +43,7 @@ def test_without_descriptors_the_others_go_on_and_later_everybody_comes_in(serve
     bystanders.stop()
 
 
-def test_the_server_asks_for_all_the_descriptors_that_it_may_have(servers: SharedServers) -> None:
+def test_theServerAsksForAllTheDescriptorsThatItMayHave(servers: SharedServers) -> None:
     process = servers({"socketio": {"cookie": "a"}}, "bash", "-c", 'ulimit -S -n 70; exec "$@"', "limited")
     wire = Wire(("127.0.0.1", process.port))
     connections = [wire.connection() for _ in range(150)]

@@ -86,7 +86,7 @@ def assertEachEndsInTime(drips: dict[str, Drip]) -> None:
         going = {name: drip for name, drip in going.items() if drip.goesOn()}
 
 
-def test_heads_and_bodies_of_requests(attacker: Wire) -> None:
+def test_headsAndBodiesOfRequests(attacker: Wire) -> None:
     def later(rest: bytes, first: str) -> Drip:
         connection = attacker.connection()
         assert connection.request("GET", first).status in (200, 400)
@@ -123,7 +123,7 @@ def test_heads_and_bodies_of_requests(attacker: Wire) -> None:
     assert all(session.gone() for session in sessions)
 
 
-def test_whatever_comes_in_place_of_what_is_waited_for(
+def test_whateverComesInPlaceOfWhatIsWaitedFor(
     target: Target, attacker: Wire, revision: int, room: str
 ) -> None:
     listener = joined(attacker.namespacePeer(4), "listener", room)

@@ -80,7 +80,7 @@ def untilIdle(target: Target, least: float = 0.0) -> None:
 
 
 @pytest.mark.parametrize("kind", FLOODS)
-def test_a_crowd_that_speaks_at_once_keeps_nobody_waiting(
+def test_aCrowdThatSpeaksAtOnceKeepsNobodyWaiting(
     target: Target, crowd: subprocess.Popen[str], kind: str
 ) -> None:
     tell(crowd, json.dumps(FLOODS[kind]))
@@ -88,17 +88,17 @@ def test_a_crowd_that_speaks_at_once_keeps_nobody_waiting(
 
 
 @pytest.mark.parametrize("crowd", ["\U0001f600" * 250], indirect=True, ids=["long names"])
-def test_a_crowd_that_asks_who_is_there_keeps_nobody_waiting(target: Target, crowd: subprocess.Popen[str]) -> None:
+def test_aCrowdThatAsksWhoIsThereKeepsNobodyWaiting(target: Target, crowd: subprocess.Popen[str]) -> None:
     tell(crowd, json.dumps(([ASKING_AGAIN], 90)))
     untilIdle(target, 0.1)
 
 
-def test_a_crowd_that_goes_at_once_keeps_nobody_waiting(target: Target, crowd: subprocess.Popen[str]) -> None:
+def test_aCrowdThatGoesAtOnceKeepsNobodyWaiting(target: Target, crowd: subprocess.Popen[str]) -> None:
     tell(crowd, "")
     untilIdle(target)
 
 
-def test_an_answer_to_many_who_poll_is_compressed_once(target: Target, attacker: Wire) -> None:
+def test_anAnswerToManyWhoPollIsCompressedOnce(target: Target, attacker: Wire) -> None:
     pollers = [attacker.namespacePeer(4, "polling") for _ in range(30)]
     for number, poller in enumerate(pollers):
         joined(poller, f"poller {number}", "pollers")

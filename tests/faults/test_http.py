@@ -26,7 +26,7 @@ def everything(connection: Connection) -> bytes:
         return b""
 
 
-def test_pipelined_requests_take_turns_with_everybody_else(attacker: Wire) -> None:
+def test_pipelinedRequestsTakeTurnsWithEverybodyElse(attacker: Wire) -> None:
     connections = [attacker.connection() for _ in range(20)]
     for connection in connections:
         quietly(connection, requestBytes("GET", "/status") * 400)
@@ -34,7 +34,7 @@ def test_pipelined_requests_take_turns_with_everybody_else(attacker: Wire) -> No
         assert all(connection.readResponse().status == 200 for _ in range(400))
 
 
-def test_answers_that_nobody_reads_stop_the_requests(target: Target, attacker: Wire) -> None:
+def test_answersThatNobodyReadsStopTheRequests(target: Target, attacker: Wire) -> None:
     before = target.kilobytes()
     connections = [attacker.connection(receiveBuffer=4096) for _ in range(10)]
     for connection in connections:
@@ -43,7 +43,7 @@ def test_answers_that_nobody_reads_stop_the_requests(target: Target, attacker: W
 
 
 @pytest.mark.parametrize("kind", ["multipart/form-data; boundary=x", "application/x-www-form-urlencoded"])
-def test_forms_of_masses_of_fields_are_not_read(attacker: Wire, kind: str) -> None:
+def test_formsOfMassesOfFieldsAreNotRead(attacker: Wire, kind: str) -> None:
     part = b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n' if "boundary" in kind else b"a=b&"
     body = part * (60_000 // len(part))
     for _ in range(20):
@@ -52,7 +52,7 @@ def test_forms_of_masses_of_fields_are_not_read(attacker: Wire, kind: str) -> No
 
 @pytest.mark.parametrize("path", ["/status", HANDSHAKE, HANDSHAKE + "&sid=unknown"])
 @pytest.mark.parametrize("coding", ["length", "chunks"])
-def test_who_has_no_session_cannot_fill_the_memory_with_bodies(
+def test_whoHasNoSessionCannotFillTheMemoryWithBodies(
     target: Target, attacker: Wire, path: str, coding: str
 ) -> None:
     before = target.kilobytes()
@@ -64,7 +64,7 @@ def test_who_has_no_session_cannot_fill_the_memory_with_bodies(
     assert target.kilobytes() - before < 20_000
 
 
-def test_a_body_in_chunks_of_one_byte_costs_no_more_than_its_bytes(target: Target, attacker: Wire) -> None:
+def test_aBodyInChunksOfOneByteCostsNoMoreThanItsBytes(target: Target, attacker: Wire) -> None:
     session = attacker.polling(4, path=SOCKETIO_PATH)
     before = target.kilobytes()
     connection = attacker.connection()
@@ -84,7 +84,7 @@ def test_a_body_in_chunks_of_one_byte_costs_no_more_than_its_bytes(target: Targe
     ],
     ids=["empty", "empty behind wide characters", "empty and binary", "noops"],
 )
-def test_masses_of_packets_in_one_body_are_not_read_to_their_end(
+def test_massesOfPacketsInOneBodyAreNotReadToTheirEnd(
     target: Target, attacker: Wire, body: bytes, kind: str
 ) -> None:
     def cost(body: bytes, kind: str) -> float:
@@ -124,7 +124,7 @@ SMUGGLING = {
 
 @pytest.mark.parametrize("before", [b"", requestBytes("GET", "/status")], ids=["first", "later"])
 @pytest.mark.parametrize(("headers", "body"), SMUGGLING.values(), ids=SMUGGLING.keys())
-def test_what_two_servers_could_read_differently_is_refused_and_nothing_behind_it_is_served(
+def test_whatTwoServersCouldReadDifferentlyIsRefusedAndNothingBehindItIsServed(
     attacker: Wire, before: bytes, headers: bytes, body: bytes
 ) -> None:
     connection = attacker.connection()
@@ -140,14 +140,14 @@ def test_what_two_servers_could_read_differently_is_refused_and_nothing_behind_i
 
 @pytest.mark.parametrize("path", ["/status", HANDSHAKE, WEBSOCKET])
 @pytest.mark.parametrize("digits", ["9" * 5_000, "0" * 5_000 + "5"], ids=["nines", "noughts"])
-def test_a_length_of_thousands_of_digits_is_refused(attacker: Wire, path: str, digits: str) -> None:
+def test_aLengthOfThousandsOfDigitsIsRefused(attacker: Wire, path: str, digits: str) -> None:
     answer = attacker.request("POST", path, [("Content-Length", digits)])
     assert answer.status == 413
     assert answer.endsConnection
 
 
 @pytest.mark.parametrize("size", ["f4241", "f" * 16, "F" * 500])
-def test_a_chunk_that_is_too_large_is_refused_when_it_is_announced(attacker: Wire, revision: int, size: str) -> None:
+def test_aChunkThatIsTooLargeIsRefusedWhenItIsAnnounced(attacker: Wire, revision: int, size: str) -> None:
     session = attacker.polling(revision, path=SOCKETIO_PATH)
     for target in (session.target, "/status"):
         connection = attacker.connection()
@@ -158,7 +158,7 @@ def test_a_chunk_that_is_too_large_is_refused_when_it_is_announced(attacker: Wir
     assert not session.gone()
 
 
-def test_a_body_in_chunks_that_is_not_too_large_is_taken(attacker: Wire, revision: int) -> None:
+def test_aBodyInChunksThatIsNotTooLargeIsTaken(attacker: Wire, revision: int) -> None:
     session = attacker.polling(revision, path=SOCKETIO_PATH)
     body = encode(revision, *(["40"] if revision == 4 else []), event("nothing", "a" * 990_000))
     connection = attacker.connection()
@@ -172,7 +172,7 @@ def test_a_body_in_chunks_that_is_not_too_large_is_taken(attacker: Wire, revisio
 
 
 @pytest.mark.parametrize("version", ["+13", "1_3", "013", "13.0", "-13", "9" * 5_000, "\xb9\xb3", "13, 8", ""])
-def test_a_version_of_websockets_that_is_not_written_as_13_is_refused(
+def test_aVersionOfWebsocketsThatIsNotWrittenAs13IsRefused(
     attacker: Wire, revision: int, version: str
 ) -> None:
     target = f"{SOCKETIO_PATH}?EIO={revision}&transport=websocket"
@@ -182,7 +182,7 @@ def test_a_version_of_websockets_that_is_not_written_as_13_is_refused(
 
 
 @pytest.mark.parametrize("header", [("Content-Length", str(len(HIDDEN))), ("Transfer-Encoding", "chunked")])
-def test_an_upgrade_with_a_body_is_refused(attacker: Wire, header: tuple[str, str]) -> None:
+def test_anUpgradeWithABodyIsRefused(attacker: Wire, header: tuple[str, str]) -> None:
     connection = attacker.connection()
     connection.send(upgradeBytes(WEBSOCKET, [header]) + chunked(HIDDEN))
     answers = everything(connection)
@@ -200,7 +200,7 @@ def test_an_upgrade_with_a_body_is_refused(attacker: Wire, header: tuple[str, st
         ("Host", "<script>:x"),
     ],
 )
-def test_a_refused_upgrade_repeats_nothing_of_what_was_asked(attacker: Wire, header: tuple[str, str]) -> None:
+def test_aRefusedUpgradeRepeatsNothingOfWhatWasAsked(attacker: Wire, header: tuple[str, str]) -> None:
     connection = attacker.connection()
     headers = [*((name, value) for name, value in upgradeHeaders() if name != header[0]), header]
     connection.send(requestBytes("GET", WEBSOCKET, headers))
@@ -210,7 +210,7 @@ def test_a_refused_upgrade_repeats_nothing_of_what_was_asked(attacker: Wire, hea
     assert b"script" not in answers
 
 
-def test_line_feeds_alone_end_no_lines(attacker: Wire) -> None:
+def test_lineFeedsAloneEndNoLines(attacker: Wire) -> None:
     connection = attacker.connection()
     connection.send(b"GET /status HTTP/1.1\nHost: a\n\n" + HIDDEN.replace(b"\r\n\r\n", b"\r\nX: y\r\n\r\n"))
     answers = everything(connection)
@@ -219,7 +219,7 @@ def test_line_feeds_alone_end_no_lines(attacker: Wire) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"G", b"GET / HTTP/1.1\r\nHost: a\r\nX: "], ids=["silence", "a byte", "a head"])
-def test_an_address_has_so_many_idle_connections_and_the_others_theirs(
+def test_anAddressHasSoManyIdleConnectionsAndTheOthersTheirs(
     target: Target, attacker: Wire, data: bytes
 ) -> None:
     connections = [attacker.connection() for _ in range(900)]
@@ -234,7 +234,7 @@ def test_an_address_has_so_many_idle_connections_and_the_others_theirs(
         connection.close()
 
 
-def test_connections_that_are_reset_at_any_moment_harm_nobody(attacker: Wire) -> None:
+def test_connectionsThatAreResetAtAnyMomentHarmNobody(attacker: Wire) -> None:
     whole = upgradeBytes(WEBSOCKET)
     moments = [b"", whole[:1], whole[: len(whole) // 2], whole[:-2], whole, requestBytes("GET", HANDSHAKE)[:-1], HIDDEN]
     for data in moments * 15:
@@ -244,7 +244,7 @@ def test_connections_that_are_reset_at_any_moment_harm_nobody(attacker: Wire) ->
 
 
 @pytest.mark.parametrize("path", ["/status", "/nothing", HANDSHAKE, HANDSHAKE + "&sid=unknown"])
-def test_who_says_with_the_request_that_it_was_the_last_is_answered(attacker: Wire, path: str) -> None:
+def test_whoSaysWithTheRequestThatItWasTheLastIsAnswered(attacker: Wire, path: str) -> None:
     connection = attacker.connection()
     connection.send(requestBytes("GET", path) * 20)
     connection.endSending()
@@ -267,7 +267,7 @@ def test_who_says_with_the_request_that_it_was_the_last_is_answered(attacker: Wi
     ],
     ids=range(10),
 )
-def test_what_is_no_request_is_refused_at_once(attacker: Wire, data: bytes) -> None:
+def test_whatIsNoRequestIsRefusedAtOnce(attacker: Wire, data: bytes) -> None:
     connection = attacker.connection()
     quietly(connection, data)
     answers = everything(connection)
@@ -292,7 +292,7 @@ INJECTED = "%0d%0aX-Injected:%20yes%0d%0a%0d%0a%3Cscript%3Ealert(1)%3C/script%3E
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "OPTIONS", "POST"])
-def test_what_a_request_says_is_never_said_again(attacker: Wire, method: str, path: str) -> None:
+def test_whatARequestSaysIsNeverSaidAgain(attacker: Wire, method: str, path: str) -> None:
     headers = [("Origin", f"http://{REFLECTED}"), ("Host", REFLECTED), ("X-Forwarded-For", REFLECTED)]
     answer = attacker.request(method, path, headers, b"" if method == "POST" else None)
     said = repr((answer.headers, answer.body)).lower()

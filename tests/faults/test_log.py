@@ -24,7 +24,7 @@ FORGED = "2026-01-01T00:00:00+0000 [-] forged"
         "\\x0a" + FORGED,
     ],
 )
-def test_names_cannot_write_lines_of_their_own(target: Target, attacker: Wire, revision: int, name: str) -> None:
+def test_namesCannotWriteLinesOfTheirOwn(target: Target, attacker: Wire, revision: int, name: str) -> None:
     def isLogged() -> bool:
         joined(attacker.namespacePeer(revision), name, "log " + name).send("41")
         return " left " in target.logged()
@@ -36,7 +36,7 @@ def test_names_cannot_write_lines_of_their_own(target: Target, attacker: Wire, r
         assert not line.startswith(FORGED)
 
 
-def test_headers_and_queries_are_not_written_at_all(target: Target, attacker: Wire) -> None:
+def test_headersAndQueriesAreNotWrittenAtAll(target: Target, attacker: Wire) -> None:
     secret = "very-secret-token"
     for line in (
         requestBytes("GET", f"{SOCKETIO_PATH}?EIO=4&transport=polling&token={secret}", [("Authorization", secret)]),
@@ -48,7 +48,7 @@ def test_headers_and_queries_are_not_written_at_all(target: Target, attacker: Wi
     assert secret not in target.logged()
 
 
-def test_messages_are_not_written(target: Target, attacker: Wire, revision: int, room: str) -> None:
+def test_messagesAreNotWritten(target: Target, attacker: Wire, revision: int, room: str) -> None:
     peer = joined(attacker.namespacePeer(revision), "ann", room)
     for more in ({"userId": "ann"}, {"userId": "bob"}, {"roomName": ["secret-sdp"]}):
         peer.send(event("broadcast", {"sdp": "secret-sdp", **more}))
@@ -61,7 +61,7 @@ FLOODS = ["refused connections", "joins and leaves", "refusals", "time-outs", "b
 
 
 @pytest.mark.parametrize("kind", FLOODS)
-def test_no_kind_of_line_fills_the_log(target: Target, attacker: Wire, kind: str) -> None:
+def test_noKindOfLineFillsTheLog(target: Target, attacker: Wire, kind: str) -> None:
     """The bound on lines is in the fixture of the server."""
     if kind == "refused connections":
         handshake = requestBytes("GET", f"{SOCKETIO_PATH}?EIO=4&transport=polling")

@@ -65,7 +65,7 @@ def heard(peer: Peer, until: str) -> list[str]:
     return packets
 
 
-def test_a_packet_that_is_none_ends_its_connection_and_is_told_once(
+def test_aPacketThatIsNoneEndsItsConnectionAndIsToldOnce(
     target: Target, attacker: Wire, revision: int, transport: str, room: str
 ) -> None:
     listener = joined(attacker.namespacePeer(revision), "listener", room)
@@ -86,7 +86,7 @@ def test_a_packet_that_is_none_ends_its_connection_and_is_told_once(
     assert len(told) == 3 * len(PACKETS) - 1
 
 
-def test_events_that_nobody_knows_are_ignored(attacker: Wire, revision: int, transport: str, room: str) -> None:
+def test_eventsThatNobodyKnowsAreIgnored(attacker: Wire, revision: int, transport: str, room: str) -> None:
     listener = joined(attacker.namespacePeer(revision), "victim", room)
     peer = joined(attacker.namespacePeer(revision, transport), "peer", room)
     peer.send(*UNKNOWN, *[packet.replace("42", "427", 1) for packet in UNKNOWN], event("broadcast", "end"))
@@ -94,7 +94,7 @@ def test_events_that_nobody_knows_are_ignored(attacker: Wire, revision: int, tra
     assert heard(listener, '"end"') == [event("user-joined", "peer", {"roomName": room})]
 
 
-def test_they_are_counted_and_too_many_are_a_flood(attacker: Wire, revision: int, room: str) -> None:
+def test_theyAreCountedAndTooManyAreAFlood(attacker: Wire, revision: int, room: str) -> None:
     listener = joined(attacker.namespacePeer(revision), "listener", room)
     peer = joined(attacker.namespacePeer(revision), "peer", room)
     try:
@@ -110,7 +110,7 @@ def test_they_are_counted_and_too_many_are_a_flood(attacker: Wire, revision: int
 @pytest.mark.parametrize(
     "name", ["brackets", "deep", "lone surrogates", "backslashes, then a lone surrogate", "large exponents"]
 )
-def test_no_text_takes_long_to_check(target: Target, revision: int, room: str, name: str) -> None:
+def test_noTextTakesLongToCheck(target: Target, revision: int, room: str, name: str) -> None:
     def costOf(text: str) -> float:
         wire = Wire(target.address, target.newSource())  # whose limits begin anew
         peer = joined(wire.namespacePeer(revision), "peer", room)

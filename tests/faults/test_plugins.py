@@ -118,7 +118,7 @@ FAILURES = {"raise": "internal", "exit": "internal", "recurse": "internal", "non
 
 
 @pytest.mark.parametrize(("what", "code"), FAILURES.items())
-def test_the_request_is_refused_in_time_and_the_log_names_the_plugin(
+def test_theRequestIsRefusedInTimeAndTheLogNamesThePlugin(
     target: Target, attacker: Wire, revision: int, what: str, code: str
 ) -> None:
     peer = attacker.namespacePeer(revision)
@@ -131,7 +131,7 @@ def test_the_request_is_refused_in_time_and_the_log_names_the_plugin(
 
 
 @pytest.mark.parametrize(("what", "code"), FAILURES.items())
-def test_who_cannot_be_judged_is_not_let_in(
+def test_whoCannotBeJudgedIsNotLetIn(
     target: Target, attacker: Wire, revision: int, what: str, code: str
 ) -> None:
     peer = attacker.peer(revision, "websocket", f"&do={what}")
@@ -144,7 +144,7 @@ def test_who_cannot_be_judged_is_not_let_in(
 
 
 @pytest.mark.parametrize("what", FAILURES)
-def test_who_only_looks_on_changes_nothing_by_its_failures(
+def test_whoOnlyLooksOnChangesNothingByItsFailures(
     target: Target, attacker: Wire, revision: int, what: str
 ) -> None:
     listener = joined(attacker.namespacePeer(4), "listener", f"seen {what}")
@@ -154,7 +154,7 @@ def test_who_only_looks_on_changes_nothing_by_its_failures(
     assert news == [["user-joined", "peer"], ["user-left", "peer"]]
 
 
-def test_one_that_blocks_delays_everybody_only_as_long_and_is_named(
+def test_oneThatBlocksDelaysEverybodyOnlyAsLongAndIsNamed(
     target: Target, attacker: Wire, revision: int
 ) -> None:
     peer = attacker.namespacePeer(revision)
@@ -162,7 +162,7 @@ def test_one_that_blocks_delays_everybody_only_as_long_and_is_named(
     target.waitUntil(lambda: re.search(r"rogue.*block|block.*rogue", target.process.output()) is not None)
 
 
-def test_one_that_hangs_holds_up_neither_other_rooms_nor_the_end(
+def test_oneThatHangsHoldsUpNeitherOtherRoomsNorTheEnd(
     target: Target, attacker: Wire, revision: int
 ) -> None:
     peers = [attacker.namespacePeer(revision) for _ in range(10)]
@@ -174,7 +174,7 @@ def test_one_that_hangs_holds_up_neither_other_rooms_nor_the_end(
         assert peer.socket.connection.isQuiet(0), "it is still thought about"
 
 
-def test_a_plugin_that_fails_again_and_again_is_not_asked_for_a_while(target: Target, attacker: Wire) -> None:
+def test_aPluginThatFailsAgainAndAgainIsNotAskedForAWhile(target: Target, attacker: Wire) -> None:
     """The last test: afterwards nobody can join for half a minute."""
     peer = attacker.namespacePeer(4)
     for _ in range(12):

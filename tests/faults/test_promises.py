@@ -35,7 +35,7 @@ def numbersHeard(peer: Peer, last: int) -> list[int]:
 class TestOrder:
     """Messages of one sender reach one receiver in the order sent, and at most once."""
 
-    def test_on_every_transport(self, attacker: Wire, revision: int, transport: str, room: str) -> None:
+    def test_onEveryTransport(self, attacker: Wire, revision: int, transport: str, room: str) -> None:
         sender = joined(attacker.namespacePeer(revision, transport), "sender", room)
         receivers = [joined(attacker.namespacePeer(*kind), f"r{n}", room) for n, kind in enumerate(KINDS)]
         for start in range(0, 200, 50):
@@ -43,7 +43,7 @@ class TestOrder:
         for receiver in [*receivers, sender]:
             assert numbersHeard(receiver, 199) == list(range(200))
 
-    def test_through_an_upgrade_of_the_receiver(self, attacker: Wire, revision: int, room: str) -> None:
+    def test_throughAnUpgradeOfTheReceiver(self, attacker: Wire, revision: int, room: str) -> None:
         sender = joined(attacker.namespacePeer(4), "sender", room)
         receiver = joined(attacker.namespacePeer(revision, "polling"), "receiver", room)
         assert isinstance(receiver, PollingPeer)
@@ -73,7 +73,7 @@ class TestOrder:
         told = [json.loads(packet[2:])[1]["n"] for packet in heard if packet.startswith('42["broadcast"')]
         assert told == list(range(180))
 
-    def test_through_an_upgrade_of_the_sender(self, attacker: Wire, revision: int, room: str) -> None:
+    def test_throughAnUpgradeOfTheSender(self, attacker: Wire, revision: int, room: str) -> None:
         receiver = joined(attacker.namespacePeer(4), "receiver", room)
         sender = joined(attacker.namespacePeer(revision, "polling"), "sender", room)
         assert isinstance(sender, PollingPeer)
@@ -85,7 +85,7 @@ class TestOrder:
         assert numbersHeard(receiver, 149) == list(range(150))
 
 
-def test_at_most_once_whatever_two_people_share(attacker: Wire, revision: int, room: str) -> None:
+def test_atMostOnceWhateverTwoPeopleShare(attacker: Wire, revision: int, room: str) -> None:
     sender = joined(attacker.namespacePeer(revision), "sender", room)
     receiver = joined(attacker.namespacePeer(7 - revision), "receiver", room)
     for number in range(5):
@@ -95,7 +95,7 @@ def test_at_most_once_whatever_two_people_share(attacker: Wire, revision: int, r
     assert numbersHeard(receiver, 49) == numbersHeard(sender, 49) == list(range(50))
 
 
-def test_no_leak_from_room_to_room(attacker: Wire, revision: int, transport: str, room: str) -> None:
+def test_noLeakFromRoomToRoom(attacker: Wire, revision: int, transport: str, room: str) -> None:
     listener = joined(attacker.namespacePeer(revision), "listener", room)
     stranger = attacker.namespacePeer(revision, transport)
     neighbour = joined(attacker.namespacePeer(revision, transport), "neighbour", room + "'")
@@ -164,7 +164,7 @@ ENDINGS: list[tuple[str, Callable[[Peer], None]]] = [
 ]
 
 
-def test_exactly_one_user_left_for_each_membership(attacker: Wire, revision: int, room: str) -> None:
+def test_exactlyOneUserLeftForEachMembership(attacker: Wire, revision: int, room: str) -> None:
     listener = joined(attacker.namespacePeer(4), "listener", room)
     people = []
     for number, (transport, _) in enumerate(ENDINGS):
@@ -185,7 +185,7 @@ def test_exactly_one_user_left_for_each_membership(attacker: Wire, revision: int
 
 
 class TestBoundedMemory:
-    def test_of_idle_clients(self, servers: SharedServers) -> None:
+    def test_ofIdleClients(self, servers: SharedServers) -> None:
         target = Target(servers({"limits": {"connections_per_address": 0}, "web": {"demo": True}}))
         wire = Wire(target.address)
         for number in range(50):
@@ -196,7 +196,7 @@ class TestBoundedMemory:
         assert (target.kilobytes() - before) / 250 < 40
         wire.closeAll()
 
-    def test_of_clients_that_send_most_of_a_message_and_read_nothing(self, target: Target, attacker: Wire) -> None:
+    def test_ofClientsThatSendMostOfAMessageAndReadNothing(self, target: Target, attacker: Wire) -> None:
         before = target.kilobytes()
         for number in range(10):
             connection = unread(attacker, 4, f"user {number}", "worst")
@@ -205,7 +205,7 @@ class TestBoundedMemory:
         assert (target.kilobytes() - before) / 10 < 2_600
 
     @pytest.mark.parametrize("way", ["a frame", "fragments", "a body", "chunks"])
-    def test_of_clients_that_are_gone_in_the_middle_of_a_message(
+    def test_ofClientsThatAreGoneInTheMiddleOfAMessage(
         self, target: Target, attacker: Wire, way: str
     ) -> None:
         revision = 4  # both have the same frames and bodies
@@ -240,7 +240,7 @@ class TestBoundedMemory:
         assert target.kilobytes() - before < 28_000  # half of what was sent
 
 
-def test_a_hostile_client_delays_nobody_by_a_second(attacker: Wire) -> None:
+def test_aHostileClientDelaysNobodyByASecond(attacker: Wire) -> None:
     """Whatever is expensive, for two seconds and all at once; the bystanders measure."""
     sockets = [attacker.namespacePeer(3 + number % 2) for number in range(20)]
     end = time.monotonic() + 2
@@ -258,7 +258,7 @@ def test_a_hostile_client_delays_nobody_by_a_second(attacker: Wire) -> None:
         quietly(attacker.connection(), upgradeBytes(f"{SOCKETIO_PATH}?EIO=4&transport=websocket") * 20)
 
 
-def test_drain_tells_every_client_and_ends_with_zero_in_ten_seconds(servers: SharedServers, revision: int) -> None:
+def test_drainTellsEveryClientAndEndsWithZeroInTenSeconds(servers: SharedServers, revision: int) -> None:
     process = servers({"socketio": {"cookie": f"drain{revision}"}})
     wire = Wire(("127.0.0.1", process.port))
     readers = [joined(wire.namespacePeer(revision), f"reader {n}", "drain") for n in range(5)]
@@ -282,7 +282,7 @@ def test_drain_tells_every_client_and_ends_with_zero_in_ten_seconds(servers: Sha
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_no_bytes_from_the_network_give_a_traceback(attacker: Wire, revision: int, seed: int) -> None:
+def test_noBytesFromTheNetworkGiveATraceback(attacker: Wire, revision: int, seed: int) -> None:
     """Valid traffic with some of its bytes changed, on every layer."""
     chance = random.Random(f"{seed} {revision}")
     upgrade = upgradeBytes(f"{SOCKETIO_PATH}?EIO={revision}&transport=websocket")

@@ -77,14 +77,14 @@ def open_(servers: SharedServers) -> Iterator[Any]:
         each.close()
 
 
-def test_nobody_is_taken_at_its_word_unless_it_is_a_known_proxy(open_: Any, way: str) -> None:
+def test_nobodyIsTakenAtItsWordUnlessItIsAKnownProxy(open_: Any, way: str) -> None:
     ask = getattr(open_(ONE), way)
     assert ask("127.4.0.1", "192.0.2.1") in (101, 200)
     assert ask("127.4.0.1", "192.0.2.2") == 429
     assert ask("127.4.0.2", "192.0.2.1") in (101, 200)
 
 
-def test_behind_a_known_proxy_each_client_has_its_own_place(open_: Any, way: str) -> None:
+def test_behindAKnownProxyEachClientHasItsOwnPlace(open_: Any, way: str) -> None:
     ask = getattr(open_(BEHIND), way)
     assert ask("127.0.0.1", "192.0.2.1") in (101, 200)
     assert ask("127.0.0.1", "192.0.2.2, 127.3.0.9") in (101, 200)
@@ -94,7 +94,7 @@ def test_behind_a_known_proxy_each_client_has_its_own_place(open_: Any, way: str
     assert ask("127.5.0.1", "192.0.2.98") == 429
 
 
-def test_clients_of_ipv6_are_counted_by_their_network(open_: Any, way: str) -> None:
+def test_clientsOfIpv6AreCountedByTheirNetwork(open_: Any, way: str) -> None:
     ask = getattr(open_(BEHIND), way)
     assert ask("127.0.0.1", "2001:db8:1:1::1") in (101, 200)
     assert ask("127.0.0.1", "2001:db8:1:1:ffff::2") == 429
@@ -102,7 +102,7 @@ def test_clients_of_ipv6_are_counted_by_their_network(open_: Any, way: str) -> N
 
 
 @pytest.mark.parametrize("nonsense", ["", ",", "unknown", "x" * 8_000, ",".join(["127.3.0.1"] * 900), "\xff", "1.2.3"])
-def test_a_header_that_says_nothing_leaves_the_proxys_own_address(open_: Any, way: str, nonsense: str) -> None:
+def test_aHeaderThatSaysNothingLeavesTheProxysOwnAddress(open_: Any, way: str, nonsense: str) -> None:
     assert getattr(open_(BEHIND), way)("127.3.0.20", nonsense) in (101, 200, 429)
 
 
@@ -128,7 +128,7 @@ class TestProxyProtocol:
         finally:
             connection.close()
 
-    def test_proxies_tell_the_address(self, process: Process) -> None:
+    def test_proxiesTellTheAddress(self, process: Process) -> None:
         statuses = []
         for number in (1, 1, 2):
             header = f"PROXY TCP4 192.0.2.{number} 192.0.2.200 4711 80\r\n".encode()
@@ -136,7 +136,7 @@ class TestProxyProtocol:
             statuses.append(None if answer is None else answer.status)
         assert statuses == [200, 429, 200]
 
-    def test_others_are_not_listened_to(self, process: Process) -> None:
+    def test_othersAreNotListenedTo(self, process: Process) -> None:
         assert self.ask(process, "127.6.0.1", b"PROXY TCP4 192.0.2.50 192.0.2.200 4711 80\r\n") is None
 
     @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ class TestProxyProtocol:
             b"\r\n\r\n\x00\r\nQUIT\n\x2f\xff\x00\x00",
         ],
     )
-    def test_what_is_no_header_is_no_trouble(self, process: Process, header: bytes) -> None:
+    def test_whatIsNoHeaderIsNoTrouble(self, process: Process, header: bytes) -> None:
         connection = Connection(("127.0.0.1", process.port), source="127.3.0.1")
         quietly(connection, header + requestBytes("GET", HANDSHAKE + "polling"))
         assert connection.isQuiet(0.1) or b'"sid"' not in connection.readToEnd()

@@ -51,7 +51,7 @@ def sendByPosts(wire: Wire, revision: int) -> None:
 
 @pytest.mark.parametrize("revision", [3, 4])
 @pytest.mark.parametrize("send", [sendOnWebSocket, sendByPosts], ids=["websocket", "polling"])
-def test_a_reconnect_does_not_refill_the_bucket_of_bytes(server: Process, send: Sender, revision: int) -> None:
+def test_aReconnectDoesNotRefillTheBucketOfBytes(server: Process, send: Sender, revision: int) -> None:
     way = 1 if send is sendOnWebSocket else 2
     wire = Wire(("127.0.0.1", server.port), f"127.2.{way}.{revision}")
     began = time.monotonic()

@@ -52,7 +52,7 @@ def hears(peer: Peer, mark: int) -> list[str]:
 
 
 @pytest.mark.parametrize("name", NAMES, ids=ascii)
-def test_names_are_names_and_nothing_leaks_from_one_room_into_another(
+def test_namesAreNamesAndNothingLeaksFromOneRoomIntoAnother(
     attacker: Wire, revision: int, room: str, name: str
 ) -> None:
     here = joined(attacker.namespacePeer(revision), "ann", room)
@@ -66,7 +66,7 @@ def test_names_are_names_and_nothing_leaks_from_one_room_into_another(
     assert json.loads(packet[3:]) == [{"ok": True}]
 
 
-def test_ids_of_connections_are_no_rooms_and_no_users(attacker: Wire, revision: int, room: str) -> None:
+def test_idsOfConnectionsAreNoRoomsAndNoUsers(attacker: Wire, revision: int, room: str) -> None:
     session = attacker.polling(3, path=SOCKETIO_PATH)
     victim = attacker.namespacePeer(revision)
     joined(victim, "victim", room)
@@ -89,7 +89,7 @@ FORGED = [
 
 
 @pytest.mark.parametrize("body", FORGED, ids=json.dumps)
-def test_nobody_speaks_as_another(attacker: Wire, revision: int, transport: str, room: str, body: object) -> None:
+def test_nobodySpeaksAsAnother(attacker: Wire, revision: int, transport: str, room: str, body: object) -> None:
     listener = joined(attacker.namespacePeer(revision), "victim", room)
     mallory = joined(attacker.namespacePeer(revision, transport), "mallory", room)
     mallory.send(event("broadcast", body, ack="7"))
@@ -103,7 +103,7 @@ def test_nobody_speaks_as_another(attacker: Wire, revision: int, transport: str,
     assert [heard for heard in hears(listener, 3) if "mallory" not in heard] == []
 
 
-def test_whoever_asks_for_the_ways_of_the_original_gets_them(servers: SharedServers, revision: int, room: str) -> None:
+def test_whoeverAsksForTheWaysOfTheOriginalGetsThem(servers: SharedServers, revision: int, room: str) -> None:
     wire = Wire(("127.0.0.1", servers({"signaling": {"compat": "exact"}}).port))
     listener, mallory = wire.namespacePeer(revision), wire.namespacePeer(revision)
     for peer, name in ((listener, "victim"), (mallory, "mallory")):
@@ -143,7 +143,7 @@ BAD_JOINS = [
 
 
 @pytest.mark.parametrize("argument", BAD_JOINS, ids=lambda text: text[:40])
-def test_a_join_that_is_none_makes_no_room(attacker: Wire, revision: int, transport: str, argument: str) -> None:
+def test_aJoinThatIsNoneMakesNoRoom(attacker: Wire, revision: int, transport: str, argument: str) -> None:
     peer = attacker.namespacePeer(revision, transport)
     peer.send(f'421["join-room",{argument}]')
     packet = str(peer.receive())
@@ -171,7 +171,7 @@ NASTY = {
 
 
 @pytest.mark.parametrize("payload", NASTY.values(), ids=NASTY.keys())
-def test_what_others_hear_is_strict_json_or_nothing(
+def test_whatOthersHearIsStrictJsonOrNothing(
     target: Target, attacker: Wire, revision: int, room: str, payload: str
 ) -> None:
     ann = joined(attacker.namespacePeer(revision), "ann", room)
@@ -187,7 +187,7 @@ def test_what_others_hear_is_strict_json_or_nothing(
     assert target.processorSeconds() - spent < 0.7
 
 
-def test_rooms_namespaces_and_joins_have_their_limits(attacker: Wire, revision: int) -> None:
+def test_roomsNamespacesAndJoinsHaveTheirLimits(attacker: Wire, revision: int) -> None:
     peer = attacker.namespacePeer(revision)
     peer.send(*[event("join-room", {"userId": "u", "roomName": f"r{n}"}, ack=str(n)) for n in range(130)])
     answers: dict[str, int] = {}
@@ -207,7 +207,7 @@ def test_rooms_namespaces_and_joins_have_their_limits(attacker: Wire, revision: 
     assert all(reply.startswith("44/n") for reply in replies[1:])
 
 
-def test_no_second_websocket_takes_over_a_session(attacker: Wire, revision: int) -> None:
+def test_noSecondWebsocketTakesOverASession(attacker: Wire, revision: int) -> None:
     session: Polling = attacker.polling(revision, path=SOCKETIO_PATH)
     owner = attacker.probed(session)
     session.receive()

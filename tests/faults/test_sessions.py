@@ -79,7 +79,7 @@ MALFORMED = [
 ]
 
 
-def test_a_handshake_that_is_none_is_answered_in_short_json_and_leaves_nothing(target: Target, attacker: Wire) -> None:
+def test_aHandshakeThatIsNoneIsAnsweredInShortJsonAndLeavesNothing(target: Target, attacker: Wire) -> None:
     before, _ = holds(target.process)
     for query in MALFORMED:
         asked = f"{SOCKETIO_PATH}?{query}"
@@ -99,7 +99,7 @@ def test_a_handshake_that_is_none_is_answered_in_short_json_and_leaves_nothing(t
     assert {name: after[name] for name in HELD if after[name] > before[name]} == {}
 
 
-def test_a_stolen_id_of_a_websocket_is_worth_nothing(
+def test_aStolenIdOfAWebsocketIsWorthNothing(
     attacker: Wire, thief: Wire, listener: Peer, revision: int, room: str
 ) -> None:
     socket = WebSocket(attacker.connection(), upgradeBytes(f"{SOCKETIO_PATH}?EIO={revision}&transport=websocket"))
@@ -117,7 +117,7 @@ def test_a_stolen_id_of_a_websocket_is_worth_nothing(
         pass
 
 
-def test_two_who_poll_with_one_id_end_it(thief: Wire, listener: Peer, poller: PollingPeer, room: str) -> None:
+def test_twoWhoPollWithOneIdEndIt(thief: Wire, listener: Peer, poller: PollingPeer, room: str) -> None:
     waits(poller)
     assert thief.request("GET", poller.session.target).status == 400
     assert poller.session.finishPoll() == ["1"]
@@ -126,7 +126,7 @@ def test_two_who_poll_with_one_id_end_it(thief: Wire, listener: Peer, poller: Po
 
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["lengths", "chunks"])
-def test_a_post_during_another_ends_the_session_and_neither_is_heard(
+def test_aPostDuringAnotherEndsTheSessionAndNeitherIsHeard(
     attacker: Wire, listener: Peer, poller: PollingPeer, room: str, chunked: bool
 ) -> None:
     body = encode(poller.revision, event("broadcast", "never"))
@@ -145,7 +145,7 @@ def test_a_post_during_another_ends_the_session_and_neither_is_heard(
     assert poller.session.gone()
 
 
-def test_a_body_that_is_too_large_is_refused_as_soon_as_it_is_announced(
+def test_aBodyThatIsTooLargeIsRefusedAsSoonAsItIsAnnounced(
     attacker: Wire, listener: Peer, poller: PollingPeer
 ) -> None:
     connection = attacker.connection()
@@ -166,7 +166,7 @@ BROKEN = {
 }
 
 
-def test_a_payload_that_is_broken_ends_its_session_and_is_not_relayed(
+def test_aPayloadThatIsBrokenEndsItsSessionAndIsNotRelayed(
     attacker: Wire, listener: Peer, revision: int, room: str
 ) -> None:
     for payload in BROKEN[revision]:
@@ -182,7 +182,7 @@ INVALID = [b"\xff", b"\xed\xa0\x80", b"\xc0\xaf", b"\xf4\x90\x80\x80", b"\xe2\x8
 
 
 @pytest.mark.parametrize("transport", ["websocket", "polling"])
-def test_text_that_is_not_utf8_is_never_relayed(
+def test_textThatIsNotUtf8IsNeverRelayed(
     attacker: Wire, listener: Peer, revision: int, transport: str, room: str
 ) -> None:
     for invalid in INVALID:
@@ -200,7 +200,7 @@ def test_text_that_is_not_utf8_is_never_relayed(
 
 
 @pytest.mark.parametrize("reset", [False, True], ids=["FIN", "RST"])
-def test_whose_connection_ends_has_left_long_before_a_heartbeat_is_missed(
+def test_whoseConnectionEndsHasLeftLongBeforeAHeartbeatIsMissed(
     attacker: Wire, listener: Peer, poller: PollingPeer, room: str, reset: bool
 ) -> None:
     socket = joined(attacker.namespacePeer(poller.revision), "socket", room)

@@ -31,7 +31,7 @@ def talks(speaker: Peer, until: str, seconds: float = 30.0, size: int = 60_000, 
     raise AssertionError(f"{until} is still there after {count} messages")
 
 
-def test_packets_count_as_well_as_bytes(attacker: Wire, revision: int, room: str) -> None:
+def test_packetsCountAsWellAsBytes(attacker: Wire, revision: int, room: str) -> None:
     """Each of the speakers may say 500 things at once."""
     speakers = [joined(attacker.namespacePeer(4), f"speaker {number}", room) for number in range(3)]
     joined(attacker.namespacePeer(revision, "polling"), "slow", room)
@@ -43,7 +43,7 @@ def test_packets_count_as_well_as_bytes(attacker: Wire, revision: int, room: str
 
 
 @pytest.mark.parametrize("transport", ["websocket", "polling"])
-def test_what_waits_for_a_member_who_does_not_read_is_bounded(
+def test_whatWaitsForAMemberWhoDoesNotReadIsBounded(
     servers: SharedServers, revision: int, transport: str, room: str
 ) -> None:
     """On a server that lets the speakers speak as fast as they can."""
@@ -62,7 +62,7 @@ def test_what_waits_for_a_member_who_does_not_read_is_bounded(
     attacker.closeAll()
 
 
-def test_an_upgrade_that_is_never_finished_holds_up_nobody(attacker: Wire, revision: int, room: str) -> None:
+def test_anUpgradeThatIsNeverFinishedHoldsUpNobody(attacker: Wire, revision: int, room: str) -> None:
     ann = joined(attacker.namespacePeer(4), "ann", room)
     for _ in range(20):
         session = attacker.polling(revision, path=SOCKETIO_PATH)
@@ -71,7 +71,7 @@ def test_an_upgrade_that_is_never_finished_holds_up_nobody(attacker: Wire, revis
     assert "broadcast" in str(ann.receive())
 
 
-def test_what_waited_for_members_who_are_gone_is_let_go_of(target: Target, revision: int, room: str) -> None:
+def test_whatWaitedForMembersWhoAreGoneIsLetGoOf(target: Target, revision: int, room: str) -> None:
     def comeAndGo(number: int) -> None:
         wire = Wire(target.address, target.newSource())
         slow = [unread(wire, revision, f"slow {n}", f"{room} {number}") for n in range(30)]

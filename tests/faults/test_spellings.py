@@ -49,7 +49,7 @@ def pair(servers: SharedServers, room: str, revision: int) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("number", THREE)
-def test_a_host_candidate_does_not_pass_by_the_spelling_of_its_type(pair: Any, number: str) -> None:
+def test_aHostCandidateDoesNotPassByTheSpellingOfItsType(pair: Any, number: str) -> None:
     sender, receiver = pair({"candidates": {"relay_only": True}})
     assert answerTo(sender, f'{{{TYPE}:{number},"candidate":"{HOST}"}}') == {"ok": True, "delivered": 0}
     assert answerTo(sender, f'{{{TYPE}:{number},"candidate":"{RELAY}"}}')["delivered"] == 2
@@ -67,19 +67,19 @@ def test_a_host_candidate_does_not_pass_by_the_spelling_of_its_type(pair: Any, n
     ],
     ids=repr,
 )
-def test_nor_by_the_place_in_which_it_stands(pair: Any, body: Any) -> None:
+def test_norByThePlaceInWhichItStands(pair: Any, body: Any) -> None:
     sender, _ = pair({"candidates": {"relay_only": True}})
     assert answerTo(sender, json.dumps(body)) == {"ok": True, "delivered": 0}
 
 
 @pytest.mark.parametrize("number", THREE)
-def test_a_candidate_without_a_target_is_refused_however_its_type_is_spelled(pair: Any, number: str) -> None:
+def test_aCandidateWithoutATargetIsRefusedHoweverItsTypeIsSpelled(pair: Any, number: str) -> None:
     sender, _ = pair("directed-only")
     assert answerTo(sender, f'{{{TYPE}:{number},"candidate":"{RELAY}"}}')["error"]["code"] == "no-target"
 
 
 @pytest.mark.parametrize("number", ONE)
-def test_a_codec_does_not_pass_by_the_spelling_of_the_type(pair: Any, number: str) -> None:
+def test_aCodecDoesNotPassByTheSpellingOfTheType(pair: Any, number: str) -> None:
     sender, receiver = pair({"codecs": {"drop": ["vp8"]}})
     text = "v=0\\r\\nm=video 9 RTP/SAVPF 96 98\\r\\na=rtpmap:96 VP8/90000\\r\\na=rtpmap:98 VP9/90000\\r\\n"
     assert answerTo(sender, f'{{{TYPE}:{number},"sdp":"{text}"}}')["ok"]
@@ -89,27 +89,27 @@ def test_a_codec_does_not_pass_by_the_spelling_of_the_type(pair: Any, number: st
 
 
 @pytest.mark.parametrize("number", ONE[:-1])
-def test_the_form_of_an_offer_is_checked_however_its_type_is_spelled(pair: Any, number: str) -> None:
+def test_theFormOfAnOfferIsCheckedHoweverItsTypeIsSpelled(pair: Any, number: str) -> None:
     sender, _ = pair({"schema": {"others": "refuse"}})
     assert answerTo(sender, f'{{{TYPE}:{number},"sdp":7}}')["error"]["field"] == "sdp"
     assert answerTo(sender, f'{{{TYPE}:{number},"sdp":"v=0"}}')["ok"]
 
 
 @pytest.mark.parametrize("label", ["0", "0.0", "0e5", "20e-1", "-0.0"])
-def test_an_index_is_one_however_it_is_spelled(pair: Any, label: str) -> None:
+def test_anIndexIsOneHoweverItIsSpelled(pair: Any, label: str) -> None:
     sender, _ = pair({"schema": {"others": "refuse"}})
     assert answerTo(sender, f'{{{TYPE}:3,"candidate":"{RELAY}","label":{label}}}')["ok"]
     assert answerTo(sender, f'{{{TYPE}:3,"candidate":{{"candidate":"","sdpMLineIndex":{label}}}}}')["ok"]
 
 
 @pytest.mark.parametrize("number", ONE)
-def test_a_limit_on_offers_counts_every_spelling(pair: Any, number: str) -> None:
+def test_aLimitOnOffersCountsEverySpelling(pair: Any, number: str) -> None:
     sender, _ = pair({"rate-limit": {"kinds": {"offer": 0.01}, "kind_bursts": {"offer": 1}}})
     assert answerTo(sender, f'{{{TYPE}:1,"sdp":"v=0"}}')["ok"]
     assert answerTo(sender, f'{{{TYPE}:{number},"sdp":"v=0"}}')["error"]["limit"] == "offer"
 
 
-def test_the_record_has_every_spelling(pair: Any, tmp_path: Path) -> None:
+def test_theRecordHasEverySpelling(pair: Any, tmp_path: Path) -> None:
     file = tmp_path / "audit.jsonl"
     sender, _ = pair({"audit": {"file": str(file)}})
     for number in ONE:
@@ -118,7 +118,7 @@ def test_the_record_has_every_spelling(pair: Any, tmp_path: Path) -> None:
     assert events.count("offer") == len(ONE)
 
 
-def test_of_a_key_that_is_there_twice_the_last_counts_as_in_a_browser(pair: Any) -> None:
+def test_ofAKeyThatIsThereTwiceTheLastCountsAsInABrowser(pair: Any) -> None:
     sender, _ = pair("directed-only")
     assert answerTo(sender, f'{{{TYPE}:4,{TYPE}:3,"candidate":""}}')["error"]["code"] == "no-target"
     assert answerTo(sender, f'{{{TYPE}:3,"msg\\u0054ype":4}}')["ok"]

@@ -62,7 +62,7 @@ def target(request: pytest.FixtureRequest, servers: SharedServers, endpoint: str
 
 
 @pytest.mark.parametrize("target", [HASTY], indirect=True, ids=["hasty"])
-def test_whoever_does_not_confirm_the_end_of_a_connection_does_not_keep_it(target: Target) -> None:
+def test_whoeverDoesNotConfirmTheEndOfAConnectionDoesNotKeepIt(target: Target) -> None:
     opened = target.descriptors()
     clients = []
     for words in LAST_WORDS.values():
@@ -76,7 +76,7 @@ def test_whoever_does_not_confirm_the_end_of_a_connection_does_not_keep_it(targe
         client.close()
 
 
-def test_whoever_says_goodbye_before_an_answer_is_read_does_not_keep_the_connection(
+def test_whoeverSaysGoodbyeBeforeAnAnswerIsReadDoesNotKeepTheConnection(
     servers: SharedServers, endpoint: str, room: str
 ) -> None:
     target = Target(servers({"limits": {"events_per_second": 0, "send_queue_bytes": 0}}, listen=endpoint))
@@ -98,7 +98,7 @@ def test_whoever_says_goodbye_before_an_answer_is_read_does_not_keep_the_connect
 
 
 @pytest.mark.parametrize("words", REFUSED.values(), ids=REFUSED)
-def test_a_goodbye_in_answer_to_a_refusal_is_an_end_and_no_failure(target: Target, words: bytes) -> None:
+def test_aGoodbyeInAnswerToARefusalIsAnEndAndNoFailure(target: Target, words: bytes) -> None:
     client = RawTls(target.address)
     client.push(client.sealed(words))
     client.readUntil(b"\r\n\r\n")
@@ -107,7 +107,7 @@ def test_a_goodbye_in_answer_to_a_refusal_is_an_end_and_no_failure(target: Targe
     client.close()
 
 
-def test_connections_above_the_limit_are_cut_before_the_handshake(target: Target) -> None:
+def test_connectionsAboveTheLimitAreCutBeforeTheHandshake(target: Target) -> None:
     opened = target.descriptors()
     crowd = [socket.create_connection(target.address) for _ in range(8 * PLACES)]
     ended = 0

@@ -43,7 +43,7 @@ def socketOf(peer: Peer) -> EngineSocket:
 
 
 @pytest.mark.parametrize("data", FLOODS.values(), ids=FLOODS.keys())
-def test_a_flood_is_slowed_down_or_ended_and_costs_nobody_else_anything(
+def test_aFloodIsSlowedDownOrEndedAndCostsNobodyElseAnything(
     target: Target, attacker: Wire, revision: int, data: bytes
 ) -> None:
     before, spent = target.kilobytes(), target.processorSeconds()
@@ -57,7 +57,7 @@ def test_a_flood_is_slowed_down_or_ended_and_costs_nobody_else_anything(
     assert target.kilobytes() - before < 10_000
 
 
-def test_a_flood_of_heartbeats_is_ended_too(target: Target, attacker: Wire, revision: int) -> None:
+def test_aFloodOfHeartbeatsIsEndedToo(target: Target, attacker: Wire, revision: int) -> None:
     spent = target.processorSeconds()
     peer = socketOf(attacker.namespacePeer(revision))
     while quietly(peer.socket.connection, _HEARTBEATS[revision] * 5_000):
@@ -65,7 +65,7 @@ def test_a_flood_of_heartbeats_is_ended_too(target: Target, attacker: Wire, revi
     assert target.processorSeconds() - spent < 1
 
 
-def test_pongs_that_nobody_reads_are_not_piled_up(target: Target, attacker: Wire, revision: int) -> None:
+def test_pongsThatNobodyReadsAreNotPiledUp(target: Target, attacker: Wire, revision: int) -> None:
     before = target.kilobytes()
     for _ in range(20):
         connection = attacker.connection(receiveBuffer=4096)
@@ -76,7 +76,7 @@ def test_pongs_that_nobody_reads_are_not_piled_up(target: Target, attacker: Wire
     assert target.kilobytes() - before < 10_000
 
 
-def test_bytes_have_a_rate(target: Target, attacker: Wire, revision: int, room: str) -> None:
+def test_bytesHaveARate(target: Target, attacker: Wire, revision: int, room: str) -> None:
     """Messages of 60 KB, fewer than a hundred a second, to nobody but their sender."""
     peer = socketOf(joined(attacker.namespacePeer(revision), "u", room))
     flood = textFrame(event("broadcast", {"userId": "u", "targetUserId": "nobody", "filler": "x" * 60_000}))
@@ -90,7 +90,7 @@ def test_bytes_have_a_rate(target: Target, attacker: Wire, revision: int, room: 
 COMPRESSED = zlib.compress(b"4" + bytes(900_000))[2:-4]
 
 
-def test_compression_is_not_agreed_on_and_compressed_frames_are_refused(attacker: Wire, revision: int) -> None:
+def test_compressionIsNotAgreedOnAndCompressedFramesAreRefused(attacker: Wire, revision: int) -> None:
     offer = [("Sec-WebSocket-Extensions", "permessage-deflate; client_max_window_bits, x-webkit-deflate-frame")]
     socket = attacker.webSocket(f"{SOCKETIO_PATH}?EIO={revision}&transport=websocket", offer)
     assert socket.response.all("sec-websocket-extensions") == []
@@ -120,7 +120,7 @@ VIOLATIONS = {
 
 @pytest.mark.parametrize(("data", "code"), VIOLATIONS.values(), ids=VIOLATIONS.keys())
 @pytest.mark.parametrize("glued", [True, False], ids=["glued to the handshake", "later"])
-def test_a_frame_that_breaks_a_rule_ends_its_connection(
+def test_aFrameThatBreaksARuleEndsItsConnection(
     attacker: Wire, revision: int, data: bytes, code: int, glued: bool
 ) -> None:
     connection = attacker.connection()
@@ -136,7 +136,7 @@ def test_a_frame_that_breaks_a_rule_ends_its_connection(
     assert struct.pack(">H", code) in ended[-160:], ended
 
 
-def test_a_message_has_a_thousand_fragments_at_most(servers: SharedServers, revision: int, room: str) -> None:
+def test_aMessageHasAThousandFragmentsAtMost(servers: SharedServers, revision: int, room: str) -> None:
     """On a server that counts nothing else that is small."""
     wire = Wire(("127.0.0.1", servers({"limits": {"events_per_second": 0}}).port))
     listener = joined(wire.namespacePeer(revision), "listener", room)
@@ -156,7 +156,7 @@ def test_a_message_has_a_thousand_fragments_at_most(servers: SharedServers, revi
     wire.closeAll()
 
 
-def test_a_payload_that_comes_in_single_bytes_costs_no_more_than_its_bytes(
+def test_aPayloadThatComesInSingleBytesCostsNoMoreThanItsBytes(
     target: Target, attacker: Wire, revision: int
 ) -> None:
     peer = socketOf(attacker.namespacePeer(revision))
@@ -168,7 +168,7 @@ def test_a_payload_that_comes_in_single_bytes_costs_no_more_than_its_bytes(
     assert target.kilobytes() - before < 3_000
 
 
-def test_frames_behind_a_rule_that_was_broken_cost_nothing(target: Target, attacker: Wire, revision: int) -> None:
+def test_framesBehindARuleThatWasBrokenCostNothing(target: Target, attacker: Wire, revision: int) -> None:
     spent = target.processorSeconds()
     for _ in range(20):
         peer = socketOf(attacker.namespacePeer(revision))
@@ -177,7 +177,7 @@ def test_frames_behind_a_rule_that_was_broken_cost_nothing(target: Target, attac
 
 
 @pytest.mark.parametrize("kind", ["takes over", "says goodbye", "breaks a rule"])
-def test_websockets_that_carry_nothing_are_counted_as_well(servers: SharedServers, revision: int, kind: str) -> None:
+def test_websocketsThatCarryNothingAreCountedAsWell(servers: SharedServers, revision: int, kind: str) -> None:
     """Each of them has two seconds to close, in which thousands can be opened."""
     target = Target(servers({"limits": {"connections_per_address": PLACES}}))
     attacker = Wire(target.address, target.newSource())

@@ -66,12 +66,12 @@ def run(tmp_path: Path, config: dict[str, Any], *arguments: str) -> subprocess.C
 
 
 class TestStart:
-    def test_the_log_says_the_order_in_which_plugins_are_asked(self, server: Server, folder: Folder) -> None:
+    def test_theLogSaysTheOrderInWhichPluginsAreAsked(self, server: Server, folder: Folder) -> None:
         folder(a=policy("first"), b=policy("second"))
         process = server(using("second", "first"))
         assert "plugins: room policies: second, first" in process.output()
 
-    def test_all_mistakes_are_reported_with_file_and_line_and_nothing_starts(
+    def test_allMistakesAreReportedWithFileAndLineAndNothingStarts(
         self, folder: Folder, tmp_path: Path
     ) -> None:
         path = folder(a="x = (", b=policy("first", arguments="self"))
@@ -86,13 +86,13 @@ class TestStart:
         ):
             assert line in ended.stderr
 
-    def test_a_plugin_that_does_not_start_ends_the_server(self, folder: Folder, tmp_path: Path) -> None:
+    def test_aPluginThatDoesNotStartEndsTheServer(self, folder: Folder, tmp_path: Path) -> None:
         folder(a=LIVING.replace("services.log.info('it starts')", "1 / 0"))
         ended = run(tmp_path, using("living"))
         assert ended.returncode == 1
         assert "plugin living: start failed: ZeroDivisionError: division by zero" in ended.stdout + ended.stderr
 
-    def test_it_is_stopped_at_the_end(self, server: Server, folder: Folder) -> None:
+    def test_itIsStoppedAtTheEnd(self, server: Server, folder: Folder) -> None:
         folder(a=LIVING)
         process = server(using("living"))
         assert "[plugin.living#info] it starts" in process.output()
@@ -102,7 +102,7 @@ class TestStart:
 
 
 class TestDrops:
-    def test_a_filter_that_forgets_to_return_messages_is_named_once(self, server: Server, folder: Folder) -> None:
+    def test_aFilterThatForgetsToReturnMessagesIsNamedOnce(self, server: Server, folder: Folder) -> None:
         path = folder(a=pluginSource("IMessageFilter", "mute", FORGETS))
         process = server(using("mute"))
         wire = Wire(("127.0.0.1", process.port))
@@ -167,7 +167,7 @@ erring = Erring()
 
 class TestComplaints:
     @pytest.mark.parametrize("fast", [True, False])
-    def test_lines_about_failures_say_whom_the_plugin_was_asked_about(
+    def test_linesAboutFailuresSayWhomThePluginWasAskedAbout(
         self, server: Server, folder: Folder, fast: bool
     ) -> None:
         folder(a=ERRING)
@@ -192,7 +192,7 @@ class TestComplaints:
                 process.waitOutput(rf"plugin erring: {method} returned 7 instead of .* {who}$")
             process.waitOutput(rf"plugin erring: joined failed: LookupError: nobody at .* {who}$")
 
-    def test_those_about_handshakes_say_the_address_and_the_connection(self, server: Server, folder: Folder) -> None:
+    def test_thoseAboutHandshakesSayTheAddressAndTheConnection(self, server: Server, folder: Folder) -> None:
         folder(a=ERRING)
         config = {"folders": ["plugins"], "use": [{"erring": {"timeout": 0.2}}]}
         process = server({"plugins": config}, "--log-level", "debug")
@@ -211,7 +211,7 @@ class TestComplaints:
 
 
 class TestReload:
-    def test_a_changed_file_is_taken_over_even_if_it_looks_older(self, server: Server, folder: Folder) -> None:
+    def test_aChangedFileIsTakenOverEvenIfItLooksOlder(self, server: Server, folder: Folder) -> None:
         path = folder(a=policy("first"))
         process = server(using("first"))
         (path / "a.py").write_text(LIVING.replace('"living"', '"first"'))
@@ -220,7 +220,7 @@ class TestReload:
         process.waitOutput("reloaded, plugins: room policies: first")
         assert "it starts" in process.output()
 
-    def test_a_broken_one_is_reported_and_the_old_one_stays(self, server: Server, folder: Folder) -> None:
+    def test_aBrokenOneIsReportedAndTheOldOneStays(self, server: Server, folder: Folder) -> None:
         path = folder(a=policy("first"))
         process = server(using("first"))
         (path / "a.py").write_text("x = (")
@@ -231,7 +231,7 @@ class TestReload:
         process.signal(signal.SIGHUP)
         process.waitOutput("reloaded, plugins: room policies: first")
 
-    def test_signals_that_come_while_one_is_obeyed_are_obeyed_together(self, server: Server, folder: Folder) -> None:
+    def test_signalsThatComeWhileOneIsObeyedAreObeyedTogether(self, server: Server, folder: Folder) -> None:
         path = folder(a=policy("first"))
         process = server(using("first"))
         (path / "b.py").write_text(
@@ -251,7 +251,7 @@ class TestReload:
 class TestReloadUnderLoad:
     MEMBERS, ROOM_SIZE, MESSAGES = 200, 10, 20
 
-    def test_nobody_is_disconnected_and_no_message_is_lost_or_reordered(self, server: Server, folder: Folder) -> None:
+    def test_nobodyIsDisconnectedAndNoMessageIsLostOrReordered(self, server: Server, folder: Folder) -> None:
         """Some messages are held up by the filter, while it is replaced again and again by files that look older."""
         path = folder(a=stamp(0))
         process = server({**using("stamp"), "limits": {"connections_per_address": 0}})
@@ -311,14 +311,14 @@ class TestReloadUnderLoad:
 
 
 class TestCommandLine:
-    def test_plugins_are_listed(self, folder: Folder, tmp_path: Path) -> None:
+    def test_pluginsAreListed(self, folder: Folder, tmp_path: Path) -> None:
         path = folder(a=MEMBERS_ONLY)
         ended = run(tmp_path, using("members-only"), "--plugins")
         assert ended.returncode == 0
         assert ended.stdout.startswith(f"members-only (used, number 1)\n  IRoomPolicy; from {path}/a.py\n")
 
     @pytest.mark.parametrize("option", ["--plugins", "--check"])
-    def test_nobody_need_read_what_is_printed_to_its_end(self, tmp_path: Path, option: str) -> None:
+    def test_nobodyNeedReadWhatIsPrintedToItsEnd(self, tmp_path: Path, option: str) -> None:
         reading, writing = os.pipe()
         os.close(reading)
         with os.fdopen(writing, "w") as stdout:
@@ -335,7 +335,7 @@ class TestCommandLine:
         assert (ended.returncode, ended.stderr) == (0, "")
 
     @pytest.mark.parametrize("option", ["--plugins", "--check"])
-    def test_broken_ones_are_reported(self, folder: Folder, tmp_path: Path, option: str) -> None:
+    def test_brokenOnesAreReported(self, folder: Folder, tmp_path: Path, option: str) -> None:
         path = folder(a="x = (")
         ended = run(tmp_path, using(), option)
         assert ended.returncode == 1

@@ -49,22 +49,22 @@ def example(folder: Path, name: str, **options: Any) -> Any:
 
 class TestThePage:
     @pytest.mark.parametrize("block", PYTHON, ids=str)
-    def test_every_block_of_python_is_a_file_that_is_tried(self, block: Block) -> None:
+    def test_everyBlockOfPythonIsAFileThatIsTried(self, block: Block) -> None:
         assert re.fullmatch(r"file: \w+\.py|test: test_\w+\.py", block.note)
 
     @pytest.mark.parametrize("block", YAML, ids=str)
-    def test_every_configuration_can_be_used(self, folder: Path, block: Block) -> None:
+    def test_everyConfigurationCanBeUsed(self, folder: Path, block: Block) -> None:
         path = folder.parent / "server.conf"
         path.write_text(block.text, encoding="utf-8")
         config = loadConfig(str(path))
         assert len(loadPlugins(config.plugins).entries) == len(config.plugins.use) > 0
 
-    def test_the_tests_pass(self, folder: Path) -> None:
+    def test_theTestsPass(self, folder: Path) -> None:
         ended = runToEnd([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"], folder)
         assert ended.returncode == 0, ended.stdout
         assert "8 passed" in ended.stdout
 
-    def test_the_messages_about_mistakes_are_those_that_it_shows(self, folder: Path) -> None:
+    def test_theMessagesAboutMistakesAreThoseThatItShows(self, folder: Path) -> None:
         shown = next(block.text for block in PAGE.blocks if "SyntaxError" in block.text).splitlines()
         for file in folder.glob("*.py"):
             if file.name not in ("members_only.py", "room_capacity.py"):
@@ -79,7 +79,7 @@ class TestThePage:
             loadPlugins(loadConfig(str(path)).plugins)
         assert [problem.replace(f"{folder.parent}/", "") for problem in error.value.problems] == shown
 
-    def test_the_figures_are_those_of_the_code(self) -> None:
+    def test_theFiguresAreThoseOfTheCode(self) -> None:
         for figure in (
             f"| `timeout` | `{guard.TIMEOUT_SECONDS:g}` |",
             f"more than {guard.BLOCKING_SECONDS * 1000:g} ms",
@@ -90,14 +90,14 @@ class TestThePage:
             assert figure in PAGE.text
         assert breaker.FAILURES == 10
 
-    def test_everything_that_plugins_import_is_on_it(self) -> None:
+    def test_everythingThatPluginsImportIsOnIt(self) -> None:
         words = set(re.findall(r"\w+", PAGE.text))
         inTables = {"IPeer": "Peers", "IRoom": "Rooms", "IServices": "Services"}
         assert {name for name in api.__all__ if inTables.get(name, name) not in words} == set()
 
 
 class TestThePlugins:
-    def test_room_roles(self, folder: Path) -> None:
+    def test_roomRoles(self, folder: Path) -> None:
         plugin = example(folder, "room_roles", rooms={"staff-*": "staff", "open-*": "", "*": "member"})
         with InMemoryServer(plugin) as server:
             client = server.connect(Identity(roles=frozenset({"staff"})))
@@ -105,7 +105,7 @@ class TestThePlugins:
             assert client.join("open-1", "ann").ok
             assert client.join("kitchen", "ann").value["error"]["role"] == "member"
 
-    def test_waiting_room(self, folder: Path) -> None:
+    def test_waitingRoom(self, folder: Path) -> None:
         with InMemoryServer(example(folder, "waiting_room", seconds=0.5)) as server:
             first, second = server.connect().join("kitchen", "ann"), server.connect().join("kitchen", "bob")
             server.advance(0.51)
@@ -114,7 +114,7 @@ class TestThePlugins:
             assert second.ok
 
     @pytest_twisted.ensureDeferred  # type: ignore[untyped-decorator]
-    async def test_guest_list(self, folder: Path) -> None:
+    async def test_guestList(self, folder: Path) -> None:
         file = folder.parent / "guests.sqlite"
         with sqlite3.connect(file) as database:
             database.execute("CREATE TABLE guests (room, user)")
@@ -129,14 +129,14 @@ class TestThePlugins:
         finally:
             plugin.stop()
 
-    def test_office_network(self, folder: Path) -> None:
+    def test_officeNetwork(self, folder: Path) -> None:
         with InMemoryServer(example(folder, "office_network")) as server:
             assert server.connect(address="10.1.2.3").connected
             assert server.connect(address="192.0.2.1").refusal["data"]["code"] == "unauthorized"
         with pytest.raises(ConfigError, match="networks: "):
             example(folder, "office_network", networks=["nowhere"])
 
-    def test_time_stamp(self, folder: Path) -> None:
+    def test_timeStamp(self, folder: Path) -> None:
         with InMemoryServer(example(folder, "time_stamp")) as server:
             ann, bob = server.connect(), server.connect(Identity(roles=frozenset({"guest"})))
             ann.join("kitchen", "ann")
@@ -148,7 +148,7 @@ class TestThePlugins:
             assert bob.broadcast({"msgType": 4}).value == {"ok": True, "delivered": 0}
             assert ann.broadcast({"msgType": 4}).value["delivered"] == 2
 
-    def test_audio_only(self, folder: Path) -> None:
+    def test_audioOnly(self, folder: Path) -> None:
         with InMemoryServer(example(folder, "audio_only")) as server:
             ann = server.connect()
             ann.join("kitchen", "ann")
@@ -156,7 +156,7 @@ class TestThePlugins:
             video = ann.broadcast({"msgType": 2, "sdp": "v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\n"})
             assert video.code == "audio-only"
 
-    def test_talk_time(self, folder: Path) -> None:
+    def test_talkTime(self, folder: Path) -> None:
         with InMemoryServer(example(folder, "talk_time")) as server:
             ann = server.connect()
             ann.join("kitchen", "ann")
@@ -164,7 +164,7 @@ class TestThePlugins:
             assert [answer.ok for answer in answers] == [True] * 50 + [False]
             assert server.hub.rooms["kitchen"].view.data["talk-time-most"] == 1
 
-    def test_mute_all(self, folder: Path) -> None:
+    def test_muteAll(self, folder: Path) -> None:
         with InMemoryServer(example(folder, "mute_all")) as server:
             host, guest = server.connect(HOST), server.connect()
             host.join("kitchen", "ann")
@@ -175,7 +175,7 @@ class TestThePlugins:
             assert host.request("put-out", {"who": "bob"}).ok
             assert server.members("kitchen") == ["ann"]
 
-    def test_closing_time(self, folder: Path) -> None:
+    def test_closingTime(self, folder: Path) -> None:
         with InMemoryServer(example(folder, "closing_time", minutes=3)) as server:
             ann = server.connect()
             ann.join("kitchen", "ann")

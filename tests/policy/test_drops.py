@@ -65,7 +65,7 @@ def speak(server: InMemoryServer, count: int, body: Any = 1) -> None:
 
 class TestTheLog:
     @pytest.mark.parametrize("method", [forgetful, forgetfulLater, severe])
-    def test_names_a_filter_that_has_dropped_its_first_hundred_once(
+    def test_namesAFilterThatHasDroppedItsFirstHundredOnce(
         self, log: LogLines, method: Callable[..., Any]
     ) -> None:
         with InMemoryServer(Filter(method), dropsAll=True) as server:
@@ -77,14 +77,14 @@ class TestTheLog:
         assert f"({__file__}:{method.__code__.co_firstlineno})" in line
 
     @pytest.mark.parametrize("body", ["pass", "change"])
-    def test_says_nothing_of_one_that_has_passed_any(self, log: LogLines, body: str) -> None:
+    def test_saysNothingOfOneThatHasPassedAny(self, log: LogLines, body: str) -> None:
         with InMemoryServer(Filter(rarely), dropsAll=True) as server:
             speak(server, 50)
             speak(server, 1, body)
             speak(server, 150)
         assert told(log) == []
 
-    def test_does_not_count_what_is_refused(self, log: LogLines) -> None:
+    def test_doesNotCountWhatIsRefused(self, log: LogLines) -> None:
         with InMemoryServer(Filter(raising)) as server:
             speak(server, 150)
         assert told(log) == []
@@ -92,41 +92,41 @@ class TestTheLog:
 
 class TestTheKit:
     @pytest.mark.parametrize("method", [forgetful, forgetfulLater, nested])
-    def test_fails_on_a_filter_that_has_forgotten_it(self, method: Callable[..., Any]) -> None:
+    def test_failsOnAFilterThatHasForgottenIt(self, method: Callable[..., Any]) -> None:
         server = InMemoryServer(Filter(method))
         server.__enter__()
         speak(server, 1)
         with pytest.raises(AssertionError, match=r"^filter \(.*test_drops\.py:\d+\) has dropped every message: return"):
             server.__exit__(None, None, None)
 
-    def test_also_before_it_is_replaced(self) -> None:
+    def test_alsoBeforeItIsReplaced(self) -> None:
         with InMemoryServer(Filter(forgetful), dropsAll=False) as server:
             speak(server, 1)
             with pytest.raises(AssertionError, match="has dropped every message"):
                 server.reload(Filter(severe))
             server._dropsAll = True
 
-    def test_unless_it_is_told_that_this_is_meant(self) -> None:
+    def test_unlessItIsToldThatThisIsMeant(self) -> None:
         with InMemoryServer(Filter(forgetful), dropsAll=True) as server:
             speak(server, 1)
 
     @pytest.mark.parametrize("method", [severe, choosy, raising, lambda peer, room, message: None])
-    def test_does_not_mind_one_that_says_so_itself(self, method: Callable[..., Any]) -> None:
+    def test_doesNotMindOneThatSaysSoItself(self, method: Callable[..., Any]) -> None:
         with InMemoryServer(Filter(method)) as server:
             speak(server, 3)
 
-    def test_does_not_mind_one_that_was_not_asked(self) -> None:
+    def test_doesNotMindOneThatWasNotAsked(self) -> None:
         with InMemoryServer(Filter(forgetful)) as server:
             speak(server, 0)
 
-    def test_does_not_hide_another_failure(self) -> None:
+    def test_doesNotHideAnotherFailure(self) -> None:
         server = InMemoryServer(Filter(forgetful))
         server.__enter__()
         speak(server, 1)
         server.__exit__(ZeroDivisionError, ZeroDivisionError(), None)
 
 
-def test_of_what_has_no_source_nothing_is_said() -> None:
+def test_ofWhatHasNoSourceNothingIsSaid() -> None:
     scope: dict[str, Any] = {}
     exec("def method(peer, room, message):\n    pass", scope)
     assert not forgetsReturn(scope["method"])

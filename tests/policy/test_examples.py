@@ -29,7 +29,7 @@ def example(name: str, **options: Any) -> Any:
     return plugin.configured(options) if options else plugin
 
 
-def test_all_are_loaded_together() -> None:
+def test_allAreLoadedTogether() -> None:
     names = [file.stem.replace("_", "-") for file in FILES]
     assert len(names) >= 4
     options = {"ask-backend": {"url": "http://127.0.0.1:1"}}
@@ -38,7 +38,7 @@ def test_all_are_loaded_together() -> None:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_each_is_short_and_imports_nothing_of_ours_but_the_api(file: Path) -> None:
+def test_eachIsShortAndImportsNothingOfOursButTheApi(file: Path) -> None:
     source = file.read_text(encoding="utf-8")
     assert len(source.splitlines()) <= MOST_LINES
     modules = [node.module for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ImportFrom)]
@@ -46,12 +46,12 @@ def test_each_is_short_and_imports_nothing_of_ours_but_the_api(file: Path) -> No
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_each_is_in_the_readme_of_the_folder(file: Path) -> None:
+def test_eachIsInTheReadmeOfTheFolder(file: Path) -> None:
     assert f"`{file.name}`" in (FOLDER / "README.md").read_text(encoding="utf-8")
 
 
 class TestMembersOnly:
-    def test_keeps_all_but_members_out_of_their_rooms(self) -> None:
+    def test_keepsAllButMembersOutOfTheirRooms(self) -> None:
         with InMemoryServer(example("members-only")) as server:
             ann, bob = server.connect(MEMBER), server.connect()
             assert ann.join("members-lounge", "ann").ok
@@ -88,14 +88,14 @@ class TestRoomSchedule:
             (6, 22, 6, False),
         ],
     )
-    def test_opens_and_closes(self, hour: int, opens: int, closes: int, isOpen: bool) -> None:
+    def test_opensAndCloses(self, hour: int, opens: int, closes: int, isOpen: bool) -> None:
         with InMemoryServer(example("room-schedule", opens=opens, closes=closes)) as server:
             server.clock.advance(hour * 3600)
             answer = server.connect().join("kitchen", "ann")
             assert answer.ok is isOpen
             assert answer.code == (None if isOpen else "closed")
 
-    def test_with_one_hour_for_both_it_is_always_open(self) -> None:
+    def test_withOneHourForBothItIsAlwaysOpen(self) -> None:
         with InMemoryServer(example("room-schedule", opens=7, closes=7)) as server:
             server.clock.advance(7 * 3600)
             assert server.connect().join("kitchen", "ann").ok
@@ -113,7 +113,7 @@ class TestRoomSchedule:
             ("Europe/Lisbon", "2026-03-29T23:00+00:00", True),
         ],
     )
-    def test_counts_by_the_local_time(
+    def test_countsByTheLocalTime(
         self, localZone: Callable[[str], None], zone: str, moment: str, isOpen: bool
     ) -> None:
         localZone(zone)
@@ -126,7 +126,7 @@ class TestAskBackend:
     @pytest.mark.parametrize(
         ("status", "code"), [(200, None), (403, "not-invited"), (500, "internal"), (404, "internal")]
     )
-    def test_does_what_the_service_says(self, status: int, code: str | None) -> None:
+    def test_doesWhatTheServiceSays(self, status: int, code: str | None) -> None:
         with InMemoryServer(example("ask-backend", url="http://backend/may-join")) as server:
             answer = server.connect().join("kitchen", "ann")
             assert not answer.given
@@ -137,7 +137,7 @@ class TestAskBackend:
             assert (method, url) == ("GET", "http://backend/may-join")
             assert more["params"] == {"room": "kitchen", "user": "ann"}
 
-    def test_refuses_if_the_service_cannot_be_reached_or_does_not_answer(self) -> None:
+    def test_refusesIfTheServiceCannotBeReachedOrDoesNotAnswer(self) -> None:
         with InMemoryServer(example("ask-backend", url="http://backend")) as server:
             ann = server.connect()
             answers = [ann.join("kitchen", "ann"), ann.join("kitchen", "ann")]
@@ -147,7 +147,7 @@ class TestAskBackend:
 
 
 class TestGreeter:
-    def test_greets_everybody_who_comes(self) -> None:
+    def test_greetsEverybodyWhoComes(self) -> None:
         with InMemoryServer(example("greeter", text="Hello!")) as server:
             ann, bob = server.connect(), server.connect()
             ann.join("kitchen", "ann")
@@ -155,7 +155,7 @@ class TestGreeter:
             assert bob.take("greeting") == [("greeting", {"roomName": "kitchen", "text": "Hello!", "members": 2})]
             assert len(ann.take("greeting")) == 1
 
-    def test_logs_how_long_a_room_was_used(self, log: Any) -> None:
+    def test_logsHowLongARoomWasUsed(self, log: Any) -> None:
         with InMemoryServer(example("greeter")) as server:
             ann = server.connect()
             ann.join("kitchen", "ann")
@@ -165,7 +165,7 @@ class TestGreeter:
 
 
 class TestRaiseHand:
-    def test_tells_the_room_but_not_too_often(self) -> None:
+    def test_tellsTheRoomButNotTooOften(self) -> None:
         with InMemoryServer(example("raise-hand", pause=10)) as server:
             ann, bob = server.connect(), server.connect()
             ann.join("kitchen", "ann")
@@ -179,6 +179,6 @@ class TestRaiseHand:
             server.advance(6.1)
             assert ann.request("raise-hand").ok
 
-    def test_is_for_members(self) -> None:
+    def test_isForMembers(self) -> None:
         with InMemoryServer(example("raise-hand")) as server:
             assert server.connect().request("raise-hand").code == "not-in-room"

@@ -29,20 +29,20 @@ def join(chain: Chain) -> str:
 
 
 class TestExceptions:
-    def test_they_refuse_without_telling_why(self, bench: Bench) -> None:
+    def test_theyRefuseWithoutTellingWhy(self, bench: Bench) -> None:
         with pytest.raises(Refused) as refused:
             bench.chain(Policy(divide)).mayJoin(FakePeer(), FakeRoom())
         assert refused.value.reply() == {"code": "internal", "message": ""}
         assert bench.counters["policy"].errors == 1
 
-    def test_the_log_says_which_plugin_where_and_what_in_one_line(self, bench: Bench, log: LogLines) -> None:
+    def test_theLogSaysWhichPluginWhereAndWhatInOneLine(self, bench: Bench, log: LogLines) -> None:
         join(bench.chain(Policy(divide, "my-policy")))
         (line,) = log.about("my-policy")
         assert "mayJoin failed: ZeroDivisionError: division by zero at" in line
         assert f"{__file__}:{divide.__code__.co_firstlineno + 1} in divide" in line
         assert "\n" not in line
 
-    def test_late_ones_are_the_same(self, bench: Bench, log: LogLines) -> None:
+    def test_lateOnesAreTheSame(self, bench: Bench, log: LogLines) -> None:
         source: Deferred[None] = Deferred()
 
         async def mayJoin(peer: Any, room: Any) -> None:
@@ -55,7 +55,7 @@ class TestExceptions:
         assert log.about("ZeroDivisionError", "in divide", "called from", "in mayJoin")
         assert not log.about("defer.py")
 
-    def test_the_same_failure_is_logged_once_a_minute(self, bench: Bench, log: LogLines) -> None:
+    def test_theSameFailureIsLoggedOnceAMinute(self, bench: Bench, log: LogLines) -> None:
         chain = bench.chain(Policy(divide))
         for _ in range(5):
             join(chain)
@@ -64,7 +64,7 @@ class TestExceptions:
         join(chain)
         assert len(log.about("ZeroDivisionError", "and 4 times more")) == 1
 
-    def test_a_plugin_that_fails_in_a_thousand_ways_cannot_flood_the_log(self, bench: Bench, log: LogLines) -> None:
+    def test_aPluginThatFailsInAThousandWaysCannotFloodTheLog(self, bench: Bench, log: LogLines) -> None:
         kinds = iter([type(f"Error{number}", (Exception,), {}) for number in range(1000)])
 
         def mayJoin(peer: Any, room: Any) -> None:
@@ -86,14 +86,14 @@ class TestExceptions:
         assert len(log.about("Fault")) <= 160
 
     @pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit(), RecursionError()])
-    def test_not_even_the_exceptions_that_end_programs_get_out(self, bench: Bench, error: BaseException) -> None:
+    def test_notEvenTheExceptionsThatEndProgramsGetOut(self, bench: Bench, error: BaseException) -> None:
         def mayJoin(peer: Any, room: Any) -> None:
             raise error
 
         assert join(bench.chain(Policy(mayJoin))) == "internal"
 
     @pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit()])
-    def test_nor_later(self, bench: Bench, error: BaseException) -> None:
+    def test_norLater(self, bench: Bench, error: BaseException) -> None:
         asked: Deferred[None] = Deferred()
 
         async def mayJoin(peer: Any, room: Any) -> None:
@@ -110,7 +110,7 @@ class TestExceptions:
     @pytest.mark.parametrize(
         "text", ["v=0\r\no=- 1 2 IN IP4 192.0.2.1", "bad candidate:1 1 udp 2122", "m=audio 9 UDP", "in a=fingerprint"]
     )
-    def test_texts_of_exceptions_that_may_hold_an_sdp_are_left_out(
+    def test_textsOfExceptionsThatMayHoldAnSdpAreLeftOut(
         self, bench: Bench, log: LogLines, text: str
     ) -> None:
         def mayJoin(peer: Any, room: Any) -> None:
@@ -121,7 +121,7 @@ class TestExceptions:
         assert text.split()[-1] not in line
         assert "left out" in line
 
-    def test_texts_of_exceptions_cannot_break_the_line(self, bench: Bench, log: LogLines) -> None:
+    def test_textsOfExceptionsCannotBreakTheLine(self, bench: Bench, log: LogLines) -> None:
         def mayJoin(peer: Any, room: Any) -> None:
             raise ValueError("one\ntwo")
 
@@ -145,7 +145,7 @@ class Slippery:
 
 class TestWrongAnswers:
     @pytest.mark.parametrize("answer", [True, False, "no", 0, Strange(), object()])
-    def test_of_a_policy_count_as_failures_and_refuse(self, bench: Bench, log: LogLines, answer: Any) -> None:
+    def test_ofAPolicyCountAsFailuresAndRefuse(self, bench: Bench, log: LogLines, answer: Any) -> None:
         assert join(bench.chain(Policy(lambda peer, room: answer))) == "internal"
         assert bench.counters["policy"].errors == 1
         assert log.about("policy", "mayJoin returned", "to say no, raise Refused")
@@ -160,7 +160,7 @@ class TestWrongAnswers:
             makeMessage().replace(body=object()),
         ],
     )
-    def test_of_a_filter_too(self, bench: Bench, answer: Any) -> None:
+    def test_ofAFilterToo(self, bench: Bench, answer: Any) -> None:
         chain = bench.chain(Filter(lambda peer, room, message: answer))
         with pytest.raises(Refused, match="internal"):
             chain.filterMessage(FakePeer(), FakeRoom(), makeMessage())
@@ -183,16 +183,16 @@ class TestWrongAnswers:
             Identity(signedIn="yes"),  # type: ignore[arg-type]
         ],
     )
-    def test_of_an_authenticator_too(self, bench: Bench, answer: Any) -> None:
+    def test_ofAnAuthenticatorToo(self, bench: Bench, answer: Any) -> None:
         with pytest.raises(Refused, match="internal"):
             bench.chain(Authenticator(lambda handshake: answer)).authenticate(HANDSHAKE)
         assert bench.counters["authenticator"].errors == 1
 
-    def test_what_cannot_be_looked_at_too(self, bench: Bench, log: LogLines) -> None:
+    def test_whatCannotBeLookedAtToo(self, bench: Bench, log: LogLines) -> None:
         assert join(bench.chain(Policy(lambda peer, room: Slippery()))) == "internal"
         assert log.about("policy", "mayJoin failed: RuntimeError: hands off")
 
-    def test_late_ones_too(self, bench: Bench) -> None:
+    def test_lateOnesToo(self, bench: Bench) -> None:
         assert join(bench.chain(Policy(lambda peer, room: succeed("yes")))) == "internal"
 
     @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ class TestWrongAnswers:
             Refused("no", "", {"when": object()}),
         ],
     )
-    def test_a_refusal_that_cannot_be_told_is_one_of_them(self, bench: Bench, refused: Refused) -> None:
+    def test_aRefusalThatCannotBeToldIsOneOfThem(self, bench: Bench, refused: Refused) -> None:
         def mayJoin(peer: Any, room: Any) -> None:
             raise refused
 
@@ -247,7 +247,7 @@ class TestWhatIsRaisedByWhatIsRaised:
             (Mute(), "failed: Mute: (its text cannot be read)"),
         ],
     )
-    def test_is_a_failure_like_any_other(
+    def test_isAFailureLikeAnyOther(
         self, bench: Bench, log: LogLines, error: Exception, line: str, isLate: bool
     ) -> None:
         def mayJoin(peer: Any, room: Any) -> Deferred[None]:
@@ -259,14 +259,14 @@ class TestWhatIsRaisedByWhatIsRaised:
         assert bench.counters["policy"].errors == 1
         assert log.about(line)
 
-    def test_so_is_an_answer(self, bench: Bench, log: LogLines) -> None:
+    def test_soIsAnAnswer(self, bench: Bench, log: LogLines) -> None:
         deaf = object.__new__(Deaf)
         for answer in (deaf, succeed(deaf)):
             with pytest.raises(Refused, match="internal"):
                 bench.chain(Authenticator(lambda handshake, it=answer: it)).authenticate(HANDSHAKE)
         assert log.about("authenticate failed: RuntimeError: who?")
 
-    def test_nobody_behind_it_waits_for_ever(self) -> None:
+    def test_nobodyBehindItWaitsForEver(self) -> None:
         pending: Deferred[None] = Deferred()
         with InMemoryServer(Policy(lambda peer, room: pending if peer.userId == "ann" else None)) as server:
             answers = [server.connect().join("kitchen", user) for user in ("ann", "bob")]
@@ -275,7 +275,7 @@ class TestWhatIsRaisedByWhatIsRaised:
 
 
 class TestTheBreaker:
-    def test_after_ten_failures_in_a_row_the_plugin_is_not_asked_for_thirty_seconds(
+    def test_afterTenFailuresInARowThePluginIsNotAskedForThirtySeconds(
         self, bench: Bench, log: LogLines
     ) -> None:
         chain = bench.chain(Policy(divide))
@@ -284,7 +284,7 @@ class TestTheBreaker:
         assert (counters.calls, counters.errors, counters.unavailable) == (10, 10, 2)
         assert log.about("failed too often in a row", "30 s")
 
-    def test_then_it_is_tried_again(self, bench: Bench, log: LogLines) -> None:
+    def test_thenItIsTriedAgain(self, bench: Bench, log: LogLines) -> None:
         answers: list[Callable[[], Any]] = [divide] * 10
         chain = bench.chain(Policy(lambda peer, room: answers.pop(0)() if answers else None))
         for _ in range(10):
@@ -294,21 +294,21 @@ class TestTheBreaker:
         assert log.about("works again")
         assert chain.mayJoin(FakePeer(), FakeRoom()) is None
 
-    def test_refusals_are_no_failures(self, bench: Bench) -> None:
+    def test_refusalsAreNoFailures(self, bench: Bench) -> None:
         def mayJoin(peer: Any, room: Any) -> None:
             raise Refused("full")
 
         chain = bench.chain(Policy(mayJoin))
         assert {join(chain) for _ in range(30)} == {"full"}
 
-    def test_answers_that_do_not_come_are_failures(self, bench: Bench) -> None:
+    def test_answersThatDoNotComeAreFailures(self, bench: Bench) -> None:
         chain = bench.chain(Policy(lambda peer, room: Deferred()))
         answers = [chain.mayJoin(FakePeer(), FakeRoom()) for _ in range(10)]
         bench.clock.advance(2.1)
         assert {failureOf(answer).args[0] for answer in answers} == {"timeout"}
         assert join(chain) == "unavailable"
 
-    def test_a_plugin_that_never_answers_costs_its_time_only_once_in_thirty_seconds(self, bench: Bench) -> None:
+    def test_aPluginThatNeverAnswersCostsItsTimeOnlyOnceInThirtySeconds(self, bench: Bench) -> None:
         chain = bench.chain(Policy(lambda peer, room: Deferred()))
         for _ in range(10):
             answer = chain.mayJoin(FakePeer(), FakeRoom())
@@ -325,41 +325,41 @@ class TestTheBreaker:
 class TestFailOpen:
     """``fail: open``: a plugin that fails counts as if it were not there."""
 
-    def test_a_join_is_allowed(self, bench: Bench) -> None:
+    def test_aJoinIsAllowed(self, bench: Bench) -> None:
         chain = bench.chain(Policy(divide), failOpen=True)
         assert [chain.mayJoin(FakePeer(), FakeRoom()) for _ in range(12)] == [None] * 12
         assert bench.counters["policy"].unavailable == 2
 
-    def test_a_message_passes_as_it_is(self, bench: Bench) -> None:
+    def test_aMessagePassesAsItIs(self, bench: Bench) -> None:
         message = makeMessage()
         chain = bench.chain(Filter(divide), failOpen=True)
         assert chain.filterMessage(FakePeer(), FakeRoom(), message) is message
 
-    def test_the_next_authenticator_is_asked(self, bench: Bench) -> None:
+    def test_theNextAuthenticatorIsAsked(self, bench: Bench) -> None:
         broken, known = Authenticator(divide, "a"), Authenticator(lambda handshake: Identity("ann"), "b")
         chain = Chain([bench.active(broken, failOpen=True), bench.active(known)])
         assert chain.authenticate(HANDSHAKE) == Identity("ann")
 
-    def test_if_it_was_the_only_authenticator_everybody_comes_in(self, bench: Bench) -> None:
+    def test_ifItWasTheOnlyAuthenticatorEverybodyComesIn(self, bench: Bench) -> None:
         assert bench.chain(Authenticator(divide), failOpen=True).authenticate(HANDSHAKE) == Identity()
 
-    def test_but_not_if_another_one_does_not_know_the_client(self, bench: Bench) -> None:
+    def test_butNotIfAnotherOneDoesNotKnowTheClient(self, bench: Bench) -> None:
         unknown = Authenticator(lambda handshake: None, "b")
         chain = Chain([bench.active(Authenticator(divide, "a"), failOpen=True), bench.active(unknown)])
         with pytest.raises(Refused, match="unauthorized"):
             chain.authenticate(HANDSHAKE)
 
-    def test_an_answer_that_does_not_come_counts_as_a_failure(self, bench: Bench) -> None:
+    def test_anAnswerThatDoesNotComeCountsAsAFailure(self, bench: Bench) -> None:
         answer = bench.chain(Policy(lambda peer, room: Deferred()), failOpen=True).mayJoin(FakePeer(), FakeRoom())
         bench.clock.advance(2.1)
         assert resultOf(answer) is None
 
-    def test_its_refusals_count(self, bench: Bench) -> None:
+    def test_itsRefusalsCount(self, bench: Bench) -> None:
         assert join(bench.chain(Policy(lambda peer, room: fail(Refused("full"))), failOpen=True)) == "full"
 
 
 class TestBlocking:
-    def test_a_call_that_blocks_for_more_than_fifty_milliseconds_is_named(self, bench: Bench, log: LogLines) -> None:
+    def test_aCallThatBlocksForMoreThanFiftyMillisecondsIsNamed(self, bench: Bench, log: LogLines) -> None:
         def mayJoin(peer: Any, room: Any) -> None:
             bench.watch += 0.075
 
@@ -367,7 +367,7 @@ class TestBlocking:
         assert log.about("slow", "mayJoin blocked the server for 75 ms")
         assert bench.counters["slow"].blocked == 1
 
-    def test_also_if_it_raises_or_waits_afterwards(self, bench: Bench) -> None:
+    def test_alsoIfItRaisesOrWaitsAfterwards(self, bench: Bench) -> None:
         def raising(peer: Any, room: Any) -> None:
             bench.watch += 0.06
             raise Refused("full")
@@ -379,7 +379,7 @@ class TestBlocking:
         resultOf(bench.chain(Policy(waiting)).mayJoin(FakePeer(), FakeRoom()))
         assert bench.counters["policy"].blocked == 2
 
-    def test_also_if_it_has_waited_before(self, bench: Bench, log: LogLines) -> None:
+    def test_alsoIfItHasWaitedBefore(self, bench: Bench, log: LogLines) -> None:
         pending: list[Deferred[None]] = [Deferred(), Deferred()]
 
         async def mayJoin(peer: Any, room: Any) -> None:
@@ -400,7 +400,7 @@ class TestBlocking:
         counters = bench.counters["slow"]
         assert (counters.blocked, round(counters.seconds, 3)) == (1, 0.105)
 
-    def test_this_is_logged_once_a_minute(self, bench: Bench, log: LogLines) -> None:
+    def test_thisIsLoggedOnceAMinute(self, bench: Bench, log: LogLines) -> None:
         def filterMessage(peer: Any, room: Any, message: Message) -> Message:
             bench.watch += 0.06
             return message
@@ -410,7 +410,7 @@ class TestBlocking:
             chain.filterMessage(FakePeer(), FakeRoom(), makeMessage())
         assert len(log.about("blocked")) == 1
 
-    def test_quick_calls_are_not_named(self, bench: Bench, log: LogLines) -> None:
+    def test_quickCallsAreNotNamed(self, bench: Bench, log: LogLines) -> None:
         def mayJoin(peer: Any, room: Any) -> None:
             bench.watch += 0.049
 
@@ -418,7 +418,7 @@ class TestBlocking:
         assert not log.about("blocked")
 
 
-def test_one_instance_of_a_refusal_can_be_raised_for_ever(bench: Bench) -> None:
+def test_oneInstanceOfARefusalCanBeRaisedForEver(bench: Bench) -> None:
     full = Refused("full", "This room is full.")
 
     def mayJoin(peer: Any, room: Any) -> None:

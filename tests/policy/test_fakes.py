@@ -109,14 +109,14 @@ def things(request: pytest.FixtureRequest) -> Iterator[Things]:
 
 
 class TestTheInterfaces:
-    def test_are_provided(self, things: Things) -> None:
+    def test_areProvided(self, things: Things) -> None:
         assert verifyObject(IPeer, things.ann)
         assert verifyObject(IRoom, things.room)
         assert verifyObject(IServices, things.services)
 
 
 class TestPeers:
-    def test_say_who_they_are(self, things: Things) -> None:
+    def test_sayWhoTheyAre(self, things: Things) -> None:
         ann = things.ann
         assert (ann.userId, ann.roles, dict(ann.claims)) == ("ann", frozenset({"host"}), {"team": "blue"})
         assert (ann.namespace, ann.transport, ann.address) == ("/", "websocket", "127.0.0.1")
@@ -124,39 +124,39 @@ class TestPeers:
         assert things.bob.roles == frozenset()
         assert (ann.signedIn, things.bob.signedIn) == (True, False)
 
-    def test_have_an_id_of_their_own(self, things: Things) -> None:
+    def test_haveAnIdOfTheirOwn(self, things: Things) -> None:
         assert isinstance(things.ann.sid, str)
         assert things.ann.sid != things.bob.sid
 
-    def test_say_since_when(self, things: Things) -> None:
+    def test_saySinceWhen(self, things: Things) -> None:
         assert math.isclose(things.ann.connectedAt, things.room.createdAt, abs_tol=1)
 
-    def test_have_what_they_sent_to_join(self, things: Things) -> None:
+    def test_haveWhatTheySentToJoin(self, things: Things) -> None:
         request = {"userId": "ann", "roomName": "kitchen", "password": "sesame"}
         assert dict(things.ann.joinRequest) == request
 
     @pytest.mark.parametrize("name", ["claims", "joinRequest"])
-    def test_cannot_be_changed(self, things: Things, name: str) -> None:
+    def test_cannotBeChanged(self, things: Things, name: str) -> None:
         with pytest.raises(TypeError):
             getattr(things.ann, name)["more"] = 1
 
-    def test_keep_data_for_plugins(self, things: Things) -> None:
+    def test_keepDataForPlugins(self, things: Things) -> None:
         things.ann.data["seen"] = 7
         assert things.room.peers()[0].data == {"seen": 7}
         assert things.bob.data == {}
 
-    def test_can_be_sent_events(self, things: Things) -> None:
+    def test_canBeSentEvents(self, things: Things) -> None:
         things.ann.emit("news", {"n": 1}, b"\0")
         assert things.heard("ann") == [("news", {"n": 1}, b"\0")]
         assert things.heard("bob") == []
 
-    def test_cannot_be_sent_what_is_neither_json_nor_bytes(self, things: Things) -> None:
+    def test_cannotBeSentWhatIsNeitherJsonNorBytes(self, things: Things) -> None:
         with pytest.raises(TypeError):
             things.ann.emit("news", object())
         with pytest.raises(TypeError):
             things.room.emit("news", object())
 
-    def test_cannot_be_sent_an_event_of_the_protocol(self, things: Things) -> None:
+    def test_cannotBeSentAnEventOfTheProtocol(self, things: Things) -> None:
         with pytest.raises(ValueError, match="connect is an event"):
             things.ann.emit("connect")
         with pytest.raises(ValueError, match="disconnect is an event"):
@@ -165,7 +165,7 @@ class TestPeers:
             things.services.emit("kitchen", "disconnect")
         assert things.heard("ann") == []
 
-    def test_who_is_put_out_hears_why_and_nothing_more(self, things: Things) -> None:
+    def test_whoIsPutOutHearsWhyAndNothingMore(self, things: Things) -> None:
         things.ann.disconnect("too-loud")
         told = {"event": "connect", "roomName": None, "code": "too-loud", "message": "You have been disconnected."}
         assert things.heard("ann") == [("refused", told)]
@@ -173,7 +173,7 @@ class TestPeers:
         things.ann.disconnect()
         assert things.heard("ann") == []
 
-    def test_cannot_be_put_out_for_what_is_no_text(self, things: Things) -> None:
+    def test_cannotBePutOutForWhatIsNoText(self, things: Things) -> None:
         with pytest.raises(TypeError):
             things.ann.disconnect(7)
         with pytest.raises(TypeError):
@@ -182,37 +182,37 @@ class TestPeers:
 
 
 class TestRooms:
-    def test_say_who_is_in_them(self, things: Things) -> None:
+    def test_sayWhoIsInThem(self, things: Things) -> None:
         assert (things.room.name, things.room.size) == ("kitchen", 2)
         assert [peer.userId for peer in things.room.peers()] == ["ann", "bob"]
         assert isinstance(things.room.peers(), tuple)
 
-    def test_keep_data_for_plugins(self, things: Things) -> None:
+    def test_keepDataForPlugins(self, things: Things) -> None:
         things.room.data["locked"] = True
         assert things.services.room("kitchen").data == {"locked": True}
 
-    def test_know_who_is_one_user(self, things: Things) -> None:
+    def test_knowWhoIsOneUser(self, things: Things) -> None:
         assert things.room.userCount == 2
         assert [peer.sid for peer in things.room.peersOf("bob")] == [things.bob.sid]
         assert things.room.peersOf("eve") == ()
 
-    def test_send_events_to_everybody(self, things: Things) -> None:
+    def test_sendEventsToEverybody(self, things: Things) -> None:
         things.room.emit("news", 1)
         assert [things.heard("ann"), things.heard("bob")] == [[("news", 1)], [("news", 1)]]
 
 
 class TestServices:
-    def test_know_the_rooms(self, things: Things) -> None:
+    def test_knowTheRooms(self, things: Things) -> None:
         assert [room.name for room in things.services.rooms()] == ["kitchen"]
         assert things.services.room("cellar") is None
         assert things.services.name == "spy"
 
-    def test_send_events_to_rooms(self, things: Things) -> None:
+    def test_sendEventsToRooms(self, things: Things) -> None:
         things.services.emit("kitchen", "news")
         things.services.emit("cellar", "news")
         assert things.heard("bob") == [("news",)]
 
-    def test_put_members_out(self, things: Things) -> None:
+    def test_putMembersOut(self, things: Things) -> None:
         things.services.kick(things.bob, "too-loud")
         gone = [("user-left", "bob", {"roomName": "kitchen", "reason": "too-loud"})]
         assert [things.heard("ann"), things.heard("bob")] == [gone, gone]
@@ -221,17 +221,17 @@ class TestServices:
         things.services.kick(things.bob)
         assert things.heard("ann") == []
 
-    def test_forget_rooms_in_which_nobody_is(self, things: Things) -> None:
+    def test_forgetRoomsInWhichNobodyIs(self, things: Things) -> None:
         for peer in things.room.peers():
             things.services.kick(peer)
         assert things.services.rooms() == ()
         assert things.services.room("kitchen") is None
 
-    def test_keep_data(self, things: Things) -> None:
+    def test_keepData(self, things: Things) -> None:
         things.services.data["seen"] = 7
         assert things.services.data == {"seen": 7}
 
-    def test_know_who_waits(self, things: Things) -> None:
+    def test_knowWhoWaits(self, things: Things) -> None:
         (eve,) = things.services.waiting("cellar")
         assert (eve.userId, things.services.waiting("kitchen")) == ("eve", ())
         eve.emit("news")
@@ -241,7 +241,7 @@ class TestServices:
             things.services.dismiss(eve)
         assert things.services.waiting("cellar") == ()
 
-    def test_call_later(self, things: Things) -> None:
+    def test_callLater(self, things: Things) -> None:
         calls: list[Any] = []
 
         async def coroutine(number: int) -> None:
@@ -255,7 +255,7 @@ class TestServices:
         assert calls == [1, 2]
         assert things.services.clock.seconds() - before == pytest.approx(8)
 
-    def test_call_nothing_when_the_plugin_has_been_stopped(self, things: Things) -> None:
+    def test_callNothingWhenThePluginHasBeenStopped(self, things: Things) -> None:
         calls: list[Any] = []
         things.services.callLater(5, calls.append, 1)
         things.stop()
@@ -284,7 +284,7 @@ class TestServices:
         {"data": b"\0\1"},
     ],
 )
-def test_messages_are_made_as_the_server_makes_them(body: Any) -> None:
+def test_messagesAreMadeAsTheServerMakesThem(body: Any) -> None:
     spy = Spy()
     with InMemoryServer(spy) as server:
         client = server.connect()
@@ -294,7 +294,7 @@ def test_messages_are_made_as_the_server_makes_them(body: Any) -> None:
     assert makeMessage(body) == got
 
 
-def test_handshakes_are_as_the_server_makes_them() -> None:
+def test_handshakesAreAsTheServerMakesThem() -> None:
     """There is no fake of them: a `Handshake` is a plain value."""
     seen: list[Handshake] = []
 

@@ -69,7 +69,7 @@ async def allClosed() -> None:
 
 
 @pytest_twisted.ensureDeferred  # type: ignore[untyped-decorator]
-async def test_every_method_gives_a_response() -> None:
+async def test_everyMethodGivesAResponse() -> None:
     with serving() as (url, http):
         for method in ("get", "post", "put", "patch", "delete"):
             response = await getattr(http, method)(f"{url}/a", params={"q": "1"})
@@ -84,7 +84,7 @@ async def test_every_method_gives_a_response() -> None:
 
 
 @pytest_twisted.ensureDeferred  # type: ignore[untyped-decorator]
-async def test_connections_are_no_news() -> None:
+async def test_connectionsAreNoNews() -> None:
     lines: list[str | None] = []
 
     def observe(event: LogEvent) -> None:
@@ -98,7 +98,7 @@ async def test_connections_are_no_news() -> None:
 
 
 @pytest_twisted.ensureDeferred  # type: ignore[untyped-decorator]
-async def test_a_request_has_a_time_limit() -> None:
+async def test_aRequestHasATimeLimit() -> None:
     with serving() as (url, http):
         with pytest.raises(TimeoutError, match=r"no response within 0\.05 s"):
             await http.get(f"{url}/never", timeout=0.05)
@@ -156,7 +156,7 @@ async def hasEnded(service: Service, path: str) -> None:
 class TestBounds:
     @pytest.mark.parametrize(("path", "bytes_"), [("/short", 10), ("/packed", 10), ("/x-gzip", 10)])
     @pytest_twisted.ensureDeferred  # type: ignore[untyped-decorator]
-    async def test_an_answer_may_be_so_long(self, path: str, bytes_: int) -> None:
+    async def test_anAnswerMayBeSoLong(self, path: str, bytes_: int) -> None:
         with asking() as (service, http):
             response = await http.get(service.url(path), mostBytes=bytes_)
             assert await response.content() == b"0123456789"
@@ -167,7 +167,7 @@ class TestBounds:
 
     @pytest.mark.parametrize("path", ["/bomb", "/endless"])
     @pytest_twisted.ensureDeferred  # type: ignore[untyped-decorator]
-    async def test_whatever_way_it_is_long(self, path: str) -> None:
+    async def test_whateverWayItIsLong(self, path: str) -> None:
         with asking() as (service, http):
             response = await http.get(service.url(path))
             with pytest.raises(ResponseTooLong):
@@ -176,21 +176,21 @@ class TestBounds:
             await allClosed()
 
     @pytest_twisted.ensureDeferred  # type: ignore[untyped-decorator]
-    async def test_its_head_too(self) -> None:
+    async def test_itsHeadToo(self) -> None:
         with asking() as (service, http):
             with pytest.raises(ResponseTooLong, match="the head of the answer has more than 65536 bytes"):
                 await http.get(service.url("/head"))
             await allClosed()
 
     @pytest_twisted.ensureDeferred  # type: ignore[untyped-decorator]
-    async def test_what_is_packed_more_than_once_is_not_unpacked(self) -> None:
+    async def test_whatIsPackedMoreThanOnceIsNotUnpacked(self) -> None:
         with asking() as (service, http):
             with pytest.raises(ValueError, match="the answer is packed more than once"):
                 await http.get(service.url("/twice"))
             await allClosed()
 
     @pytest_twisted.ensureDeferred  # type: ignore[untyped-decorator]
-    async def test_what_cannot_be_unpacked_fails(self) -> None:
+    async def test_whatCannotBeUnpackedFails(self) -> None:
         with asking() as (service, http):
             response = await http.get(service.url("/broken"))
             with pytest.raises(zlib.error):
@@ -199,7 +199,7 @@ class TestBounds:
 
     @pytest.mark.parametrize("path", ["/around", "/file"])
     @pytest_twisted.ensureDeferred  # type: ignore[untyped-decorator]
-    async def test_nobody_is_led_around_or_elsewhere(self, path: str) -> None:
+    async def test_nobodyIsLedAroundOrElsewhere(self, path: str) -> None:
         with asking() as (service, http):
             with pytest.raises((ResponseFailed, SchemeNotSupported)):
                 await http.get(service.url(path))
@@ -207,7 +207,7 @@ class TestBounds:
             await allClosed()
 
     @pytest_twisted.ensureDeferred  # type: ignore[untyped-decorator]
-    async def test_a_body_has_a_time_limit(self) -> None:
+    async def test_aBodyHasATimeLimit(self) -> None:
         def slow(head: str) -> Iterator[bytes]:
             yield OK + b"Content-Length: 100\r\n\r\n"
             yield from service.drip(b"x")
@@ -220,7 +220,7 @@ class TestBounds:
             await allClosed()
 
     @pytest_twisted.ensureDeferred  # type: ignore[untyped-decorator]
-    async def test_one_that_nobody_reads_too(self) -> None:
+    async def test_oneThatNobodyReadsToo(self) -> None:
         with asking() as (service, http):
             response = await http.get(service.url("/endless"), timeout=3)
             await hasEnded(service, "/endless")
@@ -228,7 +228,7 @@ class TestBounds:
                 await response.content()
 
     @pytest_twisted.ensureDeferred  # type: ignore[untyped-decorator]
-    async def test_the_limit_of_one_ends_no_other_on_the_same_connection(self) -> None:
+    async def test_theLimitOfOneEndsNoOtherOnTheSameConnection(self) -> None:
         with serving() as (url, http):
             await http.get(f"{url}/a", timeout=2)
             response = http.get(f"{url}/never", timeout=4)
@@ -239,7 +239,7 @@ class TestBounds:
 
 class TestCookies:
     @pytest_twisted.ensureDeferred  # type: ignore[untyped-decorator]
-    async def test_those_of_answers_are_not_kept(self) -> None:
+    async def test_thoseOfAnswersAreNotKept(self) -> None:
         with asking() as (service, http):
             for _ in range(2):
                 response = await http.get(service.url("/cookie"))
@@ -250,7 +250,7 @@ class TestCookies:
             await allClosed()
 
     @pytest_twisted.ensureDeferred  # type: ignore[untyped-decorator]
-    async def test_those_of_a_request_go_out_with_it_alone(self) -> None:
+    async def test_thoseOfARequestGoOutWithItAlone(self) -> None:
         with asking() as (service, http):
             for more in ({"cookies": {"of": "ann"}}, {}):
                 await (await http.get(service.url("/short"), **more)).content()
@@ -258,13 +258,13 @@ class TestCookies:
             await allClosed()
 
 
-def test_without_treq_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_withoutTreqItSaysWhatToInstall(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "treq.client", None)
     with pytest.raises(ImportError, match=r"services\.http needs treq: pip install 'rtcsignal\[http\]'"):
         HttpClient(Clock())
 
 
-def test_plugins_share_nothing_and_close_theirs_when_they_stop() -> None:
+def test_pluginsShareNothingAndCloseTheirsWhenTheyStop() -> None:
     closed: list[str] = []
 
     class Client:
@@ -281,7 +281,7 @@ def test_plugins_share_nothing_and_close_theirs_when_they_stop() -> None:
     assert closed == ["closed"]
 
 
-def test_it_is_made_when_it_is_first_used() -> None:
+def test_itIsMadeWhenItIsFirstUsed() -> None:
     """A server without plugins that use it needs no treq."""
     guard = Bench().active(Plugin()).guard
     hub = Hub(SignalingOptions(), OpenGates(), reactor, wallClock)

@@ -41,7 +41,7 @@ def heard(client: Any) -> list[Any]:
     return [event[1] for event in client.take("broadcast")]
 
 
-def test_messages_of_others_are_not_delayed() -> None:
+def test_messagesOfOthersAreNotDelayed() -> None:
     with InMemoryServer(SlowFor("slow")) as server:
         slow, quick = server.connect(), server.connect()
         slow.join("kitchen", "slow")
@@ -54,14 +54,14 @@ def test_messages_of_others_are_not_delayed() -> None:
         assert heard(slow) == heard(quick) == ["slow"]
 
 
-def test_joins_of_other_rooms_are_not_delayed() -> None:
+def test_joinsOfOtherRoomsAreNotDelayed() -> None:
     with InMemoryServer(SlowFor("slow")) as server:
         waiting = server.connect().join("kitchen", "slow")
         assert server.connect().join("cellar", "quick").ok
         assert not waiting.given
 
 
-def test_the_order_of_one_peers_requests_is_kept() -> None:
+def test_theOrderOfOnePeersRequestsIsKept() -> None:
     with InMemoryServer(SlowFor("slow")) as server:
         slow, quick = server.connect(), server.connect()
         quick.join("kitchen", "quick")
@@ -73,7 +73,7 @@ def test_the_order_of_one_peers_requests_is_kept() -> None:
         assert [joining.ok, *(answer.code for answer in answers), leaving.ok] == [True, None, "not-this", None, True]
 
 
-def test_joins_of_one_room_are_judged_one_after_the_other() -> None:
+def test_joinsOfOneRoomAreJudgedOneAfterTheOther() -> None:
     """So that a policy which counts is never overtaken."""
 
     @implementer(IRoomPolicy)
@@ -93,7 +93,7 @@ def test_joins_of_one_room_are_judged_one_after_the_other() -> None:
         assert [answer.code for answer in answers] == [None, None, "full", "full"]
 
 
-def test_who_goes_while_a_policy_thinks_is_not_let_in() -> None:
+def test_whoGoesWhileAPolicyThinksIsNotLetIn() -> None:
     with InMemoryServer(SlowFor("slow")) as server:
         slow = server.connect()
         slow.join("kitchen", "slow")

@@ -30,7 +30,7 @@ class Patient:
 
 class TestWaysToAnswer:
     @pytest.mark.parametrize("way", ["coroutine", "deferred", "awaitable"])
-    def test_an_answer_may_come_later_in_any_way(self, bench: Bench, way: str) -> None:
+    def test_anAnswerMayComeLaterInAnyWay(self, bench: Bench, way: str) -> None:
         source: Deferred[Any] = Deferred()
 
         async def coroutine() -> Any:
@@ -44,20 +44,20 @@ class TestWaysToAnswer:
         source.callback(ANN)
         assert resultOf(answer) == ANN
 
-    def test_a_deferred_that_has_fired_is_as_good_as_its_result(self, bench: Bench) -> None:
+    def test_aDeferredThatHasFiredIsAsGoodAsItsResult(self, bench: Bench) -> None:
         chain = bench.chain(Policy(lambda peer, room: succeed(None)), Filter(lambda *given: succeed(given[2])))
         message = makeMessage()
         assert chain.mayJoin(FakePeer(), FakeRoom()) is None
         assert chain.filterMessage(FakePeer(), FakeRoom(), message) is message
 
-    def test_a_coroutine_that_need_not_wait_answers_at_once(self, bench: Bench) -> None:
+    def test_aCoroutineThatNeedNotWaitAnswersAtOnce(self, bench: Bench) -> None:
         async def mayJoin(peer: Any, room: Any) -> None:
             raise Refused("full")
 
         with pytest.raises(Refused, match="full"):
             bench.chain(Policy(mayJoin)).mayJoin(FakePeer(), FakeRoom())
 
-    def test_what_takes_time_has_never_fired_when_it_is_given(self, bench: Bench) -> None:
+    def test_whatTakesTimeHasNeverFiredWhenItIsGiven(self, bench: Bench) -> None:
         """Otherwise the signalling would take it for an answer that is there, and let the next one in."""
         chain = bench.chain(Policy(lambda *given: succeed(None), "a"), Policy(lambda *given: Deferred(), "b"))
         answer: Any = chain.mayJoin(FakePeer(), FakeRoom())
@@ -65,7 +65,7 @@ class TestWaysToAnswer:
 
 
 class TestOrder:
-    def test_the_chain_goes_on_where_it_waited(self, bench: Bench) -> None:
+    def test_theChainGoesOnWhereItWaited(self, bench: Bench) -> None:
         asked: list[str] = []
         sources: list[Deferred[Any]] = [Deferred(), Deferred()]
 
@@ -89,7 +89,7 @@ class TestOrder:
         sources[1].callback("later")
         assert resultOf(answer).body == ["late", "plain", "later"]
 
-    def test_a_late_refusal_ends_it(self, bench: Bench) -> None:
+    def test_aLateRefusalEndsIt(self, bench: Bench) -> None:
         asked: list[Any] = []
         source: Deferred[None] = Deferred()
         chain = bench.chain(Policy(lambda peer, room: source, "a"), Policy(lambda *given: asked.append(given), "b"))
@@ -99,27 +99,27 @@ class TestOrder:
         assert asked == []
         assert bench.counters["a"].refusals == {"full": 1}
 
-    def test_a_late_none_drops_the_message(self, bench: Bench) -> None:
+    def test_aLateNoneDropsTheMessage(self, bench: Bench) -> None:
         source: Deferred[None] = Deferred()
         answer = bench.chain(Filter(lambda *given: source)).filterMessage(FakePeer(), FakeRoom(), makeMessage())
         source.callback(None)
         assert resultOf(answer) is None
         assert bench.counters["filter"].dropped == 1
 
-    def test_a_late_none_of_an_authenticator_asks_the_next(self, bench: Bench) -> None:
+    def test_aLateNoneOfAnAuthenticatorAsksTheNext(self, bench: Bench) -> None:
         source: Deferred[None] = Deferred()
         chain = bench.chain(Authenticator(lambda handshake: source, "a"), Authenticator(lambda handshake: ANN, "b"))
         answer = chain.authenticate(HANDSHAKE)
         source.callback(None)
         assert resultOf(answer) == ANN
 
-    def test_a_client_that_nobody_knows_is_refused_late_as_well(self, bench: Bench) -> None:
+    def test_aClientThatNobodyKnowsIsRefusedLateAsWell(self, bench: Bench) -> None:
         source: Deferred[None] = Deferred()
         answer = bench.chain(Authenticator(lambda handshake: source)).authenticate(HANDSHAKE)
         source.callback(None)
         assert failureOf(answer).args[0] == "unauthorized"
 
-    def test_all_policies_are_asked_one_after_the_other(self, bench: Bench) -> None:
+    def test_allPoliciesAreAskedOneAfterTheOther(self, bench: Bench) -> None:
         sources: list[Deferred[None]] = [Deferred(), Deferred()]
         asked: list[int] = []
 
@@ -142,7 +142,7 @@ class TestOrder:
 
 
 class TestTheTimeLimit:
-    def test_after_two_seconds_without_an_answer_it_is_refused(self, bench: Bench, log: LogLines) -> None:
+    def test_afterTwoSecondsWithoutAnAnswerItIsRefused(self, bench: Bench, log: LogLines) -> None:
         answer: Any = bench.chain(Policy(lambda peer, room: Deferred())).mayJoin(FakePeer(), FakeRoom())
         bench.clock.advance(1.9)
         assert not answer.called
@@ -153,13 +153,13 @@ class TestTheTimeLimit:
         assert bench.counters["policy"].timeouts == 1
         assert log.about("policy", "mayJoin", "did not answer within 2 s")
 
-    def test_the_configuration_may_set_another_limit(self, bench: Bench) -> None:
+    def test_theConfigurationMaySetAnotherLimit(self, bench: Bench) -> None:
         chain = bench.chain(Policy(lambda peer, room: Deferred()), timeout=0.5)
         answer = chain.mayJoin(FakePeer(), FakeRoom())
         bench.clock.advance(0.6)
         assert failureOf(answer).args[0] == "timeout"
 
-    def test_a_coroutine_that_is_late_is_cancelled(self, bench: Bench) -> None:
+    def test_aCoroutineThatIsLateIsCancelled(self, bench: Bench) -> None:
         ended: list[str] = []
 
         async def mayJoin(peer: Any, room: Any) -> None:
@@ -176,7 +176,7 @@ class TestTheTimeLimit:
         assert bench.clock.getDelayedCalls() == []
 
     @pytest.mark.parametrize("refuses", [True, False])
-    def test_what_comes_after_the_limit_changes_nothing(self, bench: Bench, refuses: bool) -> None:
+    def test_whatComesAfterTheLimitChangesNothing(self, bench: Bench, refuses: bool) -> None:
         source: Deferred[Any] = Deferred(lambda cancelled: None)
 
         async def mayJoin(peer: Any, room: Any) -> None:
@@ -195,7 +195,7 @@ class TestTheTimeLimit:
         counters = bench.counters["policy"]
         assert (counters.refusals, counters.timeouts, counters.errors) == ({}, 1, 0)
 
-    def test_a_deferred_that_cannot_be_cancelled_harms_nobody(self, bench: Bench, log: LogLines) -> None:
+    def test_aDeferredThatCannotBeCancelledHarmsNobody(self, bench: Bench, log: LogLines) -> None:
         def broken(cancelled: Deferred[Any]) -> None:
             raise ZeroDivisionError
 
@@ -204,11 +204,11 @@ class TestTheTimeLimit:
         assert failureOf(answer).args[0] == "timeout"
         assert log.about("cancel failed: ZeroDivisionError")
 
-    def test_answers_in_time_leave_no_timer(self, bench: Bench) -> None:
+    def test_answersInTimeLeaveNoTimer(self, bench: Bench) -> None:
         resultOf(bench.chain(Policy(lambda peer, room: succeed(None))).mayJoin(FakePeer(), FakeRoom()))
         assert bench.clock.getDelayedCalls() == []
 
-    def test_each_plugin_has_its_own_time(self, bench: Bench) -> None:
+    def test_eachPluginHasItsOwnTime(self, bench: Bench) -> None:
         def slow(peer: Any, room: Any) -> Any:
             return deferLater(bench.clock, 1.5)
 
@@ -219,7 +219,7 @@ class TestTheTimeLimit:
 
 
 class TestGivingUp:
-    def test_when_the_client_has_gone_the_plugin_is_cancelled(self, bench: Bench) -> None:
+    def test_whenTheClientHasGoneThePluginIsCancelled(self, bench: Bench) -> None:
         ended: list[Deferred[Any]] = []
         answer: Any = bench.chain(Authenticator(lambda handshake: Deferred(ended.append))).authenticate(HANDSHAKE)
         answer.cancel()
@@ -227,7 +227,7 @@ class TestGivingUp:
         assert len(ended) == 1
         assert bench.clock.getDelayedCalls() == []
 
-    def test_this_is_no_failure_of_the_plugin(self, bench: Bench) -> None:
+    def test_thisIsNoFailureOfThePlugin(self, bench: Bench) -> None:
         chain = bench.chain(Authenticator(lambda handshake: Deferred()))
         for _ in range(20):
             answer: Any = chain.authenticate(HANDSHAKE)
@@ -238,7 +238,7 @@ class TestGivingUp:
 
 
 class TestCounting:
-    def test_the_time_of_waiting_is_counted_apart(self, bench: Bench) -> None:
+    def test_theTimeOfWaitingIsCountedApart(self, bench: Bench) -> None:
         source: Deferred[None] = Deferred()
         answer = bench.chain(Policy(lambda peer, room: source)).mayJoin(FakePeer(), FakeRoom())
         assert bench.counters["policy"].pending == 1
@@ -252,14 +252,14 @@ class TestCounting:
 class TestOneDeferredForTwoRequests:
     """A plugin that hands out the Deferred of a look-up under way makes a mistake; it must let nobody in by it."""
 
-    def test_if_it_succeeds_both_get_its_result(self, bench: Bench) -> None:
+    def test_ifItSucceedsBothGetItsResult(self, bench: Bench) -> None:
         shared: Deferred[Any] = Deferred()
         chain = bench.chain(Authenticator(lambda handshake: shared))
         answers = [chain.authenticate(HANDSHAKE), chain.authenticate(HANDSHAKE)]
         shared.callback(ANN)
         assert [resultOf(answer) for answer in answers] == [ANN, ANN]
 
-    def test_if_it_fails_both_are_refused(self, bench: Bench, log: LogLines) -> None:
+    def test_ifItFailsBothAreRefused(self, bench: Bench, log: LogLines) -> None:
         shared: Deferred[Any] = Deferred()
         chain = bench.chain(Policy(lambda peer, room: shared))
         answers = [chain.mayJoin(FakePeer(), FakeRoom()), chain.mayJoin(FakePeer(), FakeRoom())]

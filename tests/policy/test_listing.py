@@ -66,7 +66,7 @@ def listed(path: Path, *use: str) -> Listing:
     return Listing(tuple(info for info in listing.plugins if str(path) in info.where), listing.problems)
 
 
-def test_those_in_use_come_first_in_their_order(path: Path) -> None:
+def test_thoseInUseComeFirstInTheirOrder(path: Path) -> None:
     listing = listed(path, "room-limit", "greeter")
     assert [(info.name, info.position) for info in listing.plugins] == [
         ("room-limit", 1),
@@ -75,7 +75,7 @@ def test_those_in_use_come_first_in_their_order(path: Path) -> None:
     ]
 
 
-def test_everything_is_said_of_each(path: Path) -> None:
+def test_everythingIsSaidOfEach(path: Path) -> None:
     text = "\n".join(formatPlugins(listed(path, "room-limit")))
     assert (
         text
@@ -97,19 +97,19 @@ members-only (not used)
     )
 
 
-def test_what_cannot_be_read_is_said_as_well(path: Path) -> None:
+def test_whatCannotBeReadIsSaidAsWell(path: Path) -> None:
     (path / "d.py").write_text("x = (")
     listing = listed(path, "nobody")
     assert listing.problems == (f"{path}/d.py:1: SyntaxError: '(' was never closed", "there is no plugin nobody")
     assert [line for line in formatPlugins(listing) if "problem" in line][1] == "problem: there is no plugin nobody"
 
 
-def test_of_those_that_come_with_the_server_that_is_said(path: Path) -> None:
+def test_ofThoseThatComeWithTheServerThatIsSaid(path: Path) -> None:
     lines = list(formatPlugins(listPlugins(Wanted())))
     assert lines[lines.index("candidates (not used)") + 2] == "  IMessageFilter; built in"
 
 
-def test_built_in_plugins_are_all_listed(path: Path) -> None:
+def test_builtInPluginsAreAllListed(path: Path) -> None:
     names = {info.name for info in listPlugins(Wanted()).plugins if info.where == "built in"}
     from rtcsignal.policy import builtin
 
@@ -117,7 +117,7 @@ def test_built_in_plugins_are_all_listed(path: Path) -> None:
     assert names == modules
 
 
-def test_nothing_of_it_stays_loaded(path: Path) -> None:
+def test_nothingOfItStaysLoaded(path: Path) -> None:
     listPlugins(Wanted([str(path)]))
     before = set(sys.modules)
     listPlugins(Wanted([str(path)]))

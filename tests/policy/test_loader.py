@@ -55,44 +55,44 @@ def problems(folder: Path, *use: str | Use) -> list[str]:
 
 
 class TestFolders:
-    def test_a_dropped_in_file_and_its_name_in_the_configuration_are_all_it_takes(self, folder: Folder) -> None:
+    def test_aDroppedInFileAndItsNameInTheConfigurationAreAllItTakes(self, folder: Folder) -> None:
         (entry,) = load(folder(members_only=MEMBERS_ONLY), "members-only").entries
         assert entry.name == "members-only"
         assert entry.treatment == Treatment(timeout=2, failOpen=False, shadow=False)
         assert entry.where.endswith("plugins/members_only.py")
 
-    def test_the_order_is_that_of_the_configuration(self, folder: Folder) -> None:
+    def test_theOrderIsThatOfTheConfiguration(self, folder: Folder) -> None:
         path = folder(a=policy("first"), b=policy("second"), c=policy("third"))
         assert [entry.name for entry in load(path, "third", "first", "second").entries] == ["third", "first", "second"]
 
-    def test_plugins_that_are_not_named_are_not_used(self, folder: Folder) -> None:
+    def test_pluginsThatAreNotNamedAreNotUsed(self, folder: Folder) -> None:
         assert load(folder(a=policy("first"))).entries == ()
 
-    def test_names_that_begin_with_an_underscore_or_a_dot_and_other_files_are_left_out(self, folder: Folder) -> None:
+    def test_namesThatBeginWithAnUnderscoreOrADotAndOtherFilesAreLeftOut(self, folder: Folder) -> None:
         path = folder(_broken="1 / 0", a=policy("first"))
         (path / ".hidden.py").write_text("1 / 0")
         (path / "README.md").write_text("1 / 0")
         (path / "folder.py").mkdir()
         assert len(load(path, "first").entries) == 1
 
-    def test_files_of_a_folder_may_share_code(self, folder: Folder) -> None:
+    def test_filesOfAFolderMayShareCode(self, folder: Folder) -> None:
         path = folder(_shared="def helper(): return 7", a=policy("first", before="from ._shared import helper"))
         assert load(path, "first").entries[0].name == "first"
 
-    def test_a_plugin_that_another_file_imports_is_the_same_plugin(self, folder: Folder) -> None:
+    def test_aPluginThatAnotherFileImportsIsTheSamePlugin(self, folder: Folder) -> None:
         path = folder(a=policy("first"), b="from .a import policy as other")
         assert [entry.name for entry in load(path, "first").entries] == ["first"]
 
-    def test_a_file_may_hold_several_plugins(self, folder: Folder) -> None:
+    def test_aFileMayHoldSeveralPlugins(self, folder: Folder) -> None:
         source = policy("first") + policy("second").replace("policy = ", "other = ")
         assert len(load(folder(a=source), "second", "first").entries) == 2
 
-    def test_the_classic_plugin_contract_works_too(self, folder: Folder) -> None:
+    def test_theClassicPluginContractWorksToo(self, folder: Folder) -> None:
         source = MEMBERS_ONLY.replace("(IRoomPolicy)", "(IPlugin, IRoomPolicy)")
         path = folder(a="from twisted.plugin import IPlugin\n" + source)
         assert load(path, "members-only").entries[0].name == "members-only"
 
-    def test_a_file_replaced_by_one_with_an_older_time_is_read_anew(self, folder: Folder) -> None:
+    def test_aFileReplacedByOneWithAnOlderTimeIsReadAnew(self, folder: Folder) -> None:
         path = folder(a=policy("first"))
         load(path, "first")
         (path / "a.py").write_text(policy("other"))
@@ -100,7 +100,7 @@ class TestFolders:
         assert load(path, "other").entries[0].name == "other"
         assert not (path / "__pycache__").exists()
 
-    def test_shared_code_is_read_anew_as_well(self, folder: Folder) -> None:
+    def test_sharedCodeIsReadAnewAsWell(self, folder: Folder) -> None:
         source = policy("first", before="from ._shared import NUMBER").replace(
             '    name = "first"', "    name = NUMBER"
         )
@@ -110,11 +110,11 @@ class TestFolders:
         os.utime(path / "_shared.py", (1, 1))
         assert load(path, "number-2").entries[0].name == "number-2"
 
-    def test_a_folder_that_is_not_there_is_a_mistake(self, tmp_path: Path) -> None:
+    def test_aFolderThatIsNotThereIsAMistake(self, tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match="nowhere: the folder of plugins cannot be read: No such file"):
             load(tmp_path / "nowhere")
 
-    def test_the_modules_of_a_set_that_is_not_used_any_more_are_forgotten(self, folder: Folder) -> None:
+    def test_theModulesOfASetThatIsNotUsedAnyMoreAreForgotten(self, folder: Folder) -> None:
         before = set(sys.modules)
         plugins = load(folder(a=policy("first")), "first")
         assert len(set(sys.modules) - before) == 2
@@ -122,14 +122,14 @@ class TestFolders:
         assert set(sys.modules) == before
         PluginSet().discard()
 
-    def test_those_of_a_set_that_could_not_be_used_too(self, folder: Folder) -> None:
+    def test_thoseOfASetThatCouldNotBeUsedToo(self, folder: Folder) -> None:
         before = set(sys.modules)
         path = folder(a=policy("first"))
         with pytest.raises(ConfigError):
             load(path, "second")
         assert set(sys.modules) == before
 
-    def test_other_places_of_modules_are_left_to_others(self, tmp_path: Path) -> None:
+    def test_otherPlacesOfModulesAreLeftToOthers(self, tmp_path: Path) -> None:
         (tmp_path / "other.py").write_text("")
         assert PathFinder.find_spec("other", [str(tmp_path)]) is not None
         assert PathFinder.find_spec("other", [str(tmp_path / "nowhere")]) is None
@@ -153,35 +153,35 @@ class TestBrokenFiles:
             ("# coding: nothing", "a.py:1: SyntaxError: unknown encoding: nothing"),
         ],
     )
-    def test_are_reported_with_file_and_line(self, folder: Folder, source: str, problem: str) -> None:
+    def test_areReportedWithFileAndLine(self, folder: Folder, source: str, problem: str) -> None:
         (found,) = problems(folder(a=source))
         assert found.startswith(problem)
 
-    def test_a_file_that_is_no_text_is_reported(self, folder: Folder) -> None:
+    def test_aFileThatIsNoTextIsReported(self, folder: Folder) -> None:
         path = folder()
         (path / "a.py").write_bytes(b"name = '\xff'")
         (found,) = problems(path)
         assert found.startswith("a.py:1: SyntaxError: ")
 
-    def test_a_link_that_leads_nowhere_is_reported(self, folder: Folder) -> None:
+    def test_aLinkThatLeadsNowhereIsReported(self, folder: Folder) -> None:
         path = folder(a=policy("first"))
         (path / "b.py").symlink_to(path / "nothing.py")
         (path / ".#a.py").symlink_to("somebody@somewhere")
         assert problems(path) == ["b.py: the link leads nowhere"]
 
-    def test_a_mistake_in_shared_code_is_reported_where_it_is(self, folder: Folder) -> None:
+    def test_aMistakeInSharedCodeIsReportedWhereItIs(self, folder: Folder) -> None:
         (found,) = problems(folder(_shared="\n\nx = (", a="from ._shared import x"))
         assert found.startswith("_shared.py:3: SyntaxError")
 
-    def test_a_file_name_with_a_dot_cannot_be_loaded(self, folder: Folder) -> None:
+    def test_aFileNameWithADotCannotBeLoaded(self, folder: Folder) -> None:
         path = folder()
         (path / "a.b.py").write_text("")
         assert problems(path) == ["a.b.py: the name of a plugin's file must not hold a further dot"]
 
-    def test_ctrl_c_while_one_is_loaded_tells_where_it_was(self, folder: Folder) -> None:
+    def test_ctrlCWhileOneIsLoadedTellsWhereItWas(self, folder: Folder) -> None:
         assert problems(folder(a="\nraise KeyboardInterrupt")) == ["a.py:2: KeyboardInterrupt"]
 
-    def test_everything_is_said_at_once(self, folder: Folder) -> None:
+    def test_everythingIsSaidAtOnce(self, folder: Folder) -> None:
         path = folder(
             a="1 / 0",
             b="x = (",
@@ -208,7 +208,7 @@ class TestShape:
             ("self, who, where", "(who, where)"),
         ],
     )
-    def test_wrong_arguments_are_reported_where_the_method_is(self, folder: Folder, arguments: str, shown: str) -> None:
+    def test_wrongArgumentsAreReportedWhereTheMethodIs(self, folder: Folder, arguments: str, shown: str) -> None:
         assert problems(folder(a=policy("first", arguments=arguments))) == [
             f"a.py:8: mayJoin of Policy takes {shown}, but must be mayJoin(peer, room)"
         ]
@@ -217,36 +217,36 @@ class TestShape:
         "arguments",
         ["self, peer, room", "self, _peer, _room", "self, *arguments", "self, peer, room, extra=1, *, more=2"],
     )
-    def test_other_ways_to_take_them_are_fine(self, folder: Folder, arguments: str) -> None:
+    def test_otherWaysToTakeThemAreFine(self, folder: Folder, arguments: str) -> None:
         assert load(folder(a=policy("first", arguments=arguments)), "first").entries
 
-    def test_a_method_that_is_missing_is_reported(self, folder: Folder) -> None:
+    def test_aMethodThatIsMissingIsReported(self, folder: Folder) -> None:
         (found,) = problems(folder(a=policy("first").replace("mayJoin", "mayEnter")))
         assert found == "a.py:4: Policy has no method mayJoin(peer, room), which IRoomPolicy requires"
 
-    def test_and_one_that_is_none(self, folder: Folder) -> None:
+    def test_andOneThatIsNone(self, folder: Folder) -> None:
         (found,) = problems(folder(a=policy("first") + "Policy.mayJoin = 7\n"))
         assert found == "a.py:4: mayJoin of Policy is not a method, but must be mayJoin(peer, room)"
 
     @pytest.mark.parametrize("keyword", ["", "async "])
-    def test_generators_are_reported_because_nothing_of_them_would_run(self, folder: Folder, keyword: str) -> None:
+    def test_generatorsAreReportedBecauseNothingOfThemWouldRun(self, folder: Folder, keyword: str) -> None:
         source = policy("first", body="yield").replace("    def", f"    {keyword}def")
         assert problems(folder(a=source)) == [
             "a.py:8: mayJoin of Policy is a generator, of which nothing would ever run, but must be mayJoin(peer, room)"
         ]
 
-    def test_coroutine_functions_are_fine(self, folder: Folder) -> None:
+    def test_coroutineFunctionsAreFine(self, folder: Folder) -> None:
         assert load(folder(a=policy("first").replace("    def", "    async def")), "first").entries
 
-    def test_methods_of_which_python_does_not_know_the_arguments_are_taken_as_they_are(self, folder: Folder) -> None:
+    def test_methodsOfWhichPythonDoesNotKnowTheArgumentsAreTakenAsTheyAre(self, folder: Folder) -> None:
         assert load(folder(a=policy("first") + "Policy.mayJoin = dict\n"), "first").entries
 
     @pytest.mark.parametrize("name", ["First", "first_one", "first one", "", "-first", "first-", "ä"])
-    def test_names_are_words_joined_by_hyphens(self, folder: Folder, name: str) -> None:
+    def test_namesAreWordsJoinedByHyphens(self, folder: Folder, name: str) -> None:
         (found,) = problems(folder(a=policy(name)))
         assert found.startswith(f"a.py:4: Policy has the name '{name}'; a name is made of lower-case words")
 
-    def test_a_plugin_must_have_a_name(self, folder: Folder) -> None:
+    def test_aPluginMustHaveAName(self, folder: Folder) -> None:
         (found,) = problems(folder(a=policy("first").replace("name =", "nome =")))
         assert found.startswith("a.py:4: Policy has no name;")
 
@@ -254,26 +254,26 @@ class TestShape:
         ("method", "wanted"),
         [("def start(self): pass", "start(services)"), ("def stop(self, now): pass", "stop()")],
     )
-    def test_start_and_stop_are_checked_if_they_are_there(self, folder: Folder, method: str, wanted: str) -> None:
+    def test_startAndStopAreCheckedIfTheyAreThere(self, folder: Folder, method: str, wanted: str) -> None:
         source = policy("first").replace("    def mayJoin", f"    {method}\n\n    def mayJoin")
         (found,) = problems(folder(a=source))
         assert found.startswith("a.py:8: ")
         assert found.endswith(f"must be {wanted}")
 
-    def test_who_declares_a_lifecycle_must_have_both(self, folder: Folder) -> None:
+    def test_whoDeclaresALifecycleMustHaveBoth(self, folder: Folder) -> None:
         (found,) = problems(folder(a=policy("first").replace("(IRoomPolicy)", "(IRoomPolicy, ILifecycle)")).joinpath())[
             :1
         ]
         assert "has no method start(services), which ILifecycle requires" in found
 
-    def test_what_zope_finds_besides_is_reported_too(self, folder: Folder) -> None:
+    def test_whatZopeFindsBesidesIsReportedToo(self, folder: Folder) -> None:
         """Here a wrapper that says that it takes what it wraps takes, and does not."""
         wrap = "Policy.mayJoin = functools.wraps(Policy.mayJoin)(lambda self: None)\n"
         (found,) = problems(folder(a="import functools\n" + policy("first") + wrap))
         assert "mayJoin" in found
         assert "doesn't allow enough arguments" in found
 
-    def test_classes_without_a_place_are_reported_with_their_file(self, folder: Folder) -> None:
+    def test_classesWithoutAPlaceAreReportedWithTheirFile(self, folder: Folder) -> None:
         source = "from rtcsignal.api import *\nfrom zope.interface import implementer\n"
         source += "odd = implementer(IRoomPolicy)(type('Odd', (), {'name': 'Odd', 'mayJoin': lambda *a: None}))()\n"
         (found,) = problems(folder(a=source))
@@ -289,49 +289,49 @@ class TestEvents:
         ).replace(f'name = "{name}"', f'name = "{name}"\n    events = {events}')
 
     @pytest.mark.parametrize("events", ["'knock'", "()", "7"])
-    def test_must_be_a_tuple(self, folder: Folder, events: str) -> None:
+    def test_mustBeATuple(self, folder: Folder, events: str) -> None:
         (found,) = problems(folder(a=self.handler("first", events)), "first")
         assert found == "a.py:4: events of Policy must be a tuple of names of events"
 
     @pytest.mark.parametrize("event", ["join-room", "broadcast", "disconnect", ""])
-    def test_those_of_the_server_are_taken(self, folder: Folder, event: str) -> None:
+    def test_thoseOfTheServerAreTaken(self, folder: Folder, event: str) -> None:
         (found,) = problems(folder(a=self.handler("first", f"('knock', '{event}')")))
         assert found == f"a.py:4: Policy cannot have the event '{event}'"
 
     @pytest.mark.parametrize("event", ["7", "['knock']", "None"])
-    def test_their_names_are_texts(self, folder: Folder, event: str) -> None:
+    def test_theirNamesAreTexts(self, folder: Folder, event: str) -> None:
         (found,) = problems(folder(a=self.handler("first", f"('knock', {event})")), "first")
         assert found.startswith("a.py:4: Policy cannot have the event ")
 
-    def test_two_plugins_in_use_cannot_share_one(self, folder: Folder) -> None:
+    def test_twoPluginsInUseCannotShareOne(self, folder: Folder) -> None:
         path = folder(a=self.handler("first", "('knock',)"), b=self.handler("second", "('knock',)"))
         assert load(path, "first").entries
         assert problems(path, "first", "second") == ["plugins.use: first and second both take the event knock"]
 
 
 class TestNames:
-    def test_the_same_name_twice_names_both_files(self, folder: Folder) -> None:
+    def test_theSameNameTwiceNamesBothFiles(self, folder: Folder) -> None:
         (found,) = problems(folder(a=policy("first"), b=policy("first")))
         assert found == "b.py:4: there are two plugins called first; the other one is in a.py:4"
 
-    def test_a_missing_plugin_is_named_with_the_nearest_that_is_there(self, folder: Folder) -> None:
+    def test_aMissingPluginIsNamedWithTheNearestThatIsThere(self, folder: Folder) -> None:
         use = Use("member-only", where="server.conf:3:5")
         assert problems(folder(a=MEMBERS_ONLY), use) == [
             "server.conf:3:5: plugins.use.0: there is no plugin member-only; did you mean members-only?"
         ]
 
-    def test_a_class_without_an_object_is_pointed_at(self, folder: Folder) -> None:
+    def test_aClassWithoutAnObjectIsPointedAt(self, folder: Folder) -> None:
         (found,) = problems(folder(a=MEMBERS_ONLY.replace("membersOnly = MembersOnly()", "")), "members-only")
         assert "a.py:4 has a class MembersOnly of this name, but no object of it at the top of the file" in found
 
-    def test_an_object_without_an_interface_is_pointed_at(self, folder: Folder) -> None:
+    def test_anObjectWithoutAnInterfaceIsPointedAt(self, folder: Folder) -> None:
         (found,) = problems(folder(a=MEMBERS_ONLY.replace("@implementer(IRoomPolicy)", "")), "members-only")
         assert "membersOnly in" in found
         assert "has this name, but provides no interface of plugins" in found
 
     @pytest.mark.parametrize("attribute", ["mayJoin", "start", "configured", "options"])
     @pytest.mark.parametrize("error", ["ValueError('x')", "KeyError"])
-    def test_one_whose_attributes_cannot_be_read_is_reported(
+    def test_oneWhoseAttributesCannotBeReadIsReported(
         self, folder: Folder, attribute: str, error: str
     ) -> None:
         source = policy("first").replace(
@@ -341,41 +341,41 @@ class TestNames:
         (found,) = problems(folder(a=source, b=policy("second")), "first", "second")
         assert found.startswith(f"a.py:4: {attribute} of Policy cannot be read: {error.split('(')[0]}")
 
-    def test_one_whose_name_cannot_be_read_is_reported(self, folder: Folder) -> None:
+    def test_oneWhoseNameCannotBeReadIsReported(self, folder: Folder) -> None:
         source = policy("first").replace('name = "first"', "@property\n    def name(self): raise ValueError")
         assert problems(folder(a=source)) == ["a.py:4: name of Policy cannot be read: ValueError"]
 
-    def test_a_plugin_cannot_be_used_twice(self, folder: Folder) -> None:
+    def test_aPluginCannotBeUsedTwice(self, folder: Folder) -> None:
         assert problems(folder(a=MEMBERS_ONLY), "members-only", "members-only") == [
             "plugins.use: members-only is used twice"
         ]
 
-    def test_objects_that_answer_to_everything_are_no_plugins(self, folder: Folder) -> None:
+    def test_objectsThatAnswerToEverythingAreNoPlugins(self, folder: Folder) -> None:
         source = "class Odd:\n    def __getattr__(self, name):\n        raise ValueError(name)\nodd = Odd()\n"
         with pytest.raises(ConfigError, match="there is no plugin first"):
             load(folder(a=source), "first")
 
 
 class TestOptions:
-    def test_they_make_a_new_plugin(self, folder: Folder) -> None:
+    def test_theyMakeANewPlugin(self, folder: Folder) -> None:
         (entry,) = load(folder(a=CONFIGURABLE), Use("room-limit", {"most": 2})).entries
         assert entry.plugin.most == 2
 
-    def test_without_options_the_defaults_hold(self, folder: Folder) -> None:
+    def test_withoutOptionsTheDefaultsHold(self, folder: Folder) -> None:
         (entry,) = load(folder(a=CONFIGURABLE), "room-limit").entries
         assert entry.plugin.most == 8
 
-    def test_fail_shadow_and_timeout_are_taken_out_before_the_plugin_sees_them(self, folder: Folder) -> None:
+    def test_failShadowAndTimeoutAreTakenOutBeforeThePluginSeesThem(self, folder: Folder) -> None:
         options = {"most": 3, "fail": "open", "shadow": True, "timeout": 0.5}
         (entry,) = load(folder(a=CONFIGURABLE), Use("room-limit", options)).entries
         assert entry.plugin.most == 3
         assert entry.treatment == Treatment(timeout=0.5, failOpen=True, shadow=True)
 
-    def test_these_three_need_no_configurable_plugin(self, folder: Folder) -> None:
+    def test_theseThreeNeedNoConfigurablePlugin(self, folder: Folder) -> None:
         (entry,) = load(folder(a=MEMBERS_ONLY), Use("members-only", {"fail": "closed", "timeout": 9})).entries
         assert entry.treatment == Treatment(timeout=9)
 
-    def test_mistakes_have_the_place_and_the_key_path_in_front(self, folder: Folder) -> None:
+    def test_mistakesHaveThePlaceAndTheKeyPathInFront(self, folder: Folder) -> None:
         options = {"most": 0, "fail": "never", "timeout": 0, "shadow": "yes"}
         assert problems(folder(a=CONFIGURABLE), Use("room-limit", options, "server.conf:7:9")) == [
             f"server.conf:7:9: plugins.use.0.room-limit.{problem}"
@@ -387,12 +387,12 @@ class TestOptions:
             )
         ]
 
-    def test_a_plugin_that_takes_none_says_so(self, folder: Folder) -> None:
+    def test_aPluginThatTakesNoneSaysSo(self, folder: Folder) -> None:
         assert problems(folder(a=MEMBERS_ONLY), Use("members-only", {"most": 2})) == [
             "plugins.use.0.members-only.most: the plugin takes no options"
         ]
 
-    def test_relative_paths_count_from_the_folder_of_the_configuration(self, folder: Folder, tmp_path: Path) -> None:
+    def test_relativePathsCountFromTheFolderOfTheConfiguration(self, folder: Folder, tmp_path: Path) -> None:
         (tmp_path / "secret").write_text("abc")
         options = {"list_file": "lists/a", "secret_file": "secret"}
         use = Use("room-limit", options, f"{tmp_path}/server.conf:7:9")
@@ -402,7 +402,7 @@ class TestOptions:
         ):
             assert (entry.plugin.listFile, entry.plugin.secret) == (tmp_path / "lists/a", "abc")
 
-    def test_an_option_of_the_plugin_cannot_have_the_name_of_one_of_the_server(self, folder: Folder) -> None:
+    def test_anOptionOfThePluginCannotHaveTheNameOfOneOfTheServer(self, folder: Folder) -> None:
         source = CONFIGURABLE.replace("most = Option", "timeout = Option").replace("self.most", "self.timeout")
         (found,) = problems(folder(a=source), "room-limit")
         assert found == "plugins.use.0.room-limit: the options timeout belong to the server; rename the plugin's own"
@@ -418,17 +418,17 @@ class TestOwnConfiguration:
     def source(body: str) -> str:
         return OWN.replace("    def mayJoin", f"    def configured(self, options):\n        {body}\n\n    def mayJoin")
 
-    def test_get_the_options_as_they_stand(self, folder: Folder) -> None:
+    def test_getTheOptionsAsTheyStand(self, folder: Folder) -> None:
         source = self.source("new = Policy(); new.given = options; return new")
         (entry,) = load(folder(a=source), Use("first", {"a": [1], "fail": "open"})).entries
         assert entry.plugin.given == {"a": [1]}
 
-    def test_what_they_do_with_them_does_not_change_the_configuration(self, folder: Folder) -> None:
+    def test_whatTheyDoWithThemDoesNotChangeTheConfiguration(self, folder: Folder) -> None:
         given: dict[str, Any] = {"a": [1]}
         load(folder(a=self.source("options['a'].append(2); return Policy()")), Use("first", given))
         assert given == {"a": [1]}
 
-    def test_are_not_asked_without_options(self, folder: Folder) -> None:
+    def test_areNotAskedWithoutOptions(self, folder: Folder) -> None:
         assert load(folder(a=self.source("raise ValueError")), "first").entries
 
     @pytest.mark.parametrize(
@@ -450,10 +450,10 @@ class TestOwnConfiguration:
             ("new = Policy(); new.mayJoin = 7; return new", "mayJoin of Policy is not a method"),
         ],
     )
-    def test_their_mistakes_are_reported(self, folder: Folder, body: str, problem: str) -> None:
+    def test_theirMistakesAreReported(self, folder: Folder, body: str, problem: str) -> None:
         found = problems(folder(a=self.source(body)), Use("first", {"a": 1}))
         assert any(problem in each for each in found), found
 
-    def test_ctrl_c_in_them_tells_where_it_was(self, folder: Folder) -> None:
+    def test_ctrlCInThemTellsWhereItWas(self, folder: Folder) -> None:
         (found,) = problems(folder(a=self.source("raise KeyboardInterrupt")), Use("first", {"a": 1}))
         assert "plugins.use.0.first: configured failed: KeyboardInterrupt at " in found

@@ -22,7 +22,7 @@ pytest_plugins = ["rtcsignal.testing.fixtures"]
 
 
 class TestClients:
-    def test_join_speak_and_leave(self) -> None:
+    def test_joinSpeakAndLeave(self) -> None:
         with InMemoryServer() as server:
             ann, bob = server.connect(), server.connect(namespace="/socket.io")
             assert ann.join("kitchen", "ann").ok
@@ -34,7 +34,7 @@ class TestClients:
             assert server.members("kitchen") == ["ann"]
             assert server.members("cellar") == []
 
-    def test_are_told_of_refusals_in_the_answer_or_by_an_event(self) -> None:
+    def test_areToldOfRefusalsInTheAnswerOrByAnEvent(self) -> None:
         with InMemoryServer() as server:
             ann = server.connect()
             answer = ann.broadcast(1)
@@ -43,7 +43,7 @@ class TestClients:
             (refused,) = ann.take("refused")
             assert refused[1]["code"] == "not-in-room"
 
-    def test_events_are_taken_out_by_name_or_all_together(self) -> None:
+    def test_eventsAreTakenOutByNameOrAllTogether(self) -> None:
         with InMemoryServer() as server:
             ann = server.connect()
             ann.join("kitchen", "ann")
@@ -53,7 +53,7 @@ class TestClients:
             assert ann.take() == []
 
     @pytest.mark.parametrize("end", ["disconnect", "lose"])
-    def test_go_in_order_or_not(self, end: str) -> None:
+    def test_goInOrderOrNot(self, end: str) -> None:
         with InMemoryServer() as server:
             ann, bob = server.connect(), server.connect()
             ann.join("kitchen", "ann")
@@ -64,13 +64,13 @@ class TestClients:
             ann.disconnect()
 
     @pytest.mark.parametrize("namespace", ["/", "/socket.io"])
-    def test_may_be_of_the_second_generation(self, namespace: str) -> None:
+    def test_mayBeOfTheSecondGeneration(self, namespace: str) -> None:
         with InMemoryServer() as server:
             client = server.connect(revision=3, namespace=namespace)
             assert client.connected
             assert client.join("kitchen", "ann").ok
 
-    def test_are_refused_by_authenticators(self) -> None:
+    def test_areRefusedByAuthenticators(self) -> None:
         def authenticate(handshake: Handshake) -> Identity:
             raise Refused("bad-token", "Sign in again.")
 
@@ -80,12 +80,12 @@ class TestClients:
             assert late.refusal == {"message": "Sign in again.", "data": {"code": "bad-token"}}
             assert early.refusal == {"code": "bad-token", "message": "Sign in again."}
 
-    def test_may_be_given_an_identity_instead(self) -> None:
+    def test_mayBeGivenAnIdentityInstead(self) -> None:
         with InMemoryServer(Authenticator(lambda handshake: None)) as server:
             assert server.connect(Identity("ann")).join("kitchen", "bob").code == "not-your-user-id"
             assert not server.connect().connected
 
-    def test_who_is_put_out_is_not_connected_any_more(self) -> None:
+    def test_whoIsPutOutIsNotConnectedAnyMore(self) -> None:
         def mayJoin(peer: Any, room: Any) -> None:
             peer.disconnect()
             raise Refused("out")
@@ -95,7 +95,7 @@ class TestClients:
             ann.join("kitchen", "ann")
             assert not ann.connected
 
-    def test_a_client_that_breaks_the_protocol_is_cut_off(self) -> None:
+    def test_aClientThatBreaksTheProtocolIsCutOff(self) -> None:
         with InMemoryServer() as server:
             ann = server.connect()
             ann._transmit("nonsense")
@@ -103,7 +103,7 @@ class TestClients:
 
 
 class TestTheServer:
-    def test_turns_its_clock_only_when_it_is_told_to(self) -> None:
+    def test_turnsItsClockOnlyWhenItIsToldTo(self) -> None:
         with InMemoryServer(Policy(lambda peer, room: Deferred())) as server:
             answer = server.connect().join("kitchen", "ann")
             assert (answer.given, answer.ok, answer.code) == (False, False, None)
@@ -111,7 +111,7 @@ class TestTheServer:
             assert answer.code == "timeout"
             assert repr(answer).startswith("<answer {'ok': False")
 
-    def test_treats_plugins_as_it_is_told_to(self) -> None:
+    def test_treatsPluginsAsItIsToldTo(self) -> None:
         broken = Filter(lambda peer, room, message: 1 / 0)
         for treatment, ok in (({}, False), ({"fail": "open"}, True), ({"shadow": True}, True)):
             with InMemoryServer(broken, **treatment) as server:
@@ -119,7 +119,7 @@ class TestTheServer:
                 ann.join("kitchen", "ann")
                 assert ann.broadcast(1).ok is ok
 
-    def test_leaves_no_modules_behind(self, tmp_path: Path) -> None:
+    def test_leavesNoModulesBehind(self, tmp_path: Path) -> None:
         (tmp_path / "a.py").write_text(policy("first"))
         before = set(sys.modules)
         with InMemoryServer(folders=[str(tmp_path)], use=["first"]) as server:
@@ -136,14 +136,14 @@ class TestTheServer:
             server.connect().join("kitchen", "ann")
             assert server.counters("policy").calls == 1
 
-    def test_takes_plugins_from_folders_with_options(self, folder: Folder) -> None:
+    def test_takesPluginsFromFoldersWithOptions(self, folder: Folder) -> None:
         path = folder(a=MEMBERS_ONLY)
         with InMemoryServer(use=[{"members-only": {"timeout": 1}}], folders=[str(path)]) as server:
             assert server.connect().join("members-1", "ann").code == "not-a-member"
             assert server.reload(use=[])
             assert server.connect().join("members-1", "ann").ok
 
-    def test_does_not_start_with_a_plugin_that_has_mistakes(self) -> None:
+    def test_doesNotStartWithAPluginThatHasMistakes(self) -> None:
         class Broken:
             name = "broken"
 
@@ -155,23 +155,23 @@ class TestTheServer:
         ):
             pass
 
-    def test_does_not_start_if_a_plugin_does_not(self) -> None:
+    def test_doesNotStartIfAPluginDoesNot(self) -> None:
         plugin: Any = Policy(lambda peer, room: None)
         plugin.start = lambda services: 1 / 0
         with pytest.raises(ConfigError, match="start failed: ZeroDivisionError"), InMemoryServer(plugin):
             pass
 
-    def test_waits_for_plugins_that_start_slowly(self) -> None:
+    def test_waitsForPluginsThatStartSlowly(self) -> None:
         plugin: Any = Policy(lambda peer, room: None)
         plugin.start = lambda services: deferLater(services.clock, 1)
         with InMemoryServer(plugin) as server:
             assert server.clock.seconds() >= 1
 
-    def test_must_be_entered(self) -> None:
+    def test_mustBeEntered(self) -> None:
         with pytest.raises(RuntimeError, match="in a with statement"):
             InMemoryServer().counters("policy")
 
-    def test_is_there_as_a_fixture(self, inMemoryServer: Callable[..., InMemoryServer]) -> None:
+    def test_isThereAsAFixture(self, inMemoryServer: Callable[..., InMemoryServer]) -> None:
         first = inMemoryServer(Policy(lambda peer, room: None))
         second = inMemoryServer()
         assert first.connect().join("kitchen", "ann").ok
@@ -179,12 +179,12 @@ class TestTheServer:
 
 
 class TestLoadingAFile:
-    def test_gives_its_plugin(self, folder: Folder) -> None:
+    def test_givesItsPlugin(self, folder: Folder) -> None:
         plugin = loadPlugin(folder(members_only=MEMBERS_ONLY, broken="1 / 0") / "members_only.py")
         with pytest.raises(Refused):
             plugin.mayJoin(FakePeer(), FakeRoom("members-1"))
 
-    def test_gives_the_one_that_is_asked_for(self, folder: Folder) -> None:
+    def test_givesTheOneThatIsAskedFor(self, folder: Folder) -> None:
         path = folder(a=policy("first") + policy("second").replace("policy = ", "other = ")) / "a.py"
         assert loadPlugin(path, "second").name == "second"
         with pytest.raises(ConfigError, match="there are 2 plugins"):
@@ -194,14 +194,14 @@ class TestLoadingAFile:
         ("source", "problem"),
         [("1 / 0", "ZeroDivisionError"), ("", "there are 0 plugins"), (policy("first", arguments="self"), "mayJoin")],
     )
-    def test_or_says_what_is_wrong(self, folder: Folder, source: str, problem: str) -> None:
+    def test_orSaysWhatIsWrong(self, folder: Folder, source: str, problem: str) -> None:
         with pytest.raises(ConfigError, match=problem):
             loadPlugin(folder(a=source) / "a.py")
 
 
 class TestFakeHttp:
     @pytest.mark.parametrize("method", ["get", "post", "put", "patch", "delete", "head"])
-    def test_requests_wait_for_their_answers(self, method: str) -> None:
+    def test_requestsWaitForTheirAnswers(self, method: str) -> None:
         http = FakeHttp()
         response = getattr(http, method)("http://x/y", headers={"a": "b"})
         assert http.requests[0][:2] == (method.upper(), "http://x/y")
@@ -214,14 +214,14 @@ class TestFakeHttp:
         assert resultOf(got.text()) == '{"yes": true}'
         assert resultOf(got.content()) == b'{"yes": true}'
 
-    def test_answers_may_be_text_or_bytes(self) -> None:
+    def test_answersMayBeTextOrBytes(self) -> None:
         http = FakeHttp()
         for body in ("text", b"text"):
             response = http.get("http://x")
             http.answer(200, body)
             assert resultOf(resultOf(response).content()) == b"text"
 
-    def test_requests_may_fail_or_be_given_up(self) -> None:
+    def test_requestsMayFailOrBeGivenUp(self) -> None:
         http = FakeHttp()
         failing, abandoned, last = http.get("http://a"), http.get("http://b"), http.get("http://c")
         http.fail(ConnectionError())
@@ -231,5 +231,5 @@ class TestFakeHttp:
         http.answer(204)
         assert resultOf(last).code == 204
 
-    def test_plugins_find_it_in_their_services(self) -> None:
+    def test_pluginsFindItInTheirServices(self) -> None:
         assert isinstance(FakeServices().http, FakeHttp)

@@ -20,7 +20,7 @@ def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return runToEnd([sys.executable, *arguments], cwd)
 
 
-def test_both_work_as_they_are_written(tmp_path: Path) -> None:
+def test_bothWorkAsTheyAreWritten(tmp_path: Path) -> None:
     written = run("-m", "rtcsignal", "new-plugin", "quiet-hours", cwd=tmp_path)
     assert written.returncode == 0, written.stderr
     tested = run("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_quiet_hours.py", cwd=tmp_path)
@@ -28,13 +28,13 @@ def test_both_work_as_they_are_written(tmp_path: Path) -> None:
     assert "3 passed" in tested.stdout
 
 
-def test_the_plugin_is_loaded_and_its_test_is_not(tmp_path: Path) -> None:
+def test_thePluginIsLoadedAndItsTestIsNot(tmp_path: Path) -> None:
     newPlugin("quiet-hours", tmp_path)
     (entry,) = loadPlugins(Wanted([str(tmp_path)], [Use("quiet-hours", {"prefix": "night-"})])).entries
     assert entry.plugin.prefix == "night-"
 
 
-def test_it_goes_into_the_folder_of_plugins_if_there_is_one(
+def test_itGoesIntoTheFolderOfPluginsIfThereIsOne(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -49,14 +49,14 @@ def test_it_goes_into_the_folder_of_plugins_if_there_is_one(
 
 
 @pytest.mark.parametrize("name", ["Quiet", "quiet_hours", "", "2-fast", "a b", "../a"])
-def test_a_name_must_be_one(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_aNameMustBeOne(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["new-plugin", name, "--folder", str(tmp_path)]) == 1
     assert "cannot be a plugin's name" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("file", ["quiet_hours.py", "tests/test_quiet_hours.py"])
-def test_nothing_is_overwritten(file: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothingIsOverwritten(file: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "tests").mkdir()
     (tmp_path / file).write_text("mine")
     assert main(["new-plugin", "quiet-hours", "--folder", str(tmp_path)]) == 1
@@ -66,6 +66,6 @@ def test_nothing_is_overwritten(file: str, tmp_path: Path, capsys: pytest.Captur
 
 
 @pytest.mark.parametrize("name", ["import", "class", "none", "a1-b2-3c", "x"])
-def test_odd_names_work_too(name: str, tmp_path: Path) -> None:
+def test_oddNamesWorkToo(name: str, tmp_path: Path) -> None:
     plugin, _ = newPlugin(name, tmp_path)
     assert loadPlugin(plugin).name == name

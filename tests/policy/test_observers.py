@@ -14,7 +14,7 @@ from tests.policy.bench import Bench, Observer
 from tests.policy.conftest import LogLines
 
 
-def test_all_are_told_in_their_order(bench: Bench) -> None:
+def test_allAreToldInTheirOrder(bench: Bench) -> None:
     heard: list[tuple[Any, ...]] = []
     peer, room = FakePeer(), FakeRoom()
     chain = bench.chain(
@@ -32,7 +32,7 @@ def test_all_are_told_in_their_order(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError(), Refused("no"), SystemExit()])
-def test_what_one_raises_is_logged_and_the_others_are_told(bench: Bench, log: LogLines, error: BaseException) -> None:
+def test_whatOneRaisesIsLoggedAndTheOthersAreTold(bench: Bench, log: LogLines, error: BaseException) -> None:
     heard: list[Any] = []
 
     def joined(peer: Any, room: Any) -> None:
@@ -46,13 +46,13 @@ def test_what_one_raises_is_logged_and_the_others_are_told(bench: Bench, log: Lo
 
 
 @pytest.mark.parametrize("answer", [None, False, "text", object()])
-def test_what_one_returns_means_nothing(bench: Bench, log: LogLines, answer: Any) -> None:
+def test_whatOneReturnsMeansNothing(bench: Bench, log: LogLines, answer: Any) -> None:
     bench.chain(Observer(lambda peer, room: answer)).joined(FakePeer(), FakeRoom())
     assert bench.counters["observer"].errors == 0
     assert log.lines == []
 
 
-def test_it_hears_of_everything_however_often_it_fails(bench: Bench) -> None:
+def test_itHearsOfEverythingHoweverOftenItFails(bench: Bench) -> None:
     """No breaker: whoever counts members must hear of each."""
     chain = bench.chain(Observer(lambda peer, room: 1 / 0))
     for _ in range(50):
@@ -61,7 +61,7 @@ def test_it_hears_of_everything_however_often_it_fails(bench: Bench) -> None:
     assert (counters.calls, counters.errors, counters.unavailable) == (50, 50, 0)
 
 
-def test_nobody_waits_for_it_but_it_has_a_time_limit(bench: Bench, log: LogLines) -> None:
+def test_nobodyWaitsForItButItHasATimeLimit(bench: Bench, log: LogLines) -> None:
     ended: list[str] = []
 
     async def joined(peer: Any, room: Any) -> None:
@@ -77,14 +77,14 @@ def test_nobody_waits_for_it_but_it_has_a_time_limit(bench: Bench, log: LogLines
     assert log.about("observer", "did not answer within 2 s")
 
 
-def test_a_late_exception_is_logged(bench: Bench, log: LogLines) -> None:
+def test_aLateExceptionIsLogged(bench: Bench, log: LogLines) -> None:
     source: Deferred[None] = Deferred()
     bench.chain(Observer(lambda peer, room: source)).joined(FakePeer(), FakeRoom())
     source.errback(ZeroDivisionError())
     assert log.about("joined failed: ZeroDivisionError")
 
 
-def test_a_shadow_observer_is_told_as_well(bench: Bench) -> None:
+def test_aShadowObserverIsToldAsWell(bench: Bench) -> None:
     heard: list[Any] = []
     bench.chain(Observer(lambda *given: heard.append(given)), shadow=True).joined(FakePeer(), FakeRoom())
     assert len(heard) == 1
@@ -123,7 +123,7 @@ class Wait:
             raise Waiting
 
 
-def test_doors_are_watched_and_what_fails_there_is_logged(log: LogLines) -> None:
+def test_doorsAreWatchedAndWhatFailsThereIsLogged(log: LogLines) -> None:
     porter = Porter(ZeroDivisionError())
     with InMemoryServer(porter, Wait()) as server:
         ann = server.connect()
@@ -137,7 +137,7 @@ def test_doors_are_watched_and_what_fails_there_is_logged(log: LogLines) -> None
     assert log.about("observers of doors: porter")
 
 
-def test_a_shadow_lets_nobody_wait() -> None:
+def test_aShadowLetsNobodyWait() -> None:
     with InMemoryServer(Wait(), shadow=True) as server:
         assert server.connect().join("cellar", "ann").ok
         assert server.counters("wait").shadowed == {"waiting": 1}

@@ -47,35 +47,35 @@ def problem(*names: str, folders: tuple[str, ...] = ()) -> str:
 
 
 class TestInstalledPackages:
-    def test_a_plugin_is_found_by_its_entry_point(self, site: Path) -> None:
+    def test_aPluginIsFoundByItsEntryPoint(self, site: Path) -> None:
         install(site, "rtc_third", MEMBERS_ONLY, "members-only = rtc_third:membersOnly")
         assert load("members-only") == [("members-only", "rtc_third 1.2", False)]
 
-    def test_the_entry_point_may_name_the_module(self, site: Path) -> None:
+    def test_theEntryPointMayNameTheModule(self, site: Path) -> None:
         install(site, "rtc_third", MEMBERS_ONLY, "members-only = rtc_third")
         assert load("members-only")[0][0] == "members-only"
 
-    def test_packages_that_are_not_asked_for_are_not_even_imported(self, site: Path) -> None:
+    def test_packagesThatAreNotAskedForAreNotEvenImported(self, site: Path) -> None:
         install(site, "rtc_third", "1 / 0", "members-only = rtc_third:membersOnly")
         assert load() == []
         assert "rtc_third" not in sys.modules
 
-    def test_one_that_cannot_be_imported_is_reported_with_its_package(self, site: Path) -> None:
+    def test_oneThatCannotBeImportedIsReportedWithItsPackage(self, site: Path) -> None:
         install(site, "rtc_third", "1 / 0", "members-only = rtc_third:membersOnly")
         assert problem("members-only") == (
             "entry point members-only = rtc_third:membersOnly of rtc_third 1.2: ZeroDivisionError: division by zero"
         )
 
-    def test_and_its_file_and_line_where_python_knows_them(self, site: Path) -> None:
+    def test_andItsFileAndLineWherePythonKnowsThem(self, site: Path) -> None:
         install(site, "rtc_third", "x = (", "members-only = rtc_third:membersOnly")
         assert f"of rtc_third 1.2: {site}/rtc_third.py:1: SyntaxError" in problem("members-only")
 
-    def test_the_entry_point_has_the_name_of_its_plugin(self, site: Path) -> None:
+    def test_theEntryPointHasTheNameOfItsPlugin(self, site: Path) -> None:
         install(site, "rtc_third", MEMBERS_ONLY, "members = rtc_third:membersOnly", "none = rtc_third:Refused")
         assert problem("members").endswith("of rtc_third 1.2: there is no plugin called members")
         assert problem("none").endswith("there is no plugin called none")
 
-    def test_a_name_that_is_also_in_a_folder_is_a_mistake(self, site: Path, tmp_path: Path) -> None:
+    def test_aNameThatIsAlsoInAFolderIsAMistake(self, site: Path, tmp_path: Path) -> None:
         install(site, "rtc_third", MEMBERS_ONLY, "members-only = rtc_third:membersOnly")
         folder = tmp_path / "plugins"
         folder.mkdir()
@@ -86,7 +86,7 @@ class TestInstalledPackages:
             f"the other one is in {folder}/a.py:4"
         )
 
-    def test_ctrl_c_while_one_is_imported_tells_where_it_was(self, site: Path) -> None:
+    def test_ctrlCWhileOneIsImportedTellsWhereItWas(self, site: Path) -> None:
         install(site, "rtc_third", "raise KeyboardInterrupt", "members-only = rtc_third:membersOnly")
         assert problem("members-only").endswith("KeyboardInterrupt")
 
@@ -101,15 +101,15 @@ class TestBuiltIn:
         monkeypatch.setattr(sys, "dont_write_bytecode", True)
         return path
 
-    def test_they_are_found_by_their_names(self, extra: Path) -> None:
+    def test_theyAreFoundByTheirNames(self, extra: Path) -> None:
         (extra / "quite_new.py").write_text(policy("quite-new"))
         assert load("quite-new") == [("quite-new", "built in", False)]
 
-    def test_they_are_named_when_a_name_is_wrong(self, extra: Path) -> None:
+    def test_theyAreNamedWhenANameIsWrong(self, extra: Path) -> None:
         (extra / "quite_new.py").write_text(policy("quite-new"))
         assert problem("quiet-new").endswith("did you mean quite-new?")
 
-    def test_one_that_needs_a_package_says_so(self, extra: Path) -> None:
+    def test_oneThatNeedsAPackageSaysSo(self, extra: Path) -> None:
         (extra / "quite_needy.py").write_text("raise ImportError('quite-needy needs PyJWT: pip install PyJWT')")
         (extra / "_helper.py").write_text("1 / 0")
         assert problem("quite-needy") == (

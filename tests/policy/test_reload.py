@@ -87,13 +87,13 @@ def diary() -> list[str]:
 
 
 class TestStart:
-    def test_plugins_are_started_in_their_order_and_stopped_in_the_opposite_one(self, diary: list[str]) -> None:
+    def test_pluginsAreStartedInTheirOrderAndStoppedInTheOppositeOne(self, diary: list[str]) -> None:
         world = World(Living("a", diary), Living("b", diary))
         resultOf(world.host.start())
         resultOf(world.host.stop())
         assert diary == ["a starts", "b starts", "b stops", "a stops"]
 
-    def test_the_log_says_the_order_in_which_they_are_asked(self, diary: list[str], log: LogLines) -> None:
+    def test_theLogSaysTheOrderInWhichTheyAreAsked(self, diary: list[str], log: LogLines) -> None:
         @implementer(IAuthenticator, IMessageFilter)
         class Two:
             name = "two"
@@ -105,11 +105,11 @@ class TestStart:
         resultOf(World(Living("b", diary), Two(), Living("a", diary)).host.start())
         assert log.about("plugins: authenticators: two; room policies: b, a; message filters: two")
 
-    def test_without_plugins_it_says_so(self, log: LogLines) -> None:
+    def test_withoutPluginsItSaysSo(self, log: LogLines) -> None:
         resultOf(World().host.start())
         assert log.about("plugins: none")
 
-    def test_start_and_stop_may_take_time(self, diary: list[str]) -> None:
+    def test_startAndStopMayTakeTime(self, diary: list[str]) -> None:
         class Slow(Living):
             async def start(self, services: Any) -> None:
                 await Deferred.fromCoroutine(wait(services))
@@ -137,7 +137,7 @@ class TestStart:
         stopped.callback(None)
         resultOf(stopping)
 
-    def test_a_method_that_is_missing_is_not_missed(self) -> None:
+    def test_aMethodThatIsMissingIsNotMissed(self) -> None:
         @implementer(IRoomPolicy)
         class Plain:
             name = "plain"
@@ -148,7 +148,7 @@ class TestStart:
         resultOf(world.host.start())
         resultOf(world.host.stop())
 
-    def test_if_some_do_not_start_all_are_named_and_none_runs(self, diary: list[str]) -> None:
+    def test_ifSomeDoNotStartAllAreNamedAndNoneRuns(self, diary: list[str]) -> None:
         class Broken(Living):
             def start(self, services: Any) -> Any:
                 raise ValueError("no database")
@@ -162,7 +162,7 @@ class TestStart:
         ]
         assert diary == ["a starts", "a stops"]
 
-    def test_one_may_say_itself_why_it_does_not_start(self, diary: list[str]) -> None:
+    def test_oneMaySayItselfWhyItDoesNotStart(self, diary: list[str]) -> None:
         class Particular(Living):
             def start(self, services: Any) -> Any:
                 raise ConfigError(["the file is empty", "so is the other one"])
@@ -170,7 +170,7 @@ class TestStart:
         error: Any = failureOf(World(Particular("a", diary)).host.start())
         assert error.problems == ("plugin a: the file is empty", "plugin a: so is the other one")
 
-    def test_one_that_does_not_come_to_an_end_is_given_up(self, diary: list[str]) -> None:
+    def test_oneThatDoesNotComeToAnEndIsGivenUp(self, diary: list[str]) -> None:
         class Endless(Living):
             async def start(self, services: Any) -> None:
                 while True:
@@ -185,7 +185,7 @@ class TestStart:
         error: Any = failureOf(starting)
         assert error.problems == ("plugin a: start took longer than 10 s",)
 
-    def test_who_connects_meanwhile_waits(self, diary: list[str]) -> None:
+    def test_whoConnectsMeanwhileWaits(self, diary: list[str]) -> None:
         class Slow(Living):
             def start(self, services: Any) -> Any:
                 return started
@@ -206,7 +206,7 @@ class TestStart:
         assert resultOf(patient) == Identity()
         assert world.ask() is None
 
-    def test_a_server_that_is_stopped_while_it_starts_stops_what_has_started(self, diary: list[str]) -> None:
+    def test_aServerThatIsStoppedWhileItStartsStopsWhatHasStarted(self, diary: list[str]) -> None:
         started: Deferred[None] = Deferred()
         world = World(Starting("a", diary, started))
         starting = world.host.start()
@@ -217,14 +217,14 @@ class TestStart:
 
 
 class TestReload:
-    def test_the_new_ones_start_before_the_old_ones_stop(self, diary: list[str]) -> None:
+    def test_theNewOnesStartBeforeTheOldOnesStop(self, diary: list[str]) -> None:
         world = World(Living("old", diary))
         resultOf(world.host.start())
         assert world.reload(Living("new", diary))
         world.ask()
         assert diary == ["old starts", "new starts", "old stops", "new is asked"]
 
-    def test_requests_under_way_end_with_the_plugins_with_which_they_began(self, diary: list[str]) -> None:
+    def test_requestsUnderWayEndWithThePluginsWithWhichTheyBegan(self, diary: list[str]) -> None:
         answer: Deferred[None] = Deferred()
         world = World(Living("old", diary, answer))
         resultOf(world.host.start())
@@ -237,7 +237,7 @@ class TestReload:
         world.turn()
         assert diary[-1] == "old stops"
 
-    def test_a_request_that_asks_an_old_plugin_twice_finds_it_running(self, diary: list[str]) -> None:
+    def test_aRequestThatAsksAnOldPluginTwiceFindsItRunning(self, diary: list[str]) -> None:
         """As a message for two rooms does: the second question comes in the turn of the first answer."""
         answers: list[Deferred[None]] = [Deferred(), Deferred()]
         old = Living("old", diary, answers[0])
@@ -260,7 +260,7 @@ class TestReload:
         world.turn()
         assert diary[-1] == "old stops"
 
-    def test_so_does_one_that_asks_again_before_the_next_turn(self, diary: list[str]) -> None:
+    def test_soDoesOneThatAsksAgainBeforeTheNextTurn(self, diary: list[str]) -> None:
         answers: list[Deferred[None]] = [Deferred(), Deferred()]
         old = Living("old", diary, answers[0])
         world = World(old)
@@ -277,7 +277,7 @@ class TestReload:
         world.turn()
         assert diary[-1] == "old stops"
 
-    def test_a_plugin_that_never_answers_does_not_keep_its_set_for_ever(self, diary: list[str]) -> None:
+    def test_aPluginThatNeverAnswersDoesNotKeepItsSetForEver(self, diary: list[str]) -> None:
         world = World(Living("old", diary, Deferred()))
         resultOf(world.host.start())
         pending = world.ask()
@@ -287,7 +287,7 @@ class TestReload:
         world.turn()
         assert diary[-1] == "old stops"
 
-    def test_mistakes_keep_the_old_ones_and_all_are_logged(self, diary: list[str], log: LogLines) -> None:
+    def test_mistakesKeepTheOldOnesAndAllAreLogged(self, diary: list[str], log: LogLines) -> None:
         def broken() -> PluginSet:
             raise ConfigError(["a.py:1: SyntaxError", "b.py:2: NameError"])
 
@@ -300,7 +300,7 @@ class TestReload:
         assert log.about("not reloaded: b.py:2: NameError")
         assert log.about("the plugins stay as they were")
 
-    def test_so_does_one_that_does_not_start(self, diary: list[str], log: LogLines) -> None:
+    def test_soDoesOneThatDoesNotStart(self, diary: list[str], log: LogLines) -> None:
         class Broken(Living):
             def start(self, services: Any) -> Any:
                 raise ValueError("no database")
@@ -311,7 +311,7 @@ class TestReload:
         assert diary == ["old starts", "new starts", "new stops"]
         assert log.about("not reloaded: plugin broken: start failed: ValueError: no database")
 
-    def test_a_plugin_that_is_in_both_sets_goes_on(self, diary: list[str]) -> None:
+    def test_aPluginThatIsInBothSetsGoesOn(self, diary: list[str]) -> None:
         shared = Living("shared", diary)
         world = World(shared, Living("old", diary))
         resultOf(world.host.start())
@@ -322,7 +322,7 @@ class TestReload:
         resultOf(world.host.stop())
         assert diary[4:] == ["later", "shared stops", "new stops"]
 
-    def test_also_when_the_new_set_cannot_be_used(self, diary: list[str]) -> None:
+    def test_alsoWhenTheNewSetCannotBeUsed(self, diary: list[str]) -> None:
         class Broken(Living):
             def start(self, services: Any) -> Any:
                 raise ValueError
@@ -335,14 +335,14 @@ class TestReload:
         resultOf(world.host.stop())
         assert diary == ["shared starts", "shared stops"]
 
-    def test_the_log_names_plugins_whose_code_is_not_read_again(self, diary: list[str], log: LogLines) -> None:
+    def test_theLogNamesPluginsWhoseCodeIsNotReadAgain(self, diary: list[str], log: LogLines) -> None:
         world = World()
         resultOf(world.host.start())
         entry = Entry(Living("installed", diary), Treatment(), "rtc-third 1.2", fresh=False)
         resultOf(world.host.reload(lambda: PluginSet([entry])))
         assert log.about("the code of installed is not read again without a restart")
 
-    def test_counters_go_on(self, diary: list[str]) -> None:
+    def test_countersGoOn(self, diary: list[str]) -> None:
         world = World(Living("a", diary))
         resultOf(world.host.start())
         world.ask()
@@ -350,7 +350,7 @@ class TestReload:
         world.ask()
         assert world.host.counters["a"].calls == 2
 
-    def test_what_a_plugin_keeps_with_the_server_stays(self, diary: list[str]) -> None:
+    def test_whatAPluginKeepsWithTheServerStays(self, diary: list[str]) -> None:
         first, second, other = (Living(name, diary) for name in ("first", "first", "other"))
         world = World(first)
         resultOf(world.host.start())
@@ -359,7 +359,7 @@ class TestReload:
         assert second.services.data == {"seen": 7}
         assert other.services.data == {}
 
-    def test_two_at_once_are_done_one_after_the_other(self, diary: list[str]) -> None:
+    def test_twoAtOnceAreDoneOneAfterTheOther(self, diary: list[str]) -> None:
         started: Deferred[None] = Deferred()
         world = World()
         resultOf(world.host.start())
@@ -371,7 +371,7 @@ class TestReload:
         world.turn()
         assert diary == ["slow starts", "last starts", "slow stops"]
 
-    def test_any_number_while_one_is_under_way_are_done_as_one_with_what_was_wanted_last(
+    def test_anyNumberWhileOneIsUnderWayAreDoneAsOneWithWhatWasWantedLast(
         self, diary: list[str]
     ) -> None:
         started: Deferred[None] = Deferred()
@@ -392,7 +392,7 @@ class TestReload:
         assert diary == ["slow starts", "number-99 starts", "slow stops"]
 
     @pytest.mark.parametrize("error", [KeyboardInterrupt(), GeneratorExit(), RuntimeError("x")])
-    def test_whatever_is_raised_while_plugins_are_loaded_is_logged_and_the_old_ones_stay(
+    def test_whateverIsRaisedWhilePluginsAreLoadedIsLoggedAndTheOldOnesStay(
         self, diary: list[str], log: LogLines, error: BaseException
     ) -> None:
         def load() -> PluginSet:
@@ -409,7 +409,7 @@ class TestReload:
         assert diary == ["a starts", "b starts", "a stops"]
 
     @pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), asyncio.CancelledError()])
-    def test_one_that_raises_what_ends_programs_as_it_starts_or_stops_ends_nothing(
+    def test_oneThatRaisesWhatEndsProgramsAsItStartsOrStopsEndsNothing(
         self, diary: list[str], log: LogLines, error: BaseException
     ) -> None:
         class Mean(Living):
@@ -434,7 +434,7 @@ class TestReload:
             *("c starts", "mean stops", "a stops"),
         ]
 
-    def test_one_that_blocks_as_it_starts_or_stops_while_others_are_served_is_named(
+    def test_oneThatBlocksAsItStartsOrStopsWhileOthersAreServedIsNamed(
         self, diary: list[str], log: LogLines
     ) -> None:
         class Blocking(Living):
@@ -457,7 +457,7 @@ class TestReload:
         world.turn()
         assert log.about("plugin first: stop blocked the server for ")
 
-    def test_before_the_start_and_after_the_end_nothing_is_replaced(self, diary: list[str]) -> None:
+    def test_beforeTheStartAndAfterTheEndNothingIsReplaced(self, diary: list[str]) -> None:
         world = World()
         assert not world.reload(Living("a", diary))
         resultOf(world.host.start())
@@ -465,7 +465,7 @@ class TestReload:
         assert not world.reload(Living("a", diary))
         assert diary == []
 
-    def test_if_the_server_stops_meanwhile_the_new_ones_stop_too(self, diary: list[str]) -> None:
+    def test_ifTheServerStopsMeanwhileTheNewOnesStopToo(self, diary: list[str]) -> None:
         started: Deferred[None] = Deferred()
         world = World()
         resultOf(world.host.start())
@@ -477,7 +477,7 @@ class TestReload:
 
 
 class TestStop:
-    def test_sets_that_still_answer_are_stopped_as_well(self, diary: list[str]) -> None:
+    def test_setsThatStillAnswerAreStoppedAsWell(self, diary: list[str]) -> None:
         world = World(Living("old", diary, Deferred()))
         resultOf(world.host.start())
         world.ask()
@@ -485,7 +485,7 @@ class TestStop:
         resultOf(world.host.stop())
         assert diary[-2:] == ["old stops", "new stops"]
 
-    def test_one_that_fails_or_takes_too_long_is_logged_and_the_others_stop(
+    def test_oneThatFailsOrTakesTooLongIsLoggedAndTheOthersStop(
         self, diary: list[str], log: LogLines
     ) -> None:
         class Failing(Living):
@@ -506,7 +506,7 @@ class TestStop:
         assert log.about("slow: stop took longer than 3 s")
         assert world.clock.getDelayedCalls() == []
 
-    def test_several_sets_that_take_too_long_take_no_longer_than_one(self, diary: list[str]) -> None:
+    def test_severalSetsThatTakeTooLongTakeNoLongerThanOne(self, diary: list[str]) -> None:
         class Slow(Living):
             def stop(self) -> Any:
                 return Deferred()
@@ -522,7 +522,7 @@ class TestStop:
 
 
 class TestWithMembers:
-    def test_nobody_is_disconnected_and_no_message_is_lost_or_reordered(self, folder: Folder) -> None:
+    def test_nobodyIsDisconnectedAndNoMessageIsLostOrReordered(self, folder: Folder) -> None:
         path = folder(a=policy("first"))
         with InMemoryServer(use=["first"], folders=[str(path)]) as server:
             clients = [server.connect() for _ in range(200)]
@@ -539,7 +539,7 @@ class TestWithMembers:
                 assert numbers == sorted(numbers)
                 assert len(numbers) == 200
 
-    def test_a_file_that_blocks_as_it_is_imported_is_named(self, folder: Folder, log: LogLines) -> None:
+    def test_aFileThatBlocksAsItIsImportedIsNamed(self, folder: Folder, log: LogLines) -> None:
         path = folder(a=policy("first"), b=policy("second"))
         world = World()
         resultOf(world.host.start())
@@ -548,7 +548,7 @@ class TestWithMembers:
         assert resultOf(world.host.reload(lambda: loadPlugins(Wanted([str(path)], [Use("first")]))))
         assert log.about(f"importing {path}/a.py blocked the server for ")
 
-    def test_the_new_rules_hold_for_the_next_join(self, folder: Folder) -> None:
+    def test_theNewRulesHoldForTheNextJoin(self, folder: Folder) -> None:
         path = folder(a=policy("first"))
         with InMemoryServer(use=["first"], folders=[str(path)]) as server:
             assert server.connect().join("room", "ann").ok

@@ -45,7 +45,7 @@ def plugin() -> Plugin:
 
 
 class TestTheInterface:
-    def test_is_provided(self, plugin: Plugin) -> None:
+    def test_isProvided(self, plugin: Plugin) -> None:
         with InMemoryServer(plugin) as server:
             assert verifyObject(IServices, plugin.services)
             assert plugin.services.clock is server.clock
@@ -53,21 +53,21 @@ class TestTheInterface:
 
 
 class TestCallLater:
-    def test_calls_with_all_arguments(self, plugin: Plugin) -> None:
+    def test_callsWithAllArguments(self, plugin: Plugin) -> None:
         calls: list[Any] = []
         with InMemoryServer(plugin) as server:
             plugin.services.callLater(5, lambda *given, **named: calls.append((given, named)), 1, 2, three=3)
             server.advance(5.1)
             assert calls == [((1, 2), {"three": 3})]
 
-    def test_can_be_cancelled(self, plugin: Plugin) -> None:
+    def test_canBeCancelled(self, plugin: Plugin) -> None:
         calls: list[Any] = []
         with InMemoryServer(plugin) as server:
             plugin.services.callLater(5, calls.append, 1).cancel()
             server.advance(6)
             assert calls == []
 
-    def test_is_cancelled_when_the_plugin_is_stopped(self, plugin: Plugin) -> None:
+    def test_isCancelledWhenThePluginIsStopped(self, plugin: Plugin) -> None:
         calls: list[Any] = []
         with InMemoryServer(plugin) as server:
             plugin.services.callLater(5, calls.append, 1)
@@ -77,7 +77,7 @@ class TestCallLater:
         with pytest.raises(RuntimeError, match="my-plugin has been stopped"):
             plugin.services.callLater(1, calls.append, 1)
 
-    def test_coroutines_that_run_are_cancelled_too(self, plugin: Plugin, log: LogLines) -> None:
+    def test_coroutinesThatRunAreCancelledToo(self, plugin: Plugin, log: LogLines) -> None:
         ended: list[str] = []
 
         async def endless() -> None:
@@ -93,7 +93,7 @@ class TestCallLater:
         assert ended == ["ended"]
         assert not log.about("failed")
 
-    def test_one_that_cannot_be_cancelled_does_not_keep_the_plugin_from_its_end(
+    def test_oneThatCannotBeCancelledDoesNotKeepThePluginFromItsEnd(
         self, plugin: Plugin, log: LogLines
     ) -> None:
         def cancelled(deferred: Any) -> None:
@@ -107,7 +107,7 @@ class TestCallLater:
             plugin.services.callLater(1, print)
 
     @pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit()])
-    def test_not_even_the_exceptions_that_end_programs_get_out(
+    def test_notEvenTheExceptionsThatEndProgramsGetOut(
         self, plugin: Plugin, log: LogLines, error: BaseException
     ) -> None:
         def function() -> None:
@@ -121,7 +121,7 @@ class TestCallLater:
             assert server.counters("my-plugin").errors == 1
 
     @pytest.mark.parametrize("late", [False, True])
-    def test_what_a_call_raises_is_logged_with_the_plugins_name(
+    def test_whatACallRaisesIsLoggedWithThePluginsName(
         self, plugin: Plugin, log: LogLines, late: bool
     ) -> None:
         source: Deferred[None] = Deferred()
@@ -142,7 +142,7 @@ class TestCallLater:
 
 
 class TestRooms:
-    def test_all_or_one_of_them_can_be_seen(self, plugin: Plugin) -> None:
+    def test_allOrOneOfThemCanBeSeen(self, plugin: Plugin) -> None:
         with InMemoryServer(plugin) as server:
             server.connect().join("a", "ann")
             server.connect().join("b", "bob")
@@ -150,7 +150,7 @@ class TestRooms:
             assert [peer.userId for peer in plugin.services.room("b").peers()] == ["bob"]
             assert plugin.services.room("c") is None
 
-    def test_an_event_can_be_sent_to_one(self, plugin: Plugin) -> None:
+    def test_anEventCanBeSentToOne(self, plugin: Plugin) -> None:
         with InMemoryServer(plugin) as server:
             client = server.connect()
             client.join("a", "ann")
@@ -160,7 +160,7 @@ class TestRooms:
 
 
 class TestKick:
-    def test_puts_a_member_out_of_its_room_and_tells_everybody(self, plugin: Plugin) -> None:
+    def test_putsAMemberOutOfItsRoomAndTellsEverybody(self, plugin: Plugin) -> None:
         with InMemoryServer(plugin) as server:
             ann, bob = server.connect(), server.connect()
             for client, name in ((ann, "ann"), (bob, "bob")):
@@ -176,7 +176,7 @@ class TestKick:
             plugin.services.kick(peer)
             assert ann.take("user-left") == []
 
-    def test_the_one_put_out_may_come_again(self, plugin: Plugin) -> None:
+    def test_theOnePutOutMayComeAgain(self, plugin: Plugin) -> None:
         with InMemoryServer(plugin) as server:
             ann = server.connect()
             ann.join("a", "ann")
@@ -209,13 +209,13 @@ class TestTheLogger:
     def logger(self, clock: Clock) -> PluginLogger:
         return PluginLogger("my-plugin", clock)
 
-    def test_its_lines_carry_the_plugins_name(self, plugin: Plugin, events: list[LogEvent]) -> None:
+    def test_itsLinesCarryThePluginsName(self, plugin: Plugin, events: list[LogEvent]) -> None:
         with InMemoryServer(plugin):
             plugin.services.log.warn("look at {this}", this=7)
         (event,) = [event for event in events if event.get("this") == 7]
         assert event["log_namespace"] == "plugin.my-plugin"
 
-    def test_a_flood_is_cut_short_and_the_rest_is_counted(
+    def test_aFloodIsCutShortAndTheRestIsCounted(
         self, logger: PluginLogger, clock: Clock, log: LogLines
     ) -> None:
         for number in range(10_000):
@@ -228,13 +228,13 @@ class TestTheLogger:
         assert log.about("9900 lines about plugin my-plugin were left out")
 
     @pytest.mark.parametrize("text", ["x" * 100_000, "\n" * 100_000], ids=["printable", "control characters"])
-    def test_a_line_is_cut_short_too(self, logger: PluginLogger, log: LogLines, text: str) -> None:
+    def test_aLineIsCutShortToo(self, logger: PluginLogger, log: LogLines, text: str) -> None:
         logger.info(text)
         logger.info("{text}", text=text)
         assert len(log.lines) == 2
         assert max(map(len, log.lines)) < 50_000
 
-    def test_who_falls_silent_after_a_flood_is_counted_as_well(
+    def test_whoFallsSilentAfterAFloodIsCountedAsWell(
         self, logger: PluginLogger, clock: Clock, log: LogLines
     ) -> None:
         for _ in range(150):
@@ -245,7 +245,7 @@ class TestTheLogger:
         assert log.lines[100:] == ["info: 50 lines about plugin my-plugin were left out"]
         assert clock.getDelayedCalls() == []
 
-    def test_so_is_who_is_stopped_right_after(self, plugin: Plugin, log: LogLines) -> None:
+    def test_soIsWhoIsStoppedRightAfter(self, plugin: Plugin, log: LogLines) -> None:
         with InMemoryServer(plugin):
             for _ in range(150):
                 plugin.services.log.info("line")
@@ -254,12 +254,12 @@ class TestTheLogger:
             plugin.services.log.info("line")
 
     @pytest.mark.parametrize("write", [lambda log: log.info("{x}", x="a\nb"), lambda log: log.info("a\nb")])
-    def test_texts_cannot_break_out_of_their_line(
+    def test_textsCannotBreakOutOfTheirLine(
         self, logger: PluginLogger, log: LogLines, write: Callable[[Any], None]
     ) -> None:
         write(logger)
         assert log.lines == ["info: a\\x0ab"]
 
-    def test_an_event_without_a_text_is_an_event(self, logger: PluginLogger, events: list[LogEvent]) -> None:
+    def test_anEventWithoutATextIsAnEvent(self, logger: PluginLogger, events: list[LogEvent]) -> None:
         logger.info(number=7)
         assert events[-1]["number"] == 7

@@ -20,7 +20,7 @@ def no(*arguments: Any) -> Any:
     raise Refused("full")
 
 
-def test_a_refusal_is_only_logged_and_counted(bench: Bench, log: LogLines) -> None:
+def test_aRefusalIsOnlyLoggedAndCounted(bench: Bench, log: LogLines) -> None:
     chain = bench.chain(Policy(no), shadow=True)
     assert chain.mayJoin(FakePeer(), FakeRoom()) is None
     counters = bench.counters["policy"]
@@ -28,7 +28,7 @@ def test_a_refusal_is_only_logged_and_counted(bench: Bench, log: LogLines) -> No
     assert log.about("policy", "mayJoin would have said full", "not enforced")
 
 
-def test_what_is_allowed_leaves_no_trace(bench: Bench, log: LogLines) -> None:
+def test_whatIsAllowedLeavesNoTrace(bench: Bench, log: LogLines) -> None:
     chain = bench.chain(Policy(lambda peer, room: None), shadow=True)
     assert chain.mayJoin(FakePeer(), FakeRoom()) is None
     assert bench.counters["policy"].shadowed == {}
@@ -43,7 +43,7 @@ def test_what_is_allowed_leaves_no_trace(bench: Bench, log: LogLines) -> None:
         (no, "full"),
     ],
 )
-def test_messages_pass_as_they_are(bench: Bench, filterMessage: Callable[..., Any], verdict: str) -> None:
+def test_messagesPassAsTheyAre(bench: Bench, filterMessage: Callable[..., Any], verdict: str) -> None:
     message = makeMessage("text")
     chain = bench.chain(Filter(filterMessage), shadow=True)
     assert chain.filterMessage(FakePeer(), FakeRoom(), message) is message
@@ -51,21 +51,21 @@ def test_messages_pass_as_they_are(bench: Bench, filterMessage: Callable[..., An
     assert bench.counters["filter"].dropped == 0
 
 
-def test_an_authenticator_counts_as_if_it_were_not_there(bench: Bench) -> None:
+def test_anAuthenticatorCountsAsIfItWereNotThere(bench: Bench) -> None:
     chain = bench.chain(Authenticator(no, "a"), Authenticator(lambda handshake: Identity("ann"), "b"), shadow=True)
     assert chain.authenticate(HANDSHAKE) == Identity()
     assert bench.counters["a"].shadowed == {"full": 1}
     assert bench.counters["b"].shadowed == {"identity": 1}
 
 
-def test_failures_are_logged_and_harm_nobody(bench: Bench, log: LogLines) -> None:
+def test_failuresAreLoggedAndHarmNobody(bench: Bench, log: LogLines) -> None:
     chain = bench.chain(Policy(lambda peer, room: 1 / 0), shadow=True)
     assert [chain.mayJoin(FakePeer(), FakeRoom()) for _ in range(12)] == [None] * 12
     assert log.about("ZeroDivisionError")
     assert bench.counters["policy"].unavailable == 2
 
 
-def test_nobody_waits_for_a_late_answer(bench: Bench, log: LogLines) -> None:
+def test_nobodyWaitsForALateAnswer(bench: Bench, log: LogLines) -> None:
     source: Deferred[None] = Deferred()
     chain = bench.chain(Policy(lambda peer, room: source), shadow=True)
     assert chain.mayJoin(FakePeer(), FakeRoom()) is None
@@ -74,7 +74,7 @@ def test_nobody_waits_for_a_late_answer(bench: Bench, log: LogLines) -> None:
     assert log.about("would have said full")
 
 
-def test_a_late_answer_has_its_time_limit_all_the_same(bench: Bench) -> None:
+def test_aLateAnswerHasItsTimeLimitAllTheSame(bench: Bench) -> None:
     ended: list[Any] = []
     chain = bench.chain(Policy(lambda peer, room: Deferred(ended.append)), shadow=True)
     chain.mayJoin(FakePeer(), FakeRoom())
@@ -83,7 +83,7 @@ def test_a_late_answer_has_its_time_limit_all_the_same(bench: Bench) -> None:
     assert bench.counters["policy"].timeouts == 1
 
 
-def test_verdicts_cannot_flood_the_log(bench: Bench, log: LogLines) -> None:
+def test_verdictsCannotFloodTheLog(bench: Bench, log: LogLines) -> None:
     chain = bench.chain(Policy(no), shadow=True)
     for _ in range(1000):
         chain.mayJoin(FakePeer(), FakeRoom())

@@ -31,7 +31,7 @@ class Diary:
         return measured(self.run(), lambda: self.now, self.lines.append)
 
 
-def test_each_step_after_the_first_is_told() -> None:
+def test_eachStepAfterTheFirstIsTold() -> None:
     diary = Diary()
     results: list[str] = []
     Deferred.fromCoroutine(diary.begin()).addCallback(results.append)
@@ -42,7 +42,7 @@ def test_each_step_after_the_first_is_told() -> None:
     assert results == ["done"]
 
 
-def test_one_that_is_given_up_is_closed() -> None:
+def test_oneThatIsGivenUpIsClosed() -> None:
     diary = Diary()
     steps = diary.begin()
     assert next(steps) is diary.pending[0]

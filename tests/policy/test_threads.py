@@ -46,7 +46,7 @@ class GuestList:
 
 
 @pytest.mark.parametrize("closes", [True, False])
-def test_a_database_is_looked_up(tmp_path: Path, closes: bool) -> None:
+def test_aDatabaseIsLookedUp(tmp_path: Path, closes: bool) -> None:
     for _ in range(2):
         with InMemoryServer(GuestList(tmp_path / "guests.sqlite", closes)) as server:
             client = server.connect()
@@ -55,7 +55,7 @@ def test_a_database_is_looked_up(tmp_path: Path, closes: bool) -> None:
         (tmp_path / "guests.sqlite").unlink()
 
 
-def test_a_call_is_made_in_another_thread_and_goes_on_in_this_one() -> None:
+def test_aCallIsMadeInAnotherThreadAndGoesOnInThisOne() -> None:
     threads: list[Any] = []
 
     async def mayJoin(peer: Any, room: Any) -> None:
@@ -68,19 +68,19 @@ def test_a_call_is_made_in_another_thread_and_goes_on_in_this_one() -> None:
         assert threads[1] is threading.current_thread()
 
 
-def test_a_failure_comes_back_too() -> None:
+def test_aFailureComesBackToo() -> None:
     with InMemoryServer(Policy(lambda peer, room: deferToThread(divmod, 1, 0))) as server:
         assert server.connect().join("kitchen", "ann").code == "internal"
 
 
-def test_no_time_goes_by_meanwhile() -> None:
+def test_noTimeGoesByMeanwhile() -> None:
     with InMemoryServer(Policy(lambda peer, room: deferToThread(time.sleep, 0.2))) as server:
         before = server.clock.seconds()
         assert server.connect().join("kitchen", "ann").ok
         assert server.clock.seconds() == before
 
 
-def test_filters_may_use_them_and_what_was_asked_first_goes_first() -> None:
+def test_filtersMayUseThemAndWhatWasAskedFirstGoesFirst() -> None:
     async def filterMessage(peer: Any, room: Any, message: Any) -> Any:
         return message.replace(body=await deferToThread(lambda: message.body + 1))
 
@@ -94,7 +94,7 @@ def test_filters_may_use_them_and_what_was_asked_first_goes_first() -> None:
         assert [body for _, body in ann.take("broadcast")] == [1, 2, 3, 4, 5]
 
 
-def test_a_thread_may_call_back_and_wait_for_the_answer() -> None:
+def test_aThreadMayCallBackAndWaitForTheAnswer() -> None:
     def work() -> Any:
         return blockingCallFromThread(reactor, threading.current_thread)  # type: ignore[arg-type]
 
@@ -104,7 +104,7 @@ def test_a_thread_may_call_back_and_wait_for_the_answer() -> None:
         assert found == [threading.current_thread()]
 
 
-def test_one_that_never_ends_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_oneThatNeverEndsIsNotWaitedFor(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rtcsignal.testing.threads._MOST_SECONDS", 0.1)
     go = threading.Event()
     with InMemoryServer(Policy(lambda peer, room: deferToThread(go.wait))) as server:
@@ -115,7 +115,7 @@ def test_one_that_never_ends_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) 
         go.set()
 
 
-def test_what_a_thread_raises_that_nobody_waits_for_is_logged(loggedFailures: Any) -> None:
+def test_whatAThreadRaisesThatNobodyWaitsForIsLogged(loggedFailures: Any) -> None:
     with InMemoryServer() as server:
         reactor.callInThread(divmod, 1, 0)  # type: ignore[attr-defined]
         server.advance(0)
@@ -154,14 +154,14 @@ else:
 
 
 @pytest.mark.parametrize("runner", [[], ["-m", "twisted.trial"]], ids=["no reactor that runs", "trial"])
-def test_the_process_ends_by_itself(tmp_path: Path, runner: list[str]) -> None:
+def test_theProcessEndsByItself(tmp_path: Path, runner: list[str]) -> None:
     path = tmp_path / "test_plain.py"
     path.write_text(PLAIN.replace("TRIAL", str(bool(runner))))
     ended = runToEnd([sys.executable, *runner, str(path) if not runner else "test_plain"], tmp_path)
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
-def test_afterwards_pools_are_what_they_were() -> None:
+def test_afterwardsPoolsAreWhatTheyWere() -> None:
     before = ThreadPool.callInThreadWithCallback
     with InMemoryServer(), InMemoryServer():
         assert ThreadPool.callInThreadWithCallback is not before

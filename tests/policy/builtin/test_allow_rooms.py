@@ -25,13 +25,13 @@ ROOMS = {"open-*": [], "staff-*": ["staff", "guard"], "staff-x": []}
         ("admin", "staff-1", None),
     ],
 )
-def test_the_first_pattern_that_fits_says_who_may_join(roles: str, room: str, code: str | None) -> None:
+def test_theFirstPatternThatFitsSaysWhoMayJoin(roles: str, room: str, code: str | None) -> None:
     with InMemoryServer(use=[{"allow-rooms": {"rooms": ROOMS, "except_for": ["admin"]}}]) as server:
         client = server.connect(Identity(roles=frozenset(roles.split())))
         assert client.join(room, "ann").code == code
 
 
-def test_who_has_not_the_role_is_told_which_are_asked_for() -> None:
+def test_whoHasNotTheRoleIsToldWhichAreAskedFor() -> None:
     with InMemoryServer(use=[{"allow-rooms": {"rooms": ROOMS}}]) as server:
         answer = server.connect().join("staff-1", "ann")
         assert answer.value["error"]["roles"] == ["staff", "guard"]
@@ -44,6 +44,6 @@ def test_who_has_not_the_role_is_told_which_are_asked_for() -> None:
         ({"rooms": {"a": "staff"}}, "rooms: must be a mapping of strings to a list of strings, not {'a': 'staff'}"),
     ],
 )
-def test_wrong_options_end_the_start(options: dict[str, object], problem: str) -> None:
+def test_wrongOptionsEndTheStart(options: dict[str, object], problem: str) -> None:
     with pytest.raises(ConfigError, match=problem.replace("{", r"\{")), InMemoryServer(use=[{"allow-rooms": options}]):
         pass

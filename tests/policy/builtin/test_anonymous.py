@@ -29,7 +29,7 @@ def joined(client: MemoryClient, **more: Any) -> str:
     return str(answer.value["userId"])
 
 
-def test_who_is_left_comes_in_and_chooses_a_user_id() -> None:
+def test_whoIsLeftComesInAndChoosesAUserId() -> None:
     with InMemoryServer(Known(), plugin.configured({})) as server:
         ann, guest = server.connect(auth={"token": "ann"}), server.connect(auth={"token": "what"})
         assert joined(ann) == "ann"
@@ -37,13 +37,13 @@ def test_who_is_left_comes_in_and_chooses_a_user_id() -> None:
         assert guest.request("join-room", {"roomName": "garden"}).code == "bad-arguments"
 
 
-def test_before_others_it_lets_in_everybody() -> None:
+def test_beforeOthersItLetsInEverybody() -> None:
     with InMemoryServer(plugin.configured({"user_id_prefix": "guest-"}), Known()) as server:
         assert joined(server.connect(auth={"token": "ann"})).startswith("guest-")
 
 
 @pytest.mark.parametrize("prefix", ["guest-", ""])
-def test_user_ids_can_be_made_by_the_server(prefix: str) -> None:
+def test_userIdsCanBeMadeByTheServer(prefix: str) -> None:
     with InMemoryServer(plugin.configured({"user_id_prefix": prefix})) as server:
         clients = [server.connect() for _ in range(20)]
         userIds = [joined(client) for client in clients]
@@ -53,14 +53,14 @@ def test_user_ids_can_be_made_by_the_server(prefix: str) -> None:
         assert server.members("kitchen") == userIds
 
 
-def test_they_get_roles() -> None:
+def test_theyGetRoles() -> None:
     with InMemoryServer(plugin.configured({"roles": ["guest", "listener"]})) as server:
         joined(server.connect(), userId="bob")
         (peer,) = server.hub.rooms["kitchen"].view.peers()
         assert peer.roles == frozenset({"guest", "listener"})
 
 
-def test_a_prefix_must_be_fit_for_a_user_id() -> None:
+def test_aPrefixMustBeFitForAUserId() -> None:
     with pytest.raises(ConfigError, match="user_id_prefix: must not have control characters"):
         plugin.configured({"user_id_prefix": "a\nb"})
     with pytest.raises(ConfigError, match="user_id_prefix: must be a string of at most 64 characters"):

@@ -44,7 +44,7 @@ def joined(server: InMemoryServer, userId: str = "ann", room: str = "kitchen", *
 
 
 class TestLines:
-    def test_who_joins_calls_and_leaves_is_written_down(self, file: Path) -> None:
+    def test_whoJoinsCallsAndLeavesIsWrittenDown(self, file: Path) -> None:
         with serverWith(file) as server:
             ann = joined(server)
             server.advance(1.25)
@@ -65,7 +65,7 @@ class TestLines:
             {"time": later, "event": "left", **who, "reason": "left"},
         ]
 
-    def test_no_description_and_no_candidate_is_in_it(self, file: Path) -> None:
+    def test_noDescriptionAndNoCandidateIsInIt(self, file: Path) -> None:
         with serverWith(file, kinds=["offer", "answer", "candidate", "hangup", "other"]) as server:
             ann = joined(server)
             for body in ({"msgType": 1, "sdp": SDP}, {"msgType": 3, "candidate": TEXT}, {"chat": "secret"}):
@@ -74,20 +74,20 @@ class TestLines:
         assert eventsIn(file) == ["joined", "offer", "candidate", "other", "left"]
         assert not [word for word in ("v=0", "secret", "candidate:", "192.0.2.2") if word in text]
 
-    def test_addresses_may_be_left_out(self, file: Path) -> None:
+    def test_addressesMayBeLeftOut(self, file: Path) -> None:
         with serverWith(file, addresses=False) as server:
             joined(server).broadcast({"msgType": 1})
         assert "192.0.2.7" not in file.read_text()
 
     @pytest.mark.parametrize("name", ['"}\\', "\u2028", "é\N{GRINNING FACE}", "x" * 256], ids=ascii)
-    def test_names_cannot_forge_lines(self, file: Path, name: str) -> None:
+    def test_namesCannotForgeLines(self, file: Path, name: str) -> None:
         with serverWith(file) as server:
             joined(server, name, name)
         assert [(line["room"], line["user"]) for line in linesOf(file)] == [(name, name)] * 2
 
 
 class TestTheFile:
-    def test_only_its_owner_may_read_it(self, file: Path) -> None:
+    def test_onlyItsOwnerMayReadIt(self, file: Path) -> None:
         before = os.umask(0)
         try:
             with serverWith(file):
@@ -95,13 +95,13 @@ class TestTheFile:
         finally:
             os.umask(before)
 
-    def test_it_is_appended_to(self, file: Path) -> None:
+    def test_itIsAppendedTo(self, file: Path) -> None:
         file.write_text('{"event": "old"}\n')
         with serverWith(file) as server:
             joined(server)
         assert eventsIn(file) == ["old", "joined", "left"]
 
-    def test_after_a_reload_it_is_opened_anew(self, file: Path) -> None:
+    def test_afterAReloadItIsOpenedAnew(self, file: Path) -> None:
         old = file.with_suffix(".1")
         with serverWith(file) as server:
             ann = joined(server)
@@ -110,7 +110,7 @@ class TestTheFile:
             ann.broadcast({"msgType": 1})
         assert (eventsIn(old), eventsIn(file)) == (["joined"], ["offer", "left"])
 
-    def test_after_a_rotation_it_is_opened_anew_within_a_second(self, file: Path) -> None:
+    def test_afterARotationItIsOpenedAnewWithinASecond(self, file: Path) -> None:
         old = file.with_suffix(".1")
         with serverWith(file) as server:
             ann = joined(server)
@@ -120,14 +120,14 @@ class TestTheFile:
             ann.broadcast({"msgType": 4})
         assert (eventsIn(old), eventsIn(file)) == (["joined", "offer"], ["hangup", "left"])
 
-    def test_it_may_be_cut_while_it_is_open(self, file: Path) -> None:
+    def test_itMayBeCutWhileItIsOpen(self, file: Path) -> None:
         with serverWith(file) as server:
             ann = joined(server)
             os.truncate(file, 0)
             ann.broadcast({"msgType": 1})
         assert eventsIn(file) == ["offer", "left"]
 
-    def test_no_descriptor_is_left_open(self, file: Path) -> None:
+    def test_noDescriptorIsLeftOpen(self, file: Path) -> None:
         with serverWith(file) as server:
             before = len(os.listdir("/proc/self/fd"))
             for _ in range(5):
@@ -136,19 +136,19 @@ class TestTheFile:
             assert len(os.listdir("/proc/self/fd")) == before
         assert len(os.listdir("/proc/self/fd")) == before - 1
 
-    def test_a_folder_that_is_not_there_ends_the_start(self, tmp_path: Path) -> None:
+    def test_aFolderThatIsNotThereEndsTheStart(self, tmp_path: Path) -> None:
         missing = tmp_path / "missing" / "audit.jsonl"
         with pytest.raises(ConfigError) as error, serverWith(missing):
             pass
         assert error.value.problems == (f"plugin audit: {missing} cannot be written: No such file or directory",)
 
     @pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo], ids=["folder", "pipe"])
-    def test_what_is_no_file_ends_the_start(self, file: Path, make: Any) -> None:
+    def test_whatIsNoFileEndsTheStart(self, file: Path, make: Any) -> None:
         make(file)
         with pytest.raises(ConfigError, match="cannot be written"), serverWith(file):
             pass
 
-    def test_a_pipe_that_is_read_is_no_file_either(self, file: Path) -> None:
+    def test_aPipeThatIsReadIsNoFileEither(self, file: Path) -> None:
         os.mkfifo(file)
         reader = os.open(file, os.O_RDONLY | os.O_NONBLOCK)
         try:
@@ -188,7 +188,7 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
 
 
 class TestADiskThatFails:
-    def test_a_full_disk_costs_nobody_a_call(self, file: Path, disk: Disk, log: LogLines) -> None:
+    def test_aFullDiskCostsNobodyACall(self, file: Path, disk: Disk, log: LogLines) -> None:
         with serverWith(file) as server:
             ann = joined(server)
             disk.room = 0
@@ -204,7 +204,7 @@ class TestADiskThatFails:
         assert [line["event"] for line in lines] == ["joined", "lost", "left", "left"]
         assert lines[1]["lines"] == 3
 
-    def test_a_line_that_fits_in_part_spoils_no_other(self, file: Path, disk: Disk) -> None:
+    def test_aLineThatFitsInPartSpoilsNoOther(self, file: Path, disk: Disk) -> None:
         with serverWith(file) as server:
             ann = joined(server)
             disk.room = 10
@@ -216,7 +216,7 @@ class TestADiskThatFails:
         whole = [json.loads(line)["event"] for line in file.read_text().splitlines() if line.endswith("}")]
         assert whole == ["joined", "lost", "hangup", "left"]
 
-    def test_a_folder_that_vanishes_costs_nobody_a_call(self, tmp_path: Path, log: LogLines) -> None:
+    def test_aFolderThatVanishesCostsNobodyACall(self, tmp_path: Path, log: LogLines) -> None:
         folder = tmp_path / "logs"
         folder.mkdir()
         file = folder / "audit.jsonl"
@@ -232,7 +232,7 @@ class TestADiskThatFails:
             assert ann.broadcast({"msgType": 4}).ok
         assert eventsIn(file) == ["joined", "lost", "hangup", "left"]
 
-    def test_calls_that_must_be_recorded_are_refused(self, file: Path, disk: Disk) -> None:
+    def test_callsThatMustBeRecordedAreRefused(self, file: Path, disk: Disk) -> None:
         with serverWith(file, required=True) as server:
             ann = joined(server)
             disk.room = 0
@@ -243,7 +243,7 @@ class TestADiskThatFails:
             assert ann.broadcast({"msgType": 1}).ok
 
     @pytest.mark.parametrize("step", [-3600.0, 3600.0])
-    def test_a_clock_that_is_set_does_not_matter(self, file: Path, step: float) -> None:
+    def test_aClockThatIsSetDoesNotMatter(self, file: Path, step: float) -> None:
         with serverWith(file) as server:
             ann = joined(server)
             server.wallOffset += step
@@ -253,7 +253,7 @@ class TestADiskThatFails:
             ann.broadcast({"msgType": 1})
         assert eventsIn(file) == ["offer", "left"]
 
-    def test_lines_have_the_time_of_day(self, file: Path) -> None:
+    def test_linesHaveTheTimeOfDay(self, file: Path) -> None:
         with serverWith(file) as server:
             server.wallOffset = 784_111_777
             joined(server)
@@ -261,19 +261,19 @@ class TestADiskThatFails:
 
 
 class TestOptions:
-    def test_the_file_is_required(self) -> None:
+    def test_theFileIsRequired(self) -> None:
         with pytest.raises(ConfigError, match="file: is required"):
             plugin.configured({})
 
-    def test_only_kinds_of_messages_can_be_recorded(self, file: Path) -> None:
+    def test_onlyKindsOfMessagesCanBeRecorded(self, file: Path) -> None:
         with pytest.raises(ConfigError, match="kinds: must be a list of offer or"):
             plugin.configured({"file": str(file), "kinds": ["call"]})
 
-    def test_stopped_before_it_has_started_it_does_nothing(self, file: Path) -> None:
+    def test_stoppedBeforeItHasStartedItDoesNothing(self, file: Path) -> None:
         plugin.configured({"file": str(file)}).stop()
         assert not file.exists()
 
-    def test_stopped_it_may_start_again(self, file: Path) -> None:
+    def test_stoppedItMayStartAgain(self, file: Path) -> None:
         one = plugin.configured({"file": str(file)})
         for _ in range(2):
             one.start(FakeServices("audit"))

@@ -58,38 +58,38 @@ class TestCandidateMessages:
             ("no_private", {HOST, MDNS}),
         ],
     )
-    def test_each_option_drops_its_kind(self, option: str, dropped: set[str]) -> None:
+    def test_eachOptionDropsItsKind(self, option: str, dropped: set[str]) -> None:
         everything = (HOST, PUBLIC, TCP, IPV6, MDNS, SRFLX, RELAY)
         assert {text for text in everything if not passes(text, **{option: True})} == dropped
         assert {text for text in everything if not passes(f"a={text}", **{option: True})} == dropped
 
-    def test_browsers_send_the_candidate_in_an_object(self) -> None:
+    def test_browsersSendTheCandidateInAnObject(self) -> None:
         assert not passes({"candidate": HOST, "sdpMid": "0", "sdpMLineIndex": 0}, relay_only=True)
         assert passes({"candidate": RELAY, "sdpMid": "0", "sdpMLineIndex": 0}, relay_only=True)
 
     @given(end=st.sampled_from(ENDS), options=some)
-    def test_the_end_of_candidates_always_passes(self, end: Any, options: dict[str, bool]) -> None:
+    def test_theEndOfCandidatesAlwaysPasses(self, end: Any, options: dict[str, bool]) -> None:
         message = candidate(end)
         assert filtered(message, **options) is message
 
     @pytest.mark.parametrize("name", ["chromium-candidates", "chromium-candidates-mdns"])
-    def test_what_chromium_gathers_without_turn_is_dropped_but_for_its_end(self, name: str) -> None:
+    def test_whatChromiumGathersWithoutTurnIsDroppedButForItsEnd(self, name: str) -> None:
         sample = samples.candidates(name)
         every = [each for side in sample.values() for each in side] if isinstance(sample, dict) else sample
         assert len(every) >= 8
         assert all(passes(each) for each in every)
         assert [each for each in every if passes(each, relay_only=True)] == [each for each in every if each is None]
 
-    def test_what_cannot_be_read_is_dropped_if_anything_is(self) -> None:
+    def test_whatCannotBeReadIsDroppedIfAnythingIs(self) -> None:
         unreadable = "candidate:1 1 udp 2122194687 192.0.2.2 typ host"
         assert not passes(unreadable, no_tcp=True)
         assert passes(unreadable)
 
     @pytest.mark.parametrize("value", [1, True, ["candidate:"], {"candidate": 1}])
-    def test_other_values_are_none_of_its_business(self, value: Any) -> None:
+    def test_otherValuesAreNoneOfItsBusiness(self, value: Any) -> None:
         assert passes(value, relay_only=True)
 
-    def test_the_private_address_behind_is_blanked(self) -> None:
+    def test_thePrivateAddressBehindIsBlanked(self) -> None:
         message = filtered(candidate(SRFLX))
         assert message is not None
         assert message.body["candidate"] == SRFLX.replace("10.0.0.1 rport 5000", "0.0.0.0 rport 9")
@@ -99,31 +99,31 @@ class TestCandidateMessages:
         assert message.body["candidate"]["candidate"].endswith("raddr 0.0.0.0 rport 9")
         assert message.body["candidate"]["sdpMid"] == "0"
 
-    def test_unless_that_is_switched_off(self) -> None:
+    def test_unlessThatIsSwitchedOff(self) -> None:
         message = candidate(SRFLX)
         assert filtered(message, hide_related=False) is message
 
-    def test_what_passes_is_the_same_message(self) -> None:
+    def test_whatPassesIsTheSameMessage(self) -> None:
         message = candidate(HOST)
         assert filtered(message) is message
 
 
 class TestDescriptions:
-    def test_relay_only_is_what_chromium_was_tried_with(self) -> None:
+    def test_relayOnlyIsWhatChromiumWasTriedWith(self) -> None:
         gathered = description("chromium-offer-gathered")
         assert cleaned(gathered, relay_only=True) == description("expected-candidates-relay-only")
 
-    def test_without_candidates_it_is_the_same_message(self) -> None:
+    def test_withoutCandidatesItIsTheSameMessage(self) -> None:
         message = offer(description("chromium-offer-trickle"))
         assert filtered(message, relay_only=True, no_host=True) is message
 
     @pytest.mark.parametrize("name", DESCRIPTIONS)
-    def test_where_nothing_applies_it_is_the_same_message(self, name: str) -> None:
+    def test_whereNothingAppliesItIsTheSameMessage(self, name: str) -> None:
         for message in (offer(description(name)), offer(description(name), "answer")):
             assert filtered(message) is message
 
     @given(name=st.sampled_from(DESCRIPTIONS), options=some)
-    def test_all_other_lines_stay_byte_by_byte(self, name: str, options: dict[str, bool]) -> None:
+    def test_allOtherLinesStayByteByByte(self, name: str, options: dict[str, bool]) -> None:
         before = description(name)
         after = cleaned(before, **options)
         about = ("a=candidate:", "m=", "c=", "a=rtcp:")
@@ -132,12 +132,12 @@ class TestDescriptions:
         assert after.count("\nm=") == before.count("\nm=")
 
     @pytest.mark.parametrize("name", DESCRIPTIONS)
-    def test_with_relay_only_no_address_is_left(self, name: str) -> None:
+    def test_withRelayOnlyNoAddressIsLeft(self, name: str) -> None:
         after = cleaned(description(name), relay_only=True)
         assert "a=candidate:" not in after
         assert not [line for line in after.split("\r\n") if line.startswith("c=") and not line.endswith(" 0.0.0.0")]
 
-    def test_the_address_of_a_dropped_candidate_is_hidden_though_others_are_left(self) -> None:
+    def test_theAddressOfADroppedCandidateIsHiddenThoughOthersAreLeft(self) -> None:
         after = cleaned(description("aiortc-offer"), no_private=True, hide_related=False)
         assert "192.0.2.2" not in after
         left = description("aiortc-offer").replace("typ host\r\n", "typ host\r\n" + f"a={PUBLIC}\r\n", 1)
@@ -145,35 +145,35 @@ class TestDescriptions:
         assert f"a={PUBLIC}\r\n" in after
         assert "192.0.2.2" not in after
 
-    def test_an_address_that_is_left_is_not_hidden(self) -> None:
+    def test_anAddressThatIsLeftIsNotHidden(self) -> None:
         before = description("aiortc-offer")
         after = cleaned(before, no_ipv6=True)
         assert others(after, ("a=candidate:",)) == others(before, ("a=candidate:",))
         assert "c=IN IP4 192.0.2.2\r\n" in after
         assert "fd00::2" not in after
 
-    def test_an_address_for_the_whole_session_is_hidden_too(self) -> None:
+    def test_anAddressForTheWholeSessionIsHiddenToo(self) -> None:
         before = f"v=0\r\nc=IN IP4 192.0.2.2\r\nm=audio 37494 RTP/SAVPF 0\r\na={HOST}\r\na={RELAY}\r\n"
         assert cleaned(before, no_host=True, hide_related=False) == (
             f"v=0\r\nc=IN IP4 0.0.0.0\r\nm=audio 37494 RTP/SAVPF 0\r\na={RELAY}\r\n"
         )
 
-    def test_end_of_candidates_stays(self) -> None:
+    def test_endOfCandidatesStays(self) -> None:
         before = description("aiortc-offer")
         assert before.count("a=end-of-candidates") == 3
         assert cleaned(before, relay_only=True).count("a=end-of-candidates") == 3
 
-    def test_the_private_address_behind_is_blanked(self) -> None:
+    def test_thePrivateAddressBehindIsBlanked(self) -> None:
         before = f"v=0\r\nm=audio 9 RTP/SAVPF 0\r\na={SRFLX}\r\na={RELAY}\r\n"
         after = cleaned(before)
         assert after.count("raddr 0.0.0.0 rport 9") == 2
         assert after.endswith("rport 9 generation 0\r\n")
 
-    def test_a_candidate_cannot_hide_behind_another_line_end(self) -> None:
+    def test_aCandidateCannotHideBehindAnotherLineEnd(self) -> None:
         before = f"v=0\r\nm=audio 9 RTP/SAVPF 0\na={HOST}\na=mid:0\r\n"
         assert cleaned(before, no_host=True) == "v=0\r\nm=audio 9 RTP/SAVPF 0\r\na=mid:0\r\n"
 
-    def test_a_description_in_an_object_is_cleaned_as_well(self) -> None:
+    def test_aDescriptionInAnObjectIsCleanedAsWell(self) -> None:
         whole = {"type": "offer", "sdp": description("chromium-offer-gathered")}
         message = filtered(offer(whole), relay_only=True)
         assert message is not None
@@ -198,13 +198,13 @@ NESTED: list[Any] = [
 
 
 @pytest.mark.parametrize("body", NESTED, ids=repr)
-def test_a_candidate_is_found_wherever_it_stands(body: Any) -> None:
+def test_aCandidateIsFoundWhereverItStands(body: Any) -> None:
     message = makeMessage(body)
     assert filtered(message) is message
     assert filtered(message, relay_only=True) is None
 
 
-def test_of_several_in_an_array_the_others_are_left() -> None:
+def test_ofSeveralInAnArrayTheOthersAreLeft() -> None:
     inside = [{"candidate": RELAY}, {"candidate": ""}]
     message = filtered(makeMessage({"candidates": [{"candidate": HOST}, *inside]}), relay_only=True, hide_related=False)
     assert message is not None
@@ -212,7 +212,7 @@ def test_of_several_in_an_array_the_others_are_left() -> None:
 
 
 @pytest.mark.parametrize("msgType", [1, 1.0, "1", None, 9])
-def test_a_description_is_cleaned_wherever_it_stands(msgType: Any) -> None:
+def test_aDescriptionIsCleanedWhereverItStands(msgType: Any) -> None:
     whole = {"type": "offer", "sdp": description("chromium-offer-gathered")}
     clean = {"type": "offer", "sdp": description("expected-candidates-relay-only")}
     for before, after in ((whole, clean), ({"description": whole}, {"description": clean})):
@@ -224,13 +224,13 @@ def test_a_description_is_cleaned_wherever_it_stands(msgType: Any) -> None:
     assert json.loads(message.body["sdp"]) == clean
 
 
-def test_a_fragment_of_a_description_is_cleaned_too() -> None:
+def test_aFragmentOfADescriptionIsCleanedToo() -> None:
     fragment = f"a=ice-ufrag:x\r\na=mid:0\r\na=CANDIDATE{HOST[9:]}\r\na={RELAY}\r\n"
     assert cleaned(fragment, relay_only=True, hide_related=False) == f"a=ice-ufrag:x\r\na=mid:0\r\na={RELAY}\r\n"
 
 
 @pytest.mark.parametrize("text", ["candidate: Bob!", "Who?\ncandidate: Bob!", "the candidate:Ann", "[1, candidate:"])
-def test_what_people_write_to_each_other_passes(text: str) -> None:
+def test_whatPeopleWriteToEachOtherPasses(text: str) -> None:
     message = makeMessage({"chat": text})
     assert filtered(message, relay_only=True) is message
 
@@ -239,12 +239,12 @@ BODIES = ["candidate:", b"a=candidate:", None, [1], {}, {"msgType": 1}, {"msgTyp
 
 
 @pytest.mark.parametrize("body", BODIES)
-def test_everything_else_passes_as_it_is(body: Any) -> None:
+def test_everythingElsePassesAsItIs(body: Any) -> None:
     message = makeMessage(body)
     assert filtered(message, relay_only=True) is message
 
 
-def test_the_sender_of_a_dropped_candidate_is_told_that_nobody_got_it() -> None:
+def test_theSenderOfADroppedCandidateIsToldThatNobodyGotIt() -> None:
     with InMemoryServer(use=[{"candidates": {"relay_only": True}}]) as server:
         ann, bob = server.connect(), server.connect()
         ann.join("kitchen", "ann")

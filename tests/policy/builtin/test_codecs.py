@@ -57,33 +57,33 @@ def audio(*lines: str, port: str = "9", payloads: str = "111 0") -> str:
 
 
 class TestChromiumWasTriedWith:
-    def test_vp8_dropped(self) -> None:
+    def test_vp8Dropped(self) -> None:
         assert edited(GATHERED, drop=["VP8"]) == description("expected-codecs-drop-vp8")
 
-    def test_h264_kept(self) -> None:
+    def test_h264Kept(self) -> None:
         assert edited(GATHERED, keep_video=["H264"]) == description("expected-codecs-keep-h264")
 
-    def test_the_bandwidth_of_video_capped(self) -> None:
+    def test_theBandwidthOfVideoCapped(self) -> None:
         assert edited(GATHERED, video_kbps=500) == description("expected-bandwidth-500")
 
 
 class TestAnyDescription:
     @pytest.mark.parametrize("name", DESCRIPTIONS)
     @pytest.mark.parametrize("options", [{}, {"drop": ["speex"]}, {"order": ["speex"]}])
-    def test_is_the_same_message_if_nothing_applies(self, name: str, options: dict[str, Any]) -> None:
+    def test_isTheSameMessageIfNothingApplies(self, name: str, options: dict[str, Any]) -> None:
         for kind in ("offer", "answer"):
             message = offer(description(name), kind)
             assert filtered(message, **options) is message
 
     @given(name=st.sampled_from(DESCRIPTIONS), options=some)
-    def test_keeps_all_lines_that_are_not_about_what_is_edited(self, name: str, options: dict[str, Any]) -> None:
+    def test_keepsAllLinesThatAreNotAboutWhatIsEdited(self, name: str, options: dict[str, Any]) -> None:
         before = description(name)
         after = edited(before, **options)
         about = ("m=", "b=AS", "b=TIAS", "a=rtpmap:", "a=fmtp:", "a=rtcp-fb:", "a=ptime:", "a=maxptime:")
         assert others(after, about) == others(before, about)
 
     @given(name=st.sampled_from(DESCRIPTIONS), options=some)
-    def test_stays_whole(self, name: str, options: dict[str, Any]) -> None:
+    def test_staysWhole(self, name: str, options: dict[str, Any]) -> None:
         before = description(name)
         after = edited(before, **options)
         assert sdp.damage(before, after) is None
@@ -92,41 +92,41 @@ class TestAnyDescription:
                 assert codecsOf(section) - AUXILIARY, "a section without a real codec"
 
     @given(name=st.sampled_from(DESCRIPTIONS), options=some)
-    def test_is_not_changed_again(self, name: str, options: dict[str, Any]) -> None:
+    def test_isNotChangedAgain(self, name: str, options: dict[str, Any]) -> None:
         message = filtered(offer(description(name)), **options)
         assert filtered(message, **options) is message
 
 
 class TestDroppingAndKeeping:
-    def test_what_belongs_to_a_dropped_codec_goes_too(self) -> None:
+    def test_whatBelongsToADroppedCodecGoesToo(self) -> None:
         after = edited(GATHERED, drop=["opus"])
         assert payloads(after, "audio") == "9 0 8 13 110 126"  # 63 is the red of 111
         assert not re.findall(r"a=[a-z-]+:(?:111|63)\b", after)
 
-    def test_red_takes_its_retransmission_along(self) -> None:
+    def test_redTakesItsRetransmissionAlong(self) -> None:
         after = edited(GATHERED, drop=["red"])
         assert payloads(after, "audio") == "111 9 0 8 13 110 126"
         assert not {"118", "119"} & set(payloads(after, "video").split())
 
-    def test_what_helps_any_codec_stays_unless_it_is_named(self) -> None:
+    def test_whatHelpsAnyCodecStaysUnlessItIsNamed(self) -> None:
         after = edited(GATHERED, keep_audio=["opus"])
         assert payloads(after, "audio") == "111 63 13 110 126"
         after = edited(GATHERED, keep_audio=["opus"], drop=["red", "cn", "telephone-event"])
         assert payloads(after, "audio") == "111"
 
-    def test_a_profile_of_h264_can_be_named(self) -> None:
+    def test_aProfileOfH264CanBeNamed(self) -> None:
         after = edited(GATHERED, keep_video=["h264/42e01f"])
         profiles = set(re.findall(r"profile-level-id=(\w+)", after))
         assert profiles == {"42e01f"}
 
-    def test_payload_types_without_rtpmap_have_the_names_of_the_standard(self) -> None:
+    def test_payloadTypesWithoutRtpmapHaveTheNamesOfTheStandard(self) -> None:
         text = "v=0\r\nm=audio 9 RTP/SAVPF 0 8 9\r\n"
         assert edited(text, keep_audio=["pcma"]) == "v=0\r\nm=audio 9 RTP/SAVPF 8\r\n"
 
-    def test_feedback_for_all_payload_types_stays(self) -> None:
+    def test_feedbackForAllPayloadTypesStays(self) -> None:
         assert "a=rtcp-fb:* nack" in edited(audio("a=rtcp-fb:* nack"), drop=["opus"])
 
-    def test_simulcast_forgets_payload_types_that_are_gone(self) -> None:
+    def test_simulcastForgetsPayloadTypesThatAreGone(self) -> None:
         text = audio("a=rid:h send pt=111,0;max-width=640", "a=rid:l send pt=111;max-br=1", "a=rid:m send pt=111")
         after = edited(text, drop=["opus"])
         assert others(after, ("v=", "m=", "a=rtpmap")) == [
@@ -136,11 +136,11 @@ class TestDroppingAndKeeping:
             "",
         ]
 
-    def test_answers_are_edited_as_offers_are(self) -> None:
+    def test_answersAreEditedAsOffersAre(self) -> None:
         message = filtered(offer(description("chromium-answer-gathered"), "answer"), drop=["vp8"])
         assert payloads(message.body["sdp"], "video").startswith("102 103 ")
 
-    def test_a_description_in_an_object_is_edited_as_well(self) -> None:
+    def test_aDescriptionInAnObjectIsEditedAsWell(self) -> None:
         message = filtered(offer({"type": "offer", "sdp": GATHERED}), drop=["vp8"])
         assert message.body["sdp"] == {"type": "offer", "sdp": description("expected-codecs-drop-vp8")}
         assert message.body["pc"] == "p1"
@@ -150,42 +150,42 @@ class TestWithoutACodecLeft:
     ONLY = description("chromium-offer-vp8-only")
 
     @pytest.mark.parametrize("kind", ["offer", "answer"])
-    def test_the_section_stays_as_it_is(self, kind: str) -> None:
+    def test_theSectionStaysAsItIs(self, kind: str) -> None:
         """In answers too: they may contain only what the offer did, which was left alone for the same reason."""
         message = offer(self.ONLY, kind)
         assert filtered(message, drop=["vp8"]) is message
 
-    def test_or_the_message_is_refused(self) -> None:
+    def test_orTheMessageIsRefused(self) -> None:
         with pytest.raises(Refused) as refused:
             filtered(offer(self.ONLY), drop=["vp8"], refuse=True)
         assert (refused.value.code, refused.value.data) == ("no-common-codec", {"media": "video"})
 
-    def test_sections_that_are_not_wanted_are_not_judged(self) -> None:
+    def test_sectionsThatAreNotWantedAreNotJudged(self) -> None:
         message = offer(audio(port="0"))
         assert filtered(message, keep_audio=["speex"], refuse=True) is message
 
-    def test_sections_that_share_the_port_of_another_are(self) -> None:
+    def test_sectionsThatShareThePortOfAnotherAre(self) -> None:
         with pytest.raises(Refused):
             filtered(offer(audio("a=bundle-only", port="0")), keep_audio=["speex"], refuse=True)
 
 
 class TestOrder:
-    def test_those_named_come_first_and_retransmissions_with_their_codec(self) -> None:
+    def test_thoseNamedComeFirstAndRetransmissionsWithTheirCodec(self) -> None:
         after = payloads(edited(GATHERED, order=["AV1", "vp9"]), "video")
         assert after == "45 46 98 99 100 101 96 97 102 103 104 107 108 109 114 115 116 117 39 40 118 119 120"
 
-    def test_nothing_else_moves(self) -> None:
+    def test_nothingElseMoves(self) -> None:
         after = edited(GATHERED, order=["pcmu"])
         assert payloads(after, "audio") == "0 111 63 9 8 13 110 126"
         assert others(after, ("m=audio",)) == others(GATHERED, ("m=audio",))
 
 
 class TestBandwidthAndPacketTime:
-    def test_old_caps_are_replaced_and_other_lines_of_their_kind_stay(self) -> None:
+    def test_oldCapsAreReplacedAndOtherLinesOfTheirKindStay(self) -> None:
         text = "v=0\r\nb=AS:9\r\nm=audio 9 RTP/SAVPF 0\r\ni=x\r\nc=IN IP4 0.0.0.0\r\nb=AS:1\r\nb=RR:5\r\na=mid:0\r\n"
         assert edited(text, audio_kbps=32) == text.replace("b=AS:1\r\nb=RR", "b=AS:32\r\nb=TIAS:32000\r\nb=RR")
 
-    def test_audio_and_video_have_caps_of_their_own(self) -> None:
+    def test_audioAndVideoHaveCapsOfTheirOwn(self) -> None:
         after = edited(GATHERED, audio_kbps=32, video_kbps=500)
         assert re.findall(r"^(?:m=\w+|b=\S+)", after, re.MULTILINE) == [
             "m=audio",
@@ -197,12 +197,12 @@ class TestBandwidthAndPacketTime:
             "m=application",
         ]
 
-    def test_packet_time_is_for_audio(self) -> None:
+    def test_packetTimeIsForAudio(self) -> None:
         after = edited(GATHERED, ptime=40)
         assert others(after, ("a=ptime", "a=maxptime")) == others(GATHERED, ())
         assert after.index("a=ptime:40\r\na=maxptime:40\r\n") < after.index("m=video")
 
-    def test_an_old_packet_time_is_replaced_where_it_stands(self) -> None:
+    def test_anOldPacketTimeIsReplacedWhereItStands(self) -> None:
         text = audio("a=ptime:20", "a=mid:0")
         assert edited(text, ptime=40) == audio("a=ptime:40", "a=mid:0", "a=maxptime:40")
 
@@ -211,11 +211,11 @@ class TestDamage:
     # Forward error correction that names a codec is not told apart from other codecs.
     ODD = audio("a=rtpmap:112 odd/8000", "a=fmtp:112 apt=111", payloads="111 0 112")
 
-    def test_a_description_that_would_be_broken_passes_as_it_is(self) -> None:
+    def test_aDescriptionThatWouldBeBrokenPassesAsItIs(self) -> None:
         message = offer(self.ODD)
         assert filtered(message, drop=["opus"]) is message
 
-    def test_and_the_log_says_so_once_and_without_a_word_of_it(self, log: LogLines) -> None:
+    def test_andTheLogSaysSoOnceAndWithoutAWordOfIt(self, log: LogLines) -> None:
         made = plugin.configured({"drop": ["opus"]})
         made.start(FakeServices())
         for _ in range(3):
@@ -227,7 +227,7 @@ class TestDamage:
 
 
 @pytest.mark.parametrize("msgType", [1, 1.0, "1", None, 9])
-def test_a_description_is_edited_wherever_it_stands(msgType: Any) -> None:
+def test_aDescriptionIsEditedWhereverItStands(msgType: Any) -> None:
     expected = description("expected-codecs-drop-vp8")
     for before, after in (
         ({"sdp": GATHERED}, {"sdp": expected}),
@@ -239,7 +239,7 @@ def test_a_description_is_edited_wherever_it_stands(msgType: Any) -> None:
 
 
 @pytest.mark.parametrize("body", ["v=0", None, {}, {"msgType": 1}, {"msgType": 1, "sdp": 1}, {"text": "m=audio 9"}])
-def test_everything_else_passes_as_it_is(body: Any) -> None:
+def test_everythingElsePassesAsItIs(body: Any) -> None:
     message = makeMessage(body)
     assert filtered(message, drop=["opus"]) is message
 

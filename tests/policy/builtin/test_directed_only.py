@@ -14,7 +14,7 @@ KINDS = {1: "offer", 2: "answer", 3: "candidate", 4: "hangup", 5: "other"}
 
 
 @pytest.mark.parametrize("kinds", [["offer", "answer", "candidate"], ["hangup"], ["offer", "other"]], ids=str)
-def test_messages_of_these_kinds_need_a_target(kinds: list[str]) -> None:
+def test_messagesOfTheseKindsNeedATarget(kinds: list[str]) -> None:
     with InMemoryServer(use=[{"directed-only": {"kinds": kinds}}]) as server:
         ann, bob = server.connect(), server.connect()
         ann.join("kitchen", "ann")
@@ -29,16 +29,16 @@ def test_messages_of_these_kinds_need_a_target(kinds: list[str]) -> None:
 
 
 @pytest.mark.parametrize("msgType", [1, 1.0, "1", "1.0", " 1e0\n", "0x1"], ids=repr)
-def test_a_kind_is_one_however_its_number_is_spelled(msgType: Any) -> None:
+def test_aKindIsOneHoweverItsNumberIsSpelled(msgType: Any) -> None:
     with pytest.raises(Refused, match="targetUserId must say"):
         plugin.configured({}).filterMessage(FakePeer(), FakeRoom(), makeMessage({"msgType": msgType}))
 
 
-def test_by_default_hang_ups_may_go_to_everybody() -> None:
+def test_byDefaultHangUpsMayGoToEverybody() -> None:
     assert plugin.kinds == ["offer", "answer", "candidate"]
 
 
 @pytest.mark.parametrize("kinds", [[], ["ofer"]], ids=str)
-def test_only_kinds_of_messages_can_be_named(kinds: list[str]) -> None:
+def test_onlyKindsOfMessagesCanBeNamed(kinds: list[str]) -> None:
     with pytest.raises(ConfigError, match="kinds: must be a list of offer or answer or candidate or hangup or other"):
         plugin.configured({"kinds": kinds})

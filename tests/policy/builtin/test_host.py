@@ -43,7 +43,7 @@ def server() -> Iterator[InMemoryServer]:
 
 
 class TestWhoIsTheHost:
-    def test_the_first_member(self, server: InMemoryServer) -> None:
+    def test_theFirstMember(self, server: InMemoryServer) -> None:
         ann, ben = server.connect(), server.connect()
         ann.join("kitchen", "ann")
         assert ann.take("host") == [hostIs("ann")]
@@ -51,20 +51,20 @@ class TestWhoIsTheHost:
         assert (ann.take("host"), ben.take("host")) == ([], [hostIs("ann")])
 
     @pytest.mark.parametrize("end", ["leave", "disconnect", "lose"])
-    def test_when_it_goes_who_is_there_longest(self, server: InMemoryServer, end: str) -> None:
+    def test_whenItGoesWhoIsThereLongest(self, server: InMemoryServer, end: str) -> None:
         ann, ben, cat = enter(server, "ann", "ben", "cat")
         ann.leave("kitchen", "ann") if end == "leave" else getattr(ann, end)()
         assert (ben.take("host"), cat.take("host")) == ([hostIs("ben")], [hostIs("ben")])
         assert ben.request("lock").ok
 
-    def test_or_the_same_user_on_another_connection(self, server: InMemoryServer) -> None:
+    def test_orTheSameUserOnAnotherConnection(self, server: InMemoryServer) -> None:
         ann, ben, again = enter(server, "ann", "ben", "ann")
         assert again.request("lock").code == "not-the-host"
         ann.lose()
         assert ben.take("host") == [hostIs("ann")]
         assert again.request("lock").ok
 
-    def test_or_one_with_a_role(self, server: InMemoryServer) -> None:
+    def test_orOneWithARole(self, server: InMemoryServer) -> None:
         ann, ben = enter(server, "ann", "ben")
         moderator = server.connect(MODERATOR)
         moderator.join("kitchen", "mod")
@@ -72,12 +72,12 @@ class TestWhoIsTheHost:
         ann.lose()
         assert ben.take("host") == [hostIs("mod")]
 
-    def test_nobody_hears_of_it_when_another_goes(self, server: InMemoryServer) -> None:
+    def test_nobodyHearsOfItWhenAnotherGoes(self, server: InMemoryServer) -> None:
         ann, ben, cat = enter(server, "ann", "ben", "cat")
         ben.lose()
         assert (ann.take("host"), cat.take("host")) == ([], [])
 
-    def test_by_role_alone(self) -> None:
+    def test_byRoleAlone(self) -> None:
         with InMemoryServer(use=using(first=False, roles=["teacher"])) as server:
             (ann,) = enter(server, "ann")
             ben = server.connect()
@@ -90,7 +90,7 @@ class TestWhoIsTheHost:
             teacher.lose()
             assert ann.take("host") == [hostIs(None)]
 
-    def test_only_in_some_rooms(self) -> None:
+    def test_onlyInSomeRooms(self) -> None:
         with InMemoryServer(use=using(rooms=["meeting-*"])) as server:
             ann = server.connect()
             ann.join("kitchen", "ann")
@@ -100,7 +100,7 @@ class TestWhoIsTheHost:
             assert ann.take("host") == [hostIs("ann", "meeting-1")]
             assert server.hub.rooms["kitchen"].view.data == {}
 
-    def test_the_same_after_a_reload(self, server: InMemoryServer) -> None:
+    def test_theSameAfterAReload(self, server: InMemoryServer) -> None:
         ann, ben = enter(server, "ann", "ben")
         ann.request("lock")
         assert server.reload(use=using(keep_out=1))
@@ -110,7 +110,7 @@ class TestWhoIsTheHost:
         ann.lose()
         assert ben.take("host") == [hostIs("ben")]
 
-    def test_somebody_in_rooms_that_were_there_before_the_plugin(self) -> None:
+    def test_somebodyInRoomsThatWereThereBeforeThePlugin(self) -> None:
         with InMemoryServer(use=["room-size"]) as server:
             ann, _ = enter(server, "ann", "ben")
             eve, *_ = enter(server, "eve", room="cellar")
@@ -119,7 +119,7 @@ class TestWhoIsTheHost:
             assert ann.take("host") == [hostIs("ann")]
             assert ann.request("lock").ok
 
-    def test_nobody_of_a_room_that_is_over(self, server: InMemoryServer) -> None:
+    def test_nobodyOfARoomThatIsOver(self, server: InMemoryServer) -> None:
         (ann,) = enter(server, "ann")
         ann.request("lock")
         ann.lose()
@@ -128,7 +128,7 @@ class TestWhoIsTheHost:
 
 
 class TestKick:
-    def test_puts_a_user_out_who_stays_connected(self, server: InMemoryServer) -> None:
+    def test_putsAUserOutWhoStaysConnected(self, server: InMemoryServer) -> None:
         ann, ben, again = enter(server, "ann", "ben", "ben")
         assert ann.request("kick", {"targetUserId": "ben"}).value == {"ok": True, "kicked": 2}
         gone = ("user-left", "ben", {"roomName": "kitchen", "reason": "kicked"})
@@ -136,7 +136,7 @@ class TestKick:
         assert server.members("kitchen") == ["ann"]
         assert ben.connected
 
-    def test_and_keeps_it_out_for_a_time(self, server: InMemoryServer) -> None:
+    def test_andKeepsItOutForATime(self, server: InMemoryServer) -> None:
         ann, ben = enter(server, "ann", "ben")
         ann.request("kick", {"targetUserId": "ben"})
         server.clock.advance(100)
@@ -147,19 +147,19 @@ class TestKick:
         server.advance(201)
         assert ben.join("kitchen", "ben").ok
 
-    def test_or_not(self) -> None:
+    def test_orNot(self) -> None:
         with InMemoryServer(use=using(keep_out=0)) as server:
             ann, ben = enter(server, "ann", "ben")
             ann.request("kick", {"targetUserId": "ben"})
             assert ben.join("kitchen", "ben").ok
 
-    def test_is_for_hosts(self, server: InMemoryServer) -> None:
+    def test_isForHosts(self, server: InMemoryServer) -> None:
         ann, ben = enter(server, "ann", "ben")
         assert ben.request("kick", {"targetUserId": "ann"}).code == "not-the-host"
         assert server.connect(MODERATOR).request("kick", {"targetUserId": "ann"}).code == "not-in-room"
         assert ann.take("user-left") == []
 
-    def test_who_has_a_role_is_put_out_by_another_one_only(self, server: InMemoryServer) -> None:
+    def test_whoHasARoleIsPutOutByAnotherOneOnly(self, server: InMemoryServer) -> None:
         ann, ben = enter(server, "ann", "ben")
         first, second = server.connect(MODERATOR), server.connect(MODERATOR)
         first.join("kitchen", "first")
@@ -173,11 +173,11 @@ class TestKick:
         ("target", "code"),
         [("ann", "bad-arguments"), (None, "bad-arguments"), (["ben"], "bad-arguments"), ("cat", "no-such-member")],
     )
-    def test_needs_somebody_else(self, server: InMemoryServer, target: Any, code: str) -> None:
+    def test_needsSomebodyElse(self, server: InMemoryServer, target: Any, code: str) -> None:
         ann, _ = enter(server, "ann", "ben")
         assert ann.request("kick", {"targetUserId": target}).code == code
 
-    def test_remembers_only_so_many(self) -> None:
+    def test_remembersOnlySoMany(self) -> None:
         services = FakeServices()
         configured = plugin.configured({})
         ann = FakePeer("ann")
@@ -191,7 +191,7 @@ class TestKick:
 
 
 class TestLock:
-    def test_keeps_others_out_but_those_with_a_role(self, server: InMemoryServer) -> None:
+    def test_keepsOthersOutButThoseWithARole(self, server: InMemoryServer) -> None:
         ann, ben = enter(server, "ann", "ben")
         assert ann.request("lock").value == {"ok": True}
         assert ben.take("locked") == [locked(True, "ann")]
@@ -205,14 +205,14 @@ class TestLock:
         assert ann.take("locked") == [locked(False, "mod")]
         assert eve.join("kitchen", "eve").ok
 
-    def test_is_told_once(self, server: InMemoryServer) -> None:
+    def test_isToldOnce(self, server: InMemoryServer) -> None:
         ann, ben = enter(server, "ann", "ben")
         assert ann.request("unlock").ok
         assert ann.request("lock").ok
         assert ann.request("lock").ok
         assert len(ben.take("locked")) == 1
 
-    def test_survives_a_reload(self, server: InMemoryServer) -> None:
+    def test_survivesAReload(self, server: InMemoryServer) -> None:
         (ann,) = enter(server, "ann")
         ann.request("lock")
         assert server.reload(use=using(keep_out=1))
@@ -220,7 +220,7 @@ class TestLock:
 
 
 class TestClose:
-    def test_puts_everybody_out(self, server: InMemoryServer) -> None:
+    def test_putsEverybodyOut(self, server: InMemoryServer) -> None:
         ann, ben = enter(server, "ann", "ben")
         assert ann.request("close").ok
         gone = {user: ("user-left", user, {"roomName": "kitchen", "reason": "closed"}) for user in ("ann", "ben")}
@@ -229,7 +229,7 @@ class TestClose:
         assert server.hub.rooms == {}
         assert ben.join("kitchen", "ben").ok
 
-    def test_takes_several_turns_for_many_and_nobody_comes_in_meanwhile(self, server: InMemoryServer) -> None:
+    def test_takesSeveralTurnsForManyAndNobodyComesInMeanwhile(self, server: InMemoryServer) -> None:
         users = [f"user-{number}" for number in range(120)]
         ann, *_ = enter(server, *users)
         assert ann.request("close").ok
@@ -240,14 +240,14 @@ class TestClose:
         assert ann.take("host") == []
         assert server.connect().join("kitchen", "eve").ok
 
-    def test_goes_on_after_a_reload(self, server: InMemoryServer) -> None:
+    def test_goesOnAfterAReload(self, server: InMemoryServer) -> None:
         ann, *_ = enter(server, *(f"user-{number}" for number in range(120)))
         ann.request("close")
         assert server.reload(use=using(keep_out=1))
         server.advance(1)
         assert server.members("kitchen") == []
 
-    def test_does_not_close_the_next_room_of_this_name(self, server: InMemoryServer) -> None:
+    def test_doesNotCloseTheNextRoomOfThisName(self, server: InMemoryServer) -> None:
         clients = enter(server, *(f"user-{number}" for number in range(120)))
         clients[0].request("close")
         for client in clients:
@@ -266,7 +266,7 @@ class TestAHostThatIsReplaced:
         with InMemoryServer(use=["host", {"one-session-per-user": {"rooms": {"kitchen": "replace"}}}]) as running:
             yield running
 
-    def test_goes_on_in_that_room_and_is_followed_in_the_others(self, server: InMemoryServer) -> None:
+    def test_goesOnInThatRoomAndIsFollowedInTheOthers(self, server: InMemoryServer) -> None:
         ann, ben = enter(server, "ann", "ben")
         for client, user in ((ann, "ann"), (ben, "ben")):
             client.join("cellar", user)
@@ -277,7 +277,7 @@ class TestAHostThatIsReplaced:
         assert again.request("lock", {"roomName": "kitchen"}).ok
         assert ben.request("lock", {"roomName": "cellar"}).ok
 
-    def test_is_followed_before_somebody_else_comes(self) -> None:
+    def test_isFollowedBeforeSomebodyElseComes(self) -> None:
         services = FakeServices()
         configured = plugin.configured({})
         configured.start(services)
@@ -292,7 +292,7 @@ class TestAHostThatIsReplaced:
         configured.joined(cat, room)
         assert cat.sent == [hostIs("ben")]
 
-    def test_leaves_nothing_to_be_done_when_the_room_ends_in_the_same_turn(self, server: InMemoryServer) -> None:
+    def test_leavesNothingToBeDoneWhenTheRoomEndsInTheSameTurn(self, server: InMemoryServer) -> None:
         ann, ben = enter(server, "ann", "ben")
         for client, user in ((ann, "ann"), (ben, "ben")):
             client.join("cellar", user)
@@ -310,7 +310,7 @@ class TestAHostThatIsReplaced:
         ({"owner": "ann"}, "owner: unknown option"),
     ],
 )
-def test_wrong_options_end_the_start(options: dict[str, Any], problem: str) -> None:
+def test_wrongOptionsEndTheStart(options: dict[str, Any], problem: str) -> None:
     with pytest.raises(ConfigError, match=problem), InMemoryServer(use=using(**options)):
         pass
 
@@ -320,7 +320,7 @@ class TestProof:
 
     ANN = Identity("ann")
 
-    def test_a_guest_does_not_inherit_from_it(self, server: InMemoryServer) -> None:
+    def test_aGuestDoesNotInheritFromIt(self, server: InMemoryServer) -> None:
         ann, ben, guest = server.connect(self.ANN), server.connect(Identity("ben")), server.connect()
         for client, user in ((ann, "ann"), (ben, "ben"), (guest, "ann")):
             assert client.join("kitchen", user).ok
@@ -328,7 +328,7 @@ class TestProof:
         assert guest.request("lock").code == "not-the-host"
         assert ben.request("lock").ok
 
-    def test_nor_does_one_that_comes_in_where_it_was_replaced(self) -> None:
+    def test_norDoesOneThatComesInWhereItWasReplaced(self) -> None:
         with InMemoryServer(use=["host", {"one-session-per-user": {"ends": "membership"}}]) as server:
             ann, ben = server.connect(self.ANN), server.connect(Identity("ben"))
             assert ann.join("kitchen", "ann").ok
@@ -337,21 +337,21 @@ class TestProof:
             assert again.join("kitchen", "ann").ok
             assert again.request("lock").ok
 
-    def test_another_connection_of_the_same_does(self, server: InMemoryServer) -> None:
+    def test_anotherConnectionOfTheSameDoes(self, server: InMemoryServer) -> None:
         first, ben, second = server.connect(self.ANN), server.connect(), server.connect(self.ANN)
         for client, user in ((first, "ann"), (ben, "ben"), (second, "ann")):
             assert client.join("kitchen", user).ok
         first.lose()
         assert second.request("lock").ok
 
-    def test_a_guest_who_is_put_out_does_not_keep_it_out(self, server: InMemoryServer) -> None:
+    def test_aGuestWhoIsPutOutDoesNotKeepItOut(self, server: InMemoryServer) -> None:
         ben, guest = enter(server, "ben", "ann")
         assert ben.request("kick", {"targetUserId": "ann"}).ok
         assert guest.join("kitchen", "ann").code == "kicked"
         assert server.connect().join("kitchen", "ann").code == "kicked"
         assert server.connect(self.ANN).join("kitchen", "ann").ok
 
-    def test_who_was_put_out_cannot_come_back_as_a_guest_of_that_name(self, server: InMemoryServer) -> None:
+    def test_whoWasPutOutCannotComeBackAsAGuestOfThatName(self, server: InMemoryServer) -> None:
         enter(server, "ben")
         ben = server.connect(Identity(roles=frozenset({"host"})))
         assert ben.join("kitchen", "cat").ok

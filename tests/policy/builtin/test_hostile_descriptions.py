@@ -52,14 +52,14 @@ def judge(each: Any, body: Any) -> None:
 
 
 @given(texts, st.sampled_from((1, 2)))
-def test_descriptions_of_any_lines_are_judged(text: str, msgType: int) -> None:
+def test_descriptionsOfAnyLinesAreJudged(text: str, msgType: int) -> None:
     for each in FILTERS:
         judge(each, {"msgType": msgType, "sdp": text})
         judge(each, {"msgType": msgType, "sdp": {"type": "offer", "sdp": text}})
 
 
 @given(st.dictionaries(st.sampled_from(("sdp", "candidate", "sdpMid", "label", "id", "type")), st.sampled_from(VALUES)))
-def test_fields_of_any_kind_are_judged(fields: dict[str, Any]) -> None:
+def test_fieldsOfAnyKindAreJudged(fields: dict[str, Any]) -> None:
     for each in FILTERS:
         for msgType in (1, 2, 3, 4, 9):
             judge(each, {"msgType": msgType, **fields})
@@ -90,7 +90,7 @@ def test_fields_of_any_kind_are_judged(fields: dict[str, Any]) -> None:
         *("one payload type again and again", "very many payload types"),
     ],
 )
-def test_large_ones_take_no_longer_than_their_length(text: str) -> None:
+def test_largeOnesTakeNoLongerThanTheirLength(text: str) -> None:
     began = process_time()
     for each in FILTERS:
         judge(each, {"msgType": 1, "sdp": text})
@@ -100,7 +100,7 @@ def test_large_ones_take_no_longer_than_their_length(text: str) -> None:
 @pytest.mark.parametrize("depth", [400, 600, 900, 5_000, 200_000])
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
 @pytest.mark.parametrize("content", [HOST, MEDIA], ids=["candidate", "media"])
-def test_what_is_too_deep_in_a_string_is_dropped(depth: int, opening: str, closing: str, content: str) -> None:
+def test_whatIsTooDeepInAStringIsDropped(depth: int, opening: str, closing: str, content: str) -> None:
     """A filter that failed on it would soon not be asked at all."""
     text = opening * depth + f'"{content}"' + closing * depth
     for each in FILTERS[:-1]:
@@ -111,13 +111,13 @@ def test_what_is_too_deep_in_a_string_is_dropped(depth: int, opening: str, closi
             assert passed is None or HOST not in passed.body["x"]
 
 
-def test_a_payload_type_may_be_longer_than_any_number() -> None:
+def test_aPayloadTypeMayBeLongerThanAnyNumber() -> None:
     lines = ["v=0", "m=video 9 RTP/SAVPF 96 97 " + "9" * 5_000, "a=rtpmap:96 VP8/90000", "a=rtpmap:97 VP9/90000", ""]
     given = makeMessage({"msgType": 1, "sdp": "\r\n".join(lines)})
     assert FILTERS[0].filterMessage(FakePeer(), FakeRoom(), given) is not None
 
 
-def test_a_message_with_more_media_than_anyone_has_is_refused() -> None:
+def test_aMessageWithMoreMediaThanAnyoneHasIsRefused() -> None:
     texts = ["v=0\r\n" + "m=audio 9 RTP/SAVPF 0\r\n" * 900] * 6
     with pytest.raises(Refused) as refused:
         FILTERS[0].filterMessage(FakePeer(), FakeRoom(), makeMessage({"msgType": 1, "sdp": texts}))

@@ -80,7 +80,7 @@ def codeOf(client: MemoryClient) -> str:
 
 
 class TestQuestions:
-    def test_the_service_is_asked_whose_token_it_is(self, desk: Desk) -> None:
+    def test_theServiceIsAskedWhoseTokenItIs(self, desk: Desk) -> None:
         client = desk.come("abc", address="192.0.2.7")
         ((method, url, more),) = desk.server.http.requests
         assert (method, url, json.loads(more["data"])) == ("POST", URL, {"token": "abc"})
@@ -90,7 +90,7 @@ class TestQuestions:
         desk.answer(200, ANN)
         assert client.join("kitchen", "ann").ok
 
-    def test_it_may_be_told_more(self) -> None:
+    def test_itMayBeToldMore(self) -> None:
         with Desk(send=["address", "namespace", "origin"]) as desk:
             desk.come(address="192.0.2.7", namespace="/socket.io", headers={"origin": "https://a.example"})
             desk.come()
@@ -99,17 +99,17 @@ class TestQuestions:
                 {"token": "abc", "address": "127.0.0.1", "namespace": "/", "origin": None},
             ]
 
-    def test_it_may_be_told_who_asks(self) -> None:
+    def test_itMayBeToldWhoAsks(self) -> None:
         with Desk(secret="of us both") as desk:
             desk.come()
             assert desk.server.http.requests[0][2]["headers"]["Authorization"] == "Bearer of us both"
 
     @pytest.mark.parametrize("token", [None, "", 7, ["abc"]])
-    def test_without_a_token_nobody_is_asked(self, desk: Desk, token: Any) -> None:
+    def test_withoutATokenNobodyIsAsked(self, desk: Desk, token: Any) -> None:
         assert codeOf(desk.come(token)) == "unauthorized"
         assert desk.asked == []
 
-    def test_the_token_may_be_elsewhere(self) -> None:
+    def test_theTokenMayBeElsewhere(self) -> None:
         with Desk(token_key="pass", cookie="sid") as desk:
             desk.server.connect(auth={"pass": "a"})
             desk.server.connect(query={"pass": "b"}, revision=3)
@@ -117,7 +117,7 @@ class TestQuestions:
             desk.server.connect(headers={"cookie": "sid=d"})
             assert [question["token"] for question in desk.asked] == ["a", "b", "c", "d"]
 
-    def test_any_text_is_a_token_but_for_one_without_an_end(self, desk: Desk) -> None:
+    def test_anyTextIsATokenButForOneWithoutAnEnd(self, desk: Desk) -> None:
         desk.come('"\u2028\x00 {}')
         assert desk.asked == [{"token": '"\u2028\x00 {}'}]
         long = {"authorization": f"Bearer {'a' * 16385}"}
@@ -126,7 +126,7 @@ class TestQuestions:
 
 
 class TestAnswers:
-    def test_it_says_who_it_is(self, desk: Desk) -> None:
+    def test_itSaysWhoItIs(self, desk: Desk) -> None:
         client = desk.judged(200, {**ANN, "claims": {"team": "blue"}, "expiresAt": 60, "more": 1})
         assert client.join("kitchen", "bob").code == "not-your-user-id"
         assert client.join("kitchen", "ann").ok
@@ -135,7 +135,7 @@ class TestAnswers:
         desk.server.advance(60.1)
         assert not client.connected
 
-    def test_or_as_little_as_it_likes(self, desk: Desk) -> None:
+    def test_orAsLittleAsItLikes(self, desk: Desk) -> None:
         assert desk.judged(200, {}).join("kitchen", "anybody").ok
         nothing = {"userId": None, "roles": None, "claims": None, "expiresAt": None}
         assert desk.judged(200, nothing, "def").join("kitchen", "anybody").ok
@@ -154,10 +154,10 @@ class TestAnswers:
         ],
         ids=str,
     )
-    def test_it_says_no_and_why(self, desk: Desk, status: int, body: Any, data: Any, message: str) -> None:
+    def test_itSaysNoAndWhy(self, desk: Desk, status: int, body: Any, data: Any, message: str) -> None:
         assert desk.judged(status, body).refusal == {"message": message, "data": data}
 
-    def test_it_may_not_know_the_kind_of_token(self) -> None:
+    def test_itMayNotKnowTheKindOfToken(self) -> None:
         with Desk(Rest()) as desk:
             assert desk.judged(204).join("kitchen", "somebody").ok
 
@@ -184,7 +184,7 @@ class TestAnswers:
         ],
         ids=str,
     )
-    def test_what_cannot_be_understood_lets_nobody_in(
+    def test_whatCannotBeUnderstoodLetsNobodyIn(
         self, desk: Desk, status: int, body: Any, why: str, log: LogLines
     ) -> None:
         assert codeOf(desk.judged(status, body)) == "unavailable"
@@ -194,7 +194,7 @@ class TestAnswers:
 
 
 class TestWithoutAnAnswer:
-    def test_nobody_comes_in(self, desk: Desk, log: LogLines) -> None:
+    def test_nobodyComesIn(self, desk: Desk, log: LogLines) -> None:
         refused = desk.come("secret token")
         desk.server.http.fail(ConnectionRefusedError("no"))
         assert codeOf(refused) == "unavailable"
@@ -208,17 +208,17 @@ class TestWithoutAnAnswer:
         ]
         assert not log.about("secret token")
 
-    def test_the_log_says_so_once_a_minute(self, desk: Desk, log: LogLines) -> None:
+    def test_theLogSaysSoOnceAMinute(self, desk: Desk, log: LogLines) -> None:
         for _ in range(200):
             desk.judged(500)
             desk.server.advance(1)
         assert len(log.about("cannot be identified")) == 4
 
-    def test_the_service_is_asked_again_for_the_next(self, desk: Desk) -> None:
+    def test_theServiceIsAskedAgainForTheNext(self, desk: Desk) -> None:
         assert codeOf(desk.judged(500)) == "unavailable"
         assert desk.judged(200, ANN).connected
 
-    def test_an_answer_that_stops_in_the_middle_is_none(self) -> None:
+    def test_anAnswerThatStopsInTheMiddleIsNone(self) -> None:
         class Stopped:
             code = 200
 
@@ -233,7 +233,7 @@ class TestWithoutAnAnswer:
         assert _refusalOf(client) == "unavailable"
         assert services.clock.getDelayedCalls() == []
 
-    def test_the_next_plugin_may_be_asked_instead(self) -> None:
+    def test_theNextPluginMayBeAskedInstead(self) -> None:
         with Desk(Rest(), when_down="skip") as desk:
             assert desk.judged(500).join("kitchen", "somebody").ok
             assert codeOf(desk.judged(403)) == "bad-token"
@@ -241,7 +241,7 @@ class TestWithoutAnAnswer:
             assert desk.judged(500, token="ghi").connected
             assert desk.judged(200, ANN, "ghi").join("kitchen", "ann").ok
 
-    def test_who_does_not_wait_keeps_nobody_from_the_answer(self, desk: Desk) -> None:
+    def test_whoDoesNotWaitKeepsNobodyFromTheAnswer(self, desk: Desk) -> None:
         gone, other = desk.come(), desk.come()
         gone.lose()
         assert len(desk.asked) == 1
@@ -249,7 +249,7 @@ class TestWithoutAnAnswer:
         assert other.connected
         assert desk.come().connected
 
-    def test_too_many_questions_at_once_are_not_asked(self) -> None:
+    def test_tooManyQuestionsAtOnceAreNotAsked(self) -> None:
         with Desk(most_at_once=2) as desk:
             first, second, again, third = (desk.come(token) for token in ("a", "b", "a", "c"))
             assert codeOf(third) == "unavailable"
@@ -258,7 +258,7 @@ class TestWithoutAnAnswer:
             assert desk.come("c").refusal is None
             assert len(desk.asked) == 3
 
-    def test_what_waits_when_it_is_stopped_is_refused_without_a_word(self, log: LogLines) -> None:
+    def test_whatWaitsWhenItIsStoppedIsRefusedWithoutAWord(self, log: LogLines) -> None:
         services, plugin_ = FakeServices(), plugin.configured({"url": URL})
         plugin_.start(services)
         client = _waits(plugin_)
@@ -281,18 +281,18 @@ def _refusalOf(waiting: Deferred[Any]) -> str:
 
 
 class TestMemory:
-    def test_the_same_question_is_asked_once_at_a_time(self, desk: Desk) -> None:
+    def test_theSameQuestionIsAskedOnceAtATime(self, desk: Desk) -> None:
         clients = [desk.come() for _ in range(5)]
         assert len(desk.asked) == 1
         desk.answer(200, ANN)
         assert all(client.connected for client in clients)
 
-    def test_so_it_is_if_the_answer_is_no(self, desk: Desk) -> None:
+    def test_soItIsIfTheAnswerIsNo(self, desk: Desk) -> None:
         clients = [desk.come() for _ in range(5)]
         desk.answer(403, {"code": "banned"})
         assert [codeOf(client) for client in clients] == ["banned"] * 5
 
-    def test_answers_are_kept_for_a_while(self, desk: Desk) -> None:
+    def test_answersAreKeptForAWhile(self, desk: Desk) -> None:
         assert desk.judged(200, ANN).connected
         desk.server.advance(59.9)
         assert desk.come().connected
@@ -300,14 +300,14 @@ class TestMemory:
         assert not desk.come().connected
         assert len(desk.asked) == 2
 
-    def test_refusals_are_for_a_shorter_one(self, desk: Desk) -> None:
+    def test_refusalsAreForAShorterOne(self, desk: Desk) -> None:
         desk.judged(403, {"code": "banned"})
         desk.server.advance(4.9)
         assert codeOf(desk.come()) == "banned"
         desk.server.advance(0.2)
         assert desk.judged(200, ANN).connected
 
-    def test_nobody_is_kept_longer_than_known(self, desk: Desk) -> None:
+    def test_nobodyIsKeptLongerThanKnown(self, desk: Desk) -> None:
         desk.judged(200, {**ANN, "expiresAt": 30})
         desk.server.advance(29)
         assert desk.come().connected
@@ -315,7 +315,7 @@ class TestMemory:
         assert desk.come().refusal is None
         assert len(desk.asked) == 2
 
-    def test_how_long_it_is_known_is_measured(self, desk: Desk) -> None:
+    def test_howLongItIsKnownIsMeasured(self, desk: Desk) -> None:
         desk.server.wallOffset = 1000
         desk.judged(200, {**ANN, "expiresAt": 1030})
         desk.server.wallOffset = 900
@@ -325,13 +325,13 @@ class TestMemory:
         assert desk.come().refusal is None
         assert len(desk.asked) == 2
 
-    def test_an_answer_holds_for_all_that_was_asked(self) -> None:
+    def test_anAnswerHoldsForAllThatWasAsked(self) -> None:
         with Desk(send=["address"]) as desk:
             desk.judged(200, ANN)
             assert desk.come(address="127.0.0.1").connected
             assert not desk.come(address="192.0.2.7").connected
 
-    def test_it_holds_no_more_than_it_may_and_no_tokens(self) -> None:
+    def test_itHoldsNoMoreThanItMayAndNoTokens(self) -> None:
         with Desk(cache_size=2) as desk:
             for token in ("a", "b", "c"):
                 desk.judged(200, ANN, token)
@@ -345,7 +345,7 @@ class TestMemory:
             assert len(desk.asked) == 8
 
     @pytest.mark.parametrize("options", [{"cache_seconds": 0}, {"cache_size": 0}])
-    def test_it_can_be_switched_off(self, options: Any) -> None:
+    def test_itCanBeSwitchedOff(self, options: Any) -> None:
         with Desk(**options) as desk:
             for _ in range(3):
                 assert desk.judged(200, ANN).connected
@@ -368,11 +368,11 @@ class TestOptions:
         ],
         ids=str,
     )
-    def test_wrong_ones_are_named(self, options: Any, problem: str) -> None:
+    def test_wrongOnesAreNamed(self, options: Any, problem: str) -> None:
         with pytest.raises(ConfigError, match=problem):
             plugin.configured(options)
 
-    def test_without_treq_the_start_ends_with_what_to_do(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_withoutTreqTheStartEndsWithWhatToDo(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, "treq", None)
         with pytest.raises(ConfigError) as raised:
             loadPlugins(Wanted((), [Use("http", {"url": URL})]))

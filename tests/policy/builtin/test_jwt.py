@@ -140,7 +140,7 @@ def claimed(claims: Any, **options: Any) -> Identity | str:
 
 class TestKeys:
     @pytest.mark.parametrize("number", range(len(PAIRS)), ids=[name for _, name in PAIRS])
-    def test_every_kind_is_good_for_its_algorithms_alone(self, number: int, keys: Callable[..., str]) -> None:
+    def test_everyKindIsGoodForItsAlgorithmsAlone(self, number: int, keys: Callable[..., str]) -> None:
         key, algorithm = PAIRS[number]
         signed = token(key=key, algorithm=algorithm)
         assert isGood(signed, keys=keys(pem(key)))
@@ -149,17 +149,17 @@ class TestKeys:
         assert not isGood(signed, keys=keys(*others), secret=SECRET)
 
     @pytest.mark.parametrize(("length", "good"), [(32, {"HS256"}), (48, {"HS256", "HS384"}), (64, set(MACS))])
-    def test_a_secret_must_be_long_enough_for_its_algorithm(self, length: int, good: set[str]) -> None:
+    def test_aSecretMustBeLongEnoughForItsAlgorithm(self, length: int, good: set[str]) -> None:
         secret = "x" * length
         assert {name for name in MACS if isGood(forged(name, secret), secret=secret)} == good
 
-    def test_a_certificate_holds_a_key(self, keys: Callable[..., str]) -> None:
+    def test_aCertificateHoldsAKey(self, keys: Callable[..., str]) -> None:
         assert isGood(token(key=P256, algorithm="ES256"), keys=keys(certificate(P256)))
 
-    def test_a_set_may_hold_secrets(self, keys: Callable[..., str]) -> None:
+    def test_aSetMayHoldSecrets(self, keys: Callable[..., str]) -> None:
         assert isGood(token(), keys=keys(jwk(SECRET)))
 
-    def test_those_of_other_uses_and_kinds_are_left_out(self, keys: Callable[..., str]) -> None:
+    def test_thoseOfOtherUsesAndKindsAreLeftOut(self, keys: Callable[..., str]) -> None:
         entries = [
             jwk(P256, use="enc"),
             jwk(P256, alg="ECDH-ES"),
@@ -170,12 +170,12 @@ class TestKeys:
         assert isGood(token(key=P384, algorithm="ES384"), keys=file)
         assert not isGood(token(key=P256, algorithm="ES256"), keys=file)
 
-    def test_one_of_a_set_may_be_for_one_algorithm(self, keys: Callable[..., str]) -> None:
+    def test_oneOfASetMayBeForOneAlgorithm(self, keys: Callable[..., str]) -> None:
         file = keys(jwk(RSA, alg="PS256"))
         assert isGood(token(key=RSA, algorithm="PS256"), keys=file)
         assert not isGood(token(key=RSA, algorithm="RS256"), keys=file)
 
-    def test_the_configuration_may_say_which_algorithms_are_good(self, keys: Callable[..., str]) -> None:
+    def test_theConfigurationMaySayWhichAlgorithmsAreGood(self, keys: Callable[..., str]) -> None:
         options = {"keys": keys(pem(RSA)), "secret": OTHER, "algorithms": ["PS256", "HS512"]}
         assert isGood(token(key=RSA, algorithm="PS256"), **options)
         assert not isGood(token(key=RSA, algorithm="RS256"), **options)
@@ -184,19 +184,19 @@ class TestKeys:
 
 
 class TestRollOver:
-    def test_two_secrets(self) -> None:
+    def test_twoSecrets(self) -> None:
         old, new = token(), token(key=OTHER)
         for signed in (old, new):
             assert isGood(signed, secret=OTHER, old_secret=SECRET)
         assert not isGood(old, secret=OTHER)
 
-    def test_two_keys_without_names_are_both_tried(self, keys: Callable[..., str]) -> None:
+    def test_twoKeysWithoutNamesAreBothTried(self, keys: Callable[..., str]) -> None:
         file = keys(pem(P256), pem(OTHER_P256))
         for key in (P256, OTHER_P256):
             assert isGood(token(key=key, algorithm="ES256"), keys=file)
             assert isGood(token(key=key, algorithm="ES256", kid="whatever"), keys=file)
 
-    def test_of_keys_with_names_the_one_is_tried_that_the_token_names(self, keys: Callable[..., str]) -> None:
+    def test_ofKeysWithNamesTheOneIsTriedThatTheTokenNames(self, keys: Callable[..., str]) -> None:
         file, other = keys(jwk(P256, kid="1"), jwk(OTHER_P256, kid="2")), OTHER_P256
         assert isGood(token(key=P256, algorithm="ES256", kid="1"), keys=file)
         assert isGood(token(key=other, algorithm="ES256", kid="2"), keys=file)
@@ -204,7 +204,7 @@ class TestRollOver:
         assert not isGood(token(key=other, algorithm="ES256", kid="1"), keys=file)
         assert not isGood(token(key=other, algorithm="ES256", kid="3"), keys=file)
 
-    def test_a_reload_reads_the_file_again(self, keys: Callable[..., str]) -> None:
+    def test_aReloadReadsTheFileAgain(self, keys: Callable[..., str]) -> None:
         file = keys(pem(P256))
         with InMemoryServer(use=[{"jwt": {"keys": file}}]) as server:
             old, new = (token(key=key, algorithm="ES256") for key in (P256, OTHER_P256))
@@ -219,7 +219,7 @@ class TestRollOver:
 
 
 class TestAttacks:
-    def test_a_public_key_is_no_secret(self, keys: Callable[..., str]) -> None:
+    def test_aPublicKeyIsNoSecret(self, keys: Callable[..., str]) -> None:
         """The algorithm is changed to HMAC, with the public key, which everybody knows, as the secret."""
         for key in (RSA, P256, ED25519):
             for secret in (pem(key), pem(key).strip(), json.dumps(jwk(key))):
@@ -228,21 +228,21 @@ class TestAttacks:
                     assert not isGood(forged("HS256", secret), keys=file, secret=SECRET)
 
     @pytest.mark.parametrize("name", ["none", "None", "NONE", "nOnE", "", None, 0, [], {}, "HS256 "])
-    def test_none_is_no_algorithm(self, name: Any, keys: Callable[..., str]) -> None:
+    def test_noneIsNoAlgorithm(self, name: Any, keys: Callable[..., str]) -> None:
         whole = forged(name, SECRET)
         for text in (whole, whole.rpartition(".")[0] + "."):
             assert not isGood(text, keys=keys(pem(RSA)), secret=SECRET)
 
-    def test_a_key_in_the_token_is_not_looked_at(self) -> None:
+    def test_aKeyInTheTokenIsNotLookedAt(self) -> None:
         text = token(key=P256, algorithm="ES256", jwk=jwk(P256), jku="https://evil.example/keys", x5u="https://x")
         assert not isGood(text, secret=SECRET)
 
-    def test_an_extension_that_must_be_understood_is_not(self) -> None:
+    def test_anExtensionThatMustBeUnderstoodIsNot(self) -> None:
         assert not isGood(token(crit=["exp"], exp=5))
 
     @settings(deadline=None)
     @given(st.data())
-    def test_a_changed_token_is_none(self, data: st.DataObject) -> None:
+    def test_aChangedTokenIsNone(self, data: st.DataObject) -> None:
         signed = token()
         at = data.draw(st.integers(1, len(signed) - 2))
         other = data.draw(st.sampled_from("ABCxyz019-_").filter(lambda letter: letter != signed[at]))
@@ -252,7 +252,7 @@ class TestAttacks:
 
     @settings(deadline=None)
     @given(st.text() | st.text("eyJ.{}[]\"", max_size=60))
-    def test_whatever_comes_is_judged(self, text: str) -> None:
+    def test_whateverComesIsJudged(self, text: str) -> None:
         for whole in (text, f"e{text}.e30.x", f"eyJhbGciOiJIUzI1NiJ9.{text}.x", f"e{text}.{text}.{text}"):
             try:
                 assert judged(whole) is None
@@ -269,14 +269,14 @@ class TestAttacks:
         ],
         ids=["deep header", "deep value", "long", "half a character"],
     )
-    def test_nothing_breaks_it(self, whole: str) -> None:
+    def test_nothingBreaksIt(self, whole: str) -> None:
         assert not isGood(whole)
 
     @pytest.mark.parametrize("payload", [b"[]", b"7", b"null", b"\xff", b"", b"[" * 9000, b'{"a":NaN,', b'"text"'])
-    def test_what_is_signed_must_be_an_object(self, payload: bytes) -> None:
+    def test_whatIsSignedMustBeAnObject(self, payload: bytes) -> None:
         assert not isGood(pyjwt.PyJWS().encode(payload, SECRET, "HS256"))
 
-    def test_bad_tokens_are_no_failures_of_the_plugin(self) -> None:
+    def test_badTokensAreNoFailuresOfThePlugin(self) -> None:
         """So nobody can make it count as broken, which would keep out everybody."""
         with InMemoryServer(use=[{"jwt": {"secret": SECRET}}]) as server:
             for _ in range(12):
@@ -286,7 +286,7 @@ class TestAttacks:
 
 
 class TestClaims:
-    def test_they_say_who_it_is(self) -> None:
+    def test_theySayWhoItIs(self) -> None:
         claims = {**GOOD, "roles": ["host", "member", 7], "team": "blue"}
         assert claimed(claims) == Identity("ann", frozenset({"host", "member"}), claims, 110)
 
@@ -302,7 +302,7 @@ class TestClaims:
             ({}, "roles", set()),
         ],
     )
-    def test_the_roles_may_be_anywhere(self, claims: Any, path: str, roles: set[str]) -> None:
+    def test_theRolesMayBeAnywhere(self, claims: Any, path: str, roles: set[str]) -> None:
         identity = claimed({**GOOD, **claims}, roles_claim=path)
         assert isinstance(identity, Identity)
         assert identity.roles == roles
@@ -310,21 +310,21 @@ class TestClaims:
     @pytest.mark.parametrize(
         ("value", "userId"), [("ann", "ann"), (7, "7"), ("Zoë \U0001f98a", "Zoë \U0001f98a"), ("a|b@c", "a|b@c")]
     )
-    def test_the_user_id_may_be_another_claim(self, value: Any, userId: str) -> None:
+    def test_theUserIdMayBeAnotherClaim(self, value: Any, userId: str) -> None:
         identity = claimed({"exp": 100, "uid": value}, user_id_claim="uid")
         assert isinstance(identity, Identity)
         assert identity.userId == userId
 
     @pytest.mark.parametrize("value", [None, "", "a\nb", "\x00", True, 1.5, ["ann"], {"a": 1}, 10**20])
-    def test_it_must_be_one(self, value: Any) -> None:
+    def test_itMustBeOne(self, value: Any) -> None:
         assert claimed({"exp": 100, "sub": value}) == "bad-token: The token has no sub that can be a user id."
 
-    def test_or_the_client_chooses(self) -> None:
+    def test_orTheClientChooses(self) -> None:
         identity = claimed({"exp": 100}, user_id_claim="")
         assert isinstance(identity, Identity)
         assert identity.userId is None
 
-    def test_what_is_required_must_be_there(self) -> None:
+    def test_whatIsRequiredMustBeThere(self) -> None:
         assert claimed({"sub": "ann"}) == "bad-token: The token has no exp."
         assert claimed({"sub": "ann", "exp": None}) == "bad-token: The token has no exp."
         assert claimed(GOOD, required=["exp", "team"]) == "bad-token: The token has no team."
@@ -336,7 +336,7 @@ class TestClaims:
         ("issuer", "good"),
         [("a", True), ("b", True), ("c", False), (None, False), (["a"], False)],
     )
-    def test_the_issuer_must_be_one_of_ours(self, issuer: Any, good: bool) -> None:
+    def test_theIssuerMustBeOneOfOurs(self, issuer: Any, good: bool) -> None:
         outcome = claimed({**GOOD, "iss": issuer}, issuers=["a", "b"])
         assert isinstance(outcome, Identity) if good else outcome == "bad-token: The token is from another issuer."
         assert isinstance(claimed({**GOOD, "iss": issuer}), Identity)
@@ -354,7 +354,7 @@ class TestClaims:
             (None, [], True),
         ],
     )
-    def test_a_token_for_others_is_not_taken(self, audience: Any, ours: list[str], good: bool) -> None:
+    def test_aTokenForOthersIsNotTaken(self, audience: Any, ours: list[str], good: bool) -> None:
         claims = {**GOOD, **({} if audience is None else {"aud": audience})}
         outcome = claimed(claims, audiences=ours)
         assert isinstance(outcome, Identity) if good else outcome == "bad-token: The token is for another audience."
@@ -380,7 +380,7 @@ class TestTimes:
             ({"exp": 0}, 10, "expired"),
         ],
     )
-    def test_a_token_is_good_for_a_time(self, claims: Any, now: float, outcome: str) -> None:
+    def test_aTokenIsGoodForATime(self, claims: Any, now: float, outcome: str) -> None:
         services, made = FakeServices(), plugin.configured({"secret": SECRET, "leeway": 5})
         services.clock.advance(now)
         made.start(services)
@@ -391,7 +391,7 @@ class TestTimes:
             with pytest.raises(Refused, match=outcome):
                 made.authenticate(handshake)
 
-    def test_the_time_of_day_is_that_of_the_system(self) -> None:
+    def test_theTimeOfDayIsThatOfTheSystem(self) -> None:
         services, made = FakeServices(), plugin.configured({"secret": SECRET, "leeway": 0})
         made.start(services)
         handshake = Handshake("/", auth={"token": token({"sub": "ann", "exp": 2000, "nbf": 1000})})
@@ -401,7 +401,7 @@ class TestTimes:
         services.wallOffset = 1000
         assert made.authenticate(handshake).expiresAt == 2000
 
-    def test_in_a_server_its_end_is_the_end(self) -> None:
+    def test_inAServerItsEndIsTheEnd(self) -> None:
         with InMemoryServer(use=[{"jwt": {"secret": SECRET, "leeway": 0}}]) as server:
             tokens = (token({"sub": "ann", "exp": 10}), token({"sub": "bob", "exp": 99}))
             ann, bob = (server.connect(auth={"token": each}) for each in tokens)
@@ -417,10 +417,10 @@ class TestTimes:
 
 class TestWhereTheTokenIs:
     @pytest.mark.parametrize("text", [None, "", "abc", "t1.abc.def", "e.e", "e.e.e.e.e", 7])
-    def test_what_is_none_is_for_the_next_plugin(self, text: Any) -> None:
+    def test_whatIsNoneIsForTheNextPlugin(self, text: Any) -> None:
         assert made(secret=SECRET).authenticate(Handshake("/", auth={"token": text})) is None
 
-    def test_it_may_be_elsewhere(self) -> None:
+    def test_itMayBeElsewhere(self) -> None:
         authenticate = made(secret=SECRET, token_key="pass", cookie="sid").authenticate
         for handshake in (
             Handshake("/", auth={"pass": token()}),
@@ -433,7 +433,7 @@ class TestWhereTheTokenIs:
 
 
 class TestOptions:
-    def test_nothing_to_judge_by_is_a_mistake(self) -> None:
+    def test_nothingToJudgeByIsAMistake(self) -> None:
         with pytest.raises(ConfigError, match="keys: is required, or secret: tokens cannot be judged without"):
             plugin.configured({"issuers": ["a"]})
 
@@ -451,7 +451,7 @@ class TestOptions:
         ],
         ids=lambda value: value if isinstance(value, str) else "",
     )
-    def test_wrong_ones_are_named(self, options: dict[str, Any], problem: str) -> None:
+    def test_wrongOnesAreNamed(self, options: dict[str, Any], problem: str) -> None:
         with pytest.raises(ConfigError, match=problem):
             plugin.configured(options)
 
@@ -479,7 +479,7 @@ class TestOptions:
         ],
         ids=lambda value: value if isinstance(value, str) else "",
     )
-    def test_a_file_without_usable_keys_is_named_with_what_is_wrong(
+    def test_aFileWithoutUsableKeysIsNamedWithWhatIsWrong(
         self, parts: Any, problem: str, keys: Callable[..., str]
     ) -> None:
         file = keys(*parts)
@@ -489,12 +489,12 @@ class TestOptions:
         assert text.startswith(f"keys: {file} ")
         assert problem in text
 
-    def test_neither_is_one_that_is_no_text(self, tmp_path: Path) -> None:
+    def test_neitherIsOneThatIsNoText(self, tmp_path: Path) -> None:
         (tmp_path / "keys").write_bytes(b"\xff\xfe")
         with pytest.raises(ConfigError, match=r"keys: .* is neither PEM nor a JSON Web Key Set"):
             plugin.configured({"keys": str(tmp_path / "keys")})
 
-    def test_the_place_in_the_configuration_is_named(self, tmp_path: Path) -> None:
+    def test_thePlaceInTheConfigurationIsNamed(self, tmp_path: Path) -> None:
         path = tmp_path / "server.conf"
         path.write_text("plugins:\n  use:\n    - jwt: {keys: keys.pem}\n    - anonymous\n")
         with pytest.raises(ConfigError) as raised:
@@ -502,7 +502,7 @@ class TestOptions:
         place = f"{path}:3:7: plugins.use.0.jwt.keys"
         assert raised.value.problems == (f"{place}: {tmp_path}/keys.pem cannot be read: No such file or directory",)
 
-    def test_secrets_are_not_shown(self) -> None:
+    def test_secretsAreNotShown(self) -> None:
         made = plugin.configured({"secret": SECRET, "old_secret": OTHER})
         assert SECRET not in repr(made) + repr(made._keys)
         assert OTHER not in repr(made._keys)
@@ -515,12 +515,12 @@ class TestWithoutPyJWT:
         monkeypatch.delitem(sys.modules, plugin.__module__)
         monkeypatch.delattr(importlib.import_module("rtcsignal.policy.builtin"), "jwt")
 
-    def test_the_start_ends_with_what_to_do(self) -> None:
+    def test_theStartEndsWithWhatToDo(self) -> None:
         with pytest.raises(ConfigError) as raised:
             loadPlugins(Wanted((), [Use("jwt", {"secret": SECRET})]))
         assert raised.value.problems == (f"built in: jwt cannot be loaded: {NEEDED}",)
 
-    def test_who_does_not_use_it_misses_nothing(self) -> None:
+    def test_whoDoesNotUseItMissesNothing(self) -> None:
         assert loadPlugins(Wanted((), [Use("anonymous")])).entries[0].name == "anonymous"
         listing = listPlugins(Wanted())
         assert listing.problems == ()

@@ -46,7 +46,7 @@ def heard(client: MemoryClient, event: str) -> list[str]:
 
 
 class TestKnocking:
-    def test_is_answered_with_a_waiting_and_told_to_the_hosts(self, server: InMemoryServer) -> None:
+    def test_isAnsweredWithAWaitingAndToldToTheHosts(self, server: InMemoryServer) -> None:
         ann = hosting(server)
         ben = server.connect()
         answer = ben.join("kitchen", "ben")
@@ -59,13 +59,13 @@ class TestKnocking:
         assert (event, body) == ("knock", named("ben", body["sid"]))
         assert server.members("kitchen") == ["ann"]
 
-    def test_without_an_acknowledgement_is_answered_too(self, server: InMemoryServer) -> None:
+    def test_withoutAnAcknowledgementIsAnsweredToo(self, server: InMemoryServer) -> None:
         ben = server.connect(revision=3)
         ben.emit("join-room", '{"userId": "ben", "roomName": "kitchen"}')
         ((event, body),) = ben.take()
         assert (event, body["code"], body["hosts"]) == ("refused", "waiting", 0)
 
-    def test_again_is_told_once(self, server: InMemoryServer) -> None:
+    def test_againIsToldOnce(self, server: InMemoryServer) -> None:
         ann = hosting(server)
         ben = knock(server, "ben")
         assert ben.join("kitchen", "ben").value["error"]["hosts"] == 1
@@ -74,7 +74,7 @@ class TestKnocking:
         assert heard(ann, "knock") == ["benjamin"]
         assert [each["userId"] for each in ann.request("who-waits").value["waiting"]] == ["benjamin"]
 
-    def test_is_told_to_hosts_only(self, server: InMemoryServer) -> None:
+    def test_isToldToHostsOnly(self, server: InMemoryServer) -> None:
         ann = hosting(server)
         ben = knock(server, "ben")
         ann.request("admit", {"all": True})
@@ -84,7 +84,7 @@ class TestKnocking:
         assert ben.take() == []
         assert heard(ann, "knock") == ["ben", "cat"]
 
-    def test_does_not_concern_who_has_a_role_or_other_rooms(self) -> None:
+    def test_doesNotConcernWhoHasARoleOrOtherRooms(self) -> None:
         with InMemoryServer(use=using(rooms=["kitchen"], roles=["teacher"])) as server:
             assert server.connect(Identity(roles=frozenset({"teacher"}))).join("kitchen", "tom").ok
             assert server.connect(HOST).join("kitchen", "ann").code == "waiting"
@@ -95,7 +95,7 @@ class TestKnocking:
 
 
 class TestHostsThatComeLater:
-    def test_hear_of_all_who_wait(self, server: InMemoryServer) -> None:
+    def test_hearOfAllWhoWait(self, server: InMemoryServer) -> None:
         knock(server, "ben")
         knock(server, "cat")
         ann = server.connect(HOST)
@@ -107,7 +107,7 @@ class TestHostsThatComeLater:
         server.advance(0)
         assert (heard(ann, "knock"), heard(other, "knock")) == ([], ["ben", "cat"])
 
-    def test_also_when_the_room_had_ended_meanwhile(self, server: InMemoryServer) -> None:
+    def test_alsoWhenTheRoomHadEndedMeanwhile(self, server: InMemoryServer) -> None:
         ann = hosting(server)
         knock(server, "ben")
         ann.lose()
@@ -117,7 +117,7 @@ class TestHostsThatComeLater:
         assert heard(again, "knock") == ["ben"]
         assert again.request("admit", {"targetUserId": "ben"}).ok
 
-    def test_also_when_they_have_become_it_by_the_one_before(self) -> None:
+    def test_alsoWhenTheyHaveBecomeItByTheOneBefore(self) -> None:
         uses: list[Any] = ["host", {"lobby": {"first": True}}]
         for use in (uses, uses[::-1]):
             with InMemoryServer(use=use) as server:
@@ -136,7 +136,7 @@ class TestHostsThatComeLater:
 
 
 class TestAdmitting:
-    def test_lets_in_who_joins_again(self, server: InMemoryServer) -> None:
+    def test_letsInWhoJoinsAgain(self, server: InMemoryServer) -> None:
         ann, ben = hosting(server), knock(server, "ben")
         assert ann.request("admit", {"targetUserId": "ben"}).value == {"ok": True, "admitted": 1}
         ((event, body),) = ben.take()
@@ -144,7 +144,7 @@ class TestAdmitting:
         assert ben.join("kitchen", "ben").ok
         assert ben.take("pass") == []
 
-    def test_is_told_to_all_hosts(self, server: InMemoryServer) -> None:
+    def test_isToldToAllHosts(self, server: InMemoryServer) -> None:
         ann, other, ben = hosting(server), hosting(server, "other"), knock(server, "ben")
         (_, body) = ann.take("knock")[0]
         assert ann.request("admit", {"sid": body["sid"]}).ok
@@ -153,20 +153,20 @@ class TestAdmitting:
         assert other.request("admit", {"targetUserId": "ben"}).code == "not-waiting"
         assert ben.join("kitchen", "ben").ok
 
-    def test_is_for_one_of_two_with_the_same_name(self, server: InMemoryServer) -> None:
+    def test_isForOneOfTwoWithTheSameName(self, server: InMemoryServer) -> None:
         ann, first, second = hosting(server), knock(server, "ben"), knock(server, "ben")
         sids = [each[1]["sid"] for each in ann.take("knock")]
         assert ann.request("admit", {"sid": sids[1]}).value["admitted"] == 1
         assert first.join("kitchen", "ben").code == "waiting"
         assert second.join("kitchen", "ben").ok
 
-    def test_is_for_one_name(self, server: InMemoryServer) -> None:
+    def test_isForOneName(self, server: InMemoryServer) -> None:
         ann, ben = hosting(server), knock(server, "ben")
         ann.request("admit", {"all": True})
         assert ben.join("kitchen", "ann").code == "waiting"
         assert ben.join("kitchen", "ben").ok
 
-    def test_is_for_hosts(self, server: InMemoryServer) -> None:
+    def test_isForHosts(self, server: InMemoryServer) -> None:
         ann, ben = hosting(server), knock(server, "ben")
         ann.request("admit", {"all": True})
         ben.join("kitchen", "ben")
@@ -174,7 +174,7 @@ class TestAdmitting:
         for event in ("admit", "deny", "who-waits"):
             assert ben.request(event, {"targetUserId": "cat"}).code == "not-the-host"
 
-    def test_or_for_every_member(self) -> None:
+    def test_orForEveryMember(self) -> None:
         with InMemoryServer(use=using(first=True, members=True)) as server:
             ann = server.connect()
             assert ann.join("kitchen", "ann").ok
@@ -186,11 +186,11 @@ class TestAdmitting:
     @pytest.mark.parametrize(
         "body", [{}, {"targetUserId": "cat"}, {"all": 1}, {"sid": None}, {"targetUserId": ["ben"]}]
     )
-    def test_needs_somebody_who_waits(self, server: InMemoryServer, body: dict[str, Any]) -> None:
+    def test_needsSomebodyWhoWaits(self, server: InMemoryServer, body: dict[str, Any]) -> None:
         ann, _ = hosting(server), knock(server, "ben")
         assert ann.request("admit", body).code == "not-waiting"
 
-    def test_survives_a_reload(self, server: InMemoryServer) -> None:
+    def test_survivesAReload(self, server: InMemoryServer) -> None:
         ann, ben, cat = hosting(server), knock(server, "ben"), knock(server, "cat")
         ann.request("admit", {"targetUserId": "ben"})
         assert server.reload(use=using(most=10))
@@ -198,7 +198,7 @@ class TestAdmitting:
         assert ann.request("admit", {"targetUserId": "cat"}).ok
         assert cat.join("kitchen", "cat").ok
 
-    def test_of_rooms_that_were_there_before_the_plugin(self) -> None:
+    def test_ofRoomsThatWereThereBeforeThePlugin(self) -> None:
         with InMemoryServer(use=["room-size"]) as server:
             ann = hosting(server)
             server.reload(use=["lobby"])
@@ -215,7 +215,7 @@ class TestPasses:
         return ben, text
 
     @pytest.mark.parametrize("end", ["lose", "disconnect"])
-    def test_let_in_after_a_lost_connection(self, server: InMemoryServer, end: str) -> None:
+    def test_letInAfterALostConnection(self, server: InMemoryServer, end: str) -> None:
         ben, text = self.admitted(server, hosting(server))
         getattr(ben, end)()
         assert server.connect().join("kitchen", "ben").code == "waiting"
@@ -223,14 +223,14 @@ class TestPasses:
         assert again.join("kitchen", "ben", **{"pass": text}).ok
         assert again.take("pass") == []
 
-    def test_are_for_one_name_and_room(self, server: InMemoryServer) -> None:
+    def test_areForOneNameAndRoom(self, server: InMemoryServer) -> None:
         _, text = self.admitted(server, hosting(server))
         assert server.connect().join("kitchen", "eve", **{"pass": text}).code == "waiting"
         assert server.connect().join("cellar", "ben", **{"pass": text}).code == "waiting"
         for wrong in ("", 7, [text], None):
             assert server.connect(address="192.0.2.1").join("kitchen", "ben", **{"pass": wrong}).code == "waiting"
 
-    def test_end_with_the_room(self, server: InMemoryServer) -> None:
+    def test_endWithTheRoom(self, server: InMemoryServer) -> None:
         ann = hosting(server)
         ben, text = self.admitted(server, ann)
         ben.lose()
@@ -238,7 +238,7 @@ class TestPasses:
         hosting(server)
         assert server.connect().join("kitchen", "ben", **{"pass": text}).code == "waiting"
 
-    def test_end_when_somebody_is_put_out(self) -> None:
+    def test_endWhenSomebodyIsPutOut(self) -> None:
         with InMemoryServer(use=[{"host": {"keep_out": 0}}, "lobby"]) as server:
             ann = hosting(server)
             ben, text = self.admitted(server, ann)
@@ -246,7 +246,7 @@ class TestPasses:
             assert ben.join("kitchen", "ben").code == "waiting"
             assert ben.join("kitchen", "ben", **{"pass": text}).code == "waiting"
 
-    def test_are_given_to_those_who_came_in_without_waiting(self) -> None:
+    def test_areGivenToThoseWhoCameInWithoutWaiting(self) -> None:
         with InMemoryServer(use=using(first=True)) as server:
             ann = server.connect()
             ann.join("kitchen", "ann")
@@ -257,7 +257,7 @@ class TestPasses:
             again = server.connect()
             assert again.join("kitchen", "ann", **{"pass": body["pass"]}).ok
 
-    def test_the_oldest_give_way_when_there_are_too_many(
+    def test_theOldestGiveWayWhenThereAreTooMany(
         self, server: InMemoryServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("rtcsignal.policy.builtin.lobby._MOST_PASSES", 4)
@@ -272,7 +272,7 @@ class TestPasses:
 
 
 class TestDenying:
-    def test_sends_away_for_a_time(self, server: InMemoryServer) -> None:
+    def test_sendsAwayForATime(self, server: InMemoryServer) -> None:
         ann, ben = hosting(server), knock(server, "ben")
         assert ann.request("deny", {"targetUserId": "ben"}).value == {"ok": True, "denied": 1}
         assert ben.take("denied") == [("denied", {"roomName": "kitchen", "reason": "denied"})]
@@ -283,7 +283,7 @@ class TestDenying:
         server.clock.advance(20)
         assert ben.join("kitchen", "ben").code == "waiting"
 
-    def test_is_remembered_for_so_many_rooms_only(
+    def test_isRememberedForSoManyRoomsOnly(
         self, server: InMemoryServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("rtcsignal.policy.builtin.lobby._MOST_DENIED", 1)
@@ -294,7 +294,7 @@ class TestDenying:
             ann.request("deny", {"roomName": name, "targetUserId": "ben"})
         assert [ben.join(name, "ben").code for name in ("kitchen", "cellar")] == ["waiting", "denied"]
 
-    def test_is_what_happens_when_the_host_closes_the_room(self) -> None:
+    def test_isWhatHappensWhenTheHostClosesTheRoom(self) -> None:
         with InMemoryServer(use=["host", "lobby"]) as server:
             ann, ben = hosting(server), knock(server, "ben")
             ann.request("close")
@@ -311,14 +311,14 @@ class TestGivingUp:
             ("disconnect", lambda ben: ben.lose()),
         ],
     )
-    def test_is_told_to_the_hosts(self, server: InMemoryServer, reason: str, end: Any) -> None:
+    def test_isToldToTheHosts(self, server: InMemoryServer, reason: str, end: Any) -> None:
         ann, ben = hosting(server), knock(server, "ben")
         (_, body) = ann.take("knock")[0]
         end(ben)
         assert ann.take() == [("knock-ended", named("ben", body["sid"], reason=reason))]
         assert ann.request("who-waits").value == {"ok": True, "waiting": []}
 
-    def test_in_a_room_without_a_lobby_is_nobodys_business(self) -> None:
+    def test_inARoomWithoutALobbyIsNobodysBusiness(self) -> None:
         with InMemoryServer(use=using()) as server:
             ann = hosting(server)
             ben = knock(server, "ben")
@@ -329,7 +329,7 @@ class TestGivingUp:
 
 
 class TestLimits:
-    def test_so_many_wait(self) -> None:
+    def test_soManyWait(self) -> None:
         with InMemoryServer(use=using(most=2)) as server:
             ben = knock(server, "ben")
             knock(server, "cat")
@@ -338,13 +338,13 @@ class TestLimits:
             ben.lose()
             knock(server, "eve")
 
-    def test_so_many_of_one_address(self) -> None:
+    def test_soManyOfOneAddress(self) -> None:
         with InMemoryServer(use=using(most_per_address=1)) as server:
             knock(server, "ben", address="2001:db8::1")
             assert server.connect(address="2001:db8::2").join("kitchen", "cat").code == "lobby-full"
             knock(server, "cat", address="2001:db8:1::2")
 
-    def test_so_often_from_one_address(self, server: InMemoryServer) -> None:
+    def test_soOftenFromOneAddress(self, server: InMemoryServer) -> None:
         for _ in range(10):
             knock(server, "ben").lose()
         answer = server.connect().join("kitchen", "ben")
@@ -354,7 +354,7 @@ class TestLimits:
         server.clock.advance(10)
         knock(server, "ben")
 
-    def test_nothing_is_left_of_anybody(self, server: InMemoryServer) -> None:
+    def test_nothingIsLeftOfAnybody(self, server: InMemoryServer) -> None:
         ann, ben, cat = hosting(server), knock(server, "ben"), knock(server, "cat")
         ann.request("admit", {"targetUserId": "ben"})
         for client in (ann, ben, cat):
@@ -372,7 +372,7 @@ class TestLimits:
         ({"first": "yes"}, "first: must be true or false, not 'yes'"),
     ],
 )
-def test_wrong_options_end_the_start(options: dict[str, Any], problem: str) -> None:
+def test_wrongOptionsEndTheStart(options: dict[str, Any], problem: str) -> None:
     with pytest.raises(ConfigError, match=problem), InMemoryServer(use=using(**options)):
         pass
 
@@ -380,7 +380,7 @@ def test_wrong_options_end_the_start(options: dict[str, Any], problem: str) -> N
 class TestProof:
     """A guest is not the one who has signed in under the same name."""
 
-    def test_by_name_only_the_one_is_admitted_who_has_signed_in(self, server: InMemoryServer) -> None:
+    def test_byNameOnlyTheOneIsAdmittedWhoHasSignedIn(self, server: InMemoryServer) -> None:
         host = hosting(server)
         guest, ben = knock(server, "ben"), knock(server, "ben", identity=Identity("ben"))
         assert host.request("admit", {"targetUserId": "ben"}).value["admitted"] == 1
@@ -389,14 +389,14 @@ class TestProof:
         assert host.request("admit", {"targetUserId": "ben"}).value["admitted"] == 1
         assert guest.join("kitchen", "ben").ok
 
-    def test_a_guest_does_not_come_in_with_its_pass(self, server: InMemoryServer) -> None:
+    def test_aGuestDoesNotComeInWithItsPass(self, server: InMemoryServer) -> None:
         host, ben = hosting(server), knock(server, "ben", identity=Identity("ben"))
         assert host.request("admit", {"targetUserId": "ben"}).ok
         ((_, told),) = ben.take("admitted")
         assert server.connect().join("kitchen", "ben", **{"pass": told["pass"]}).code == "waiting"
         assert server.connect(Identity("ben")).join("kitchen", "ben", **{"pass": told["pass"]}).ok
 
-    def test_it_keeps_its_pass_when_a_guest_is_put_out(self) -> None:
+    def test_itKeepsItsPassWhenAGuestIsPutOut(self) -> None:
         with InMemoryServer(use=["host", "lobby"]) as server:
             host, ben, guest = hosting(server), knock(server, "ben", identity=Identity("ben")), knock(server, "ben")
             assert host.request("admit", {"all": True}).value["admitted"] == 2

@@ -14,7 +14,7 @@ KINDS = ("offer", "answer", "candidate", "hangup", "other")
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_has_a_limit_of_its_own(kind: str) -> None:
+def test_everyKindHasALimitOfItsOwn(kind: str) -> None:
     message = makeMessage({"text": "x" * 100}, kind=kind)
     fits, long = plugin.configured({kind: message.size}), plugin.configured({kind: message.size - 1})
     assert fits.filterMessage(FakePeer(), FakeRoom(), message) is message
@@ -26,13 +26,13 @@ def test_every_kind_has_a_limit_of_its_own(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_nought_is_no_limit(kind: str) -> None:
+def test_noughtIsNoLimit(kind: str) -> None:
     message = makeMessage({"text": "x" * 1_000_000}, kind=kind)
     assert plugin.configured({kind: 0}).filterMessage(FakePeer(), FakeRoom(), message) is message
 
 
 @pytest.mark.parametrize(("body", "size"), [("é" * 10, 36), (b"12345", 48), ("x" * 10, 26)], ids=repr)
-def test_what_counts_is_bytes_as_they_were_sent(body: Any, size: int) -> None:
+def test_whatCountsIsBytesAsTheyWereSent(body: Any, size: int) -> None:
     with InMemoryServer(use=[{"max-size": {"other": 1}}]) as server:
         ann = server.connect()
         ann.join("kitchen", "ann")
@@ -40,6 +40,6 @@ def test_what_counts_is_bytes_as_they_were_sent(body: Any, size: int) -> None:
         assert ann.broadcast(body).value["error"] == sent
 
 
-def test_a_limit_is_no_negative_number() -> None:
+def test_aLimitIsNoNegativeNumber() -> None:
     with pytest.raises(ConfigError, match="offer: must be a whole number of at least 0, not -1"):
         plugin.configured({"offer": -1})

@@ -46,7 +46,7 @@ class TestProof:
     @pytest.mark.parametrize("mode", ["replace", "refuse"])
     @pytest.mark.parametrize("guest", [GUEST, Identity("ann", signedIn=False), Identity(), None], ids=repr)
     @pytest.mark.parametrize("more", [{}, {"tab": "t"}], ids=["without a tab", "with its tab"])
-    def test_who_has_signed_in_is_not_put_out_by_a_guest(
+    def test_whoHasSignedInIsNotPutOutByAGuest(
         self, mode: str, guest: Identity | None, more: dict[str, str]
     ) -> None:
         with InMemoryServer(use=using(rooms={"*": mode})) as server:
@@ -56,21 +56,21 @@ class TestProof:
             assert server.connect(guest).join("kitchen", "ann", **more).code == "already-here"
             assert (ann.take(), ann.connected, server.members("kitchen")) == ([], True, ["ann"])
 
-    def test_but_by_who_has_signed_in_as_the_same(self, server: InMemoryServer) -> None:
+    def test_butByWhoHasSignedInAsTheSame(self, server: InMemoryServer) -> None:
         old, new = server.connect(ANN), server.connect(Identity("ann", frozenset({"host"})))
         assert old.join("kitchen", "ann").ok
         assert new.join("kitchen", "ann").ok
         assert (old.connected, new.connected) == (False, True)
 
     @pytest.mark.parametrize("mode", ["replace", "refuse"])
-    def test_a_guest_does_not_keep_a_name_from_who_has_signed_in_under_it(self, mode: str) -> None:
+    def test_aGuestDoesNotKeepANameFromWhoHasSignedInUnderIt(self, mode: str) -> None:
         with InMemoryServer(use=using(rooms={"*": mode})) as server:
             guest, ann = server.connect(GUEST), server.connect(ANN)
             assert guest.join("kitchen", "ann", tab="t").ok
             assert ann.join("kitchen", "ann").ok
             assert (guest.connected, ann.connected, server.members("kitchen")) == (False, True, ["ann"])
 
-    def test_guests_that_replace_each_other_do_not_use_up_what_it_may(self, server: InMemoryServer) -> None:
+    def test_guestsThatReplaceEachOtherDoNotUseUpWhatItMay(self, server: InMemoryServer) -> None:
         for _ in range(4):
             assert server.connect(GUEST).join("kitchen", "ann").ok
         assert server.connect(GUEST).join("kitchen", "ann").code == "replaced"
@@ -78,7 +78,7 @@ class TestProof:
             assert server.connect(ANN).join("kitchen", "ann").ok
         assert server.connect(ANN).join("kitchen", "ann").code == "replaced"
 
-    def test_a_ticket_that_names_nobody_proves_no_name(self, server: InMemoryServer) -> None:
+    def test_aTicketThatNamesNobodyProvesNoName(self, server: InMemoryServer) -> None:
         assert server.connect(ANN).join("kitchen", "ann").ok
         holder = server.connect(Identity(None, frozenset({"member"})))
         assert holder.join("kitchen", "ann").code == "already-here"
@@ -86,7 +86,7 @@ class TestProof:
 
 
 class TestReplace:
-    def test_ends_the_connection_of_the_old_one_and_tells_why(self, server: InMemoryServer) -> None:
+    def test_endsTheConnectionOfTheOldOneAndTellsWhy(self, server: InMemoryServer) -> None:
         old = enter(server, "ann")
         enter(server, "ann")
         replaced, refused = old.take()
@@ -96,7 +96,7 @@ class TestReplace:
         assert not old.connected
         assert server.members("kitchen") == ["ann"]
 
-    def test_the_room_hears_of_the_old_one_before_the_new_one(self, server: InMemoryServer) -> None:
+    def test_theRoomHearsOfTheOldOneBeforeTheNewOne(self, server: InMemoryServer) -> None:
         ben = enter(server, "ben")
         enter(server, "ann")
         ben.take()
@@ -105,7 +105,7 @@ class TestReplace:
         assert ben.take() == [left("ann"), joined("ann")]
         assert new.take() == [joined("ann")]
 
-    def test_or_only_its_membership(self) -> None:
+    def test_orOnlyItsMembership(self) -> None:
         with InMemoryServer(use=using(ends="membership")) as server:
             old = enter(server, "ann")
             old.join("cellar", "ann")
@@ -115,20 +115,20 @@ class TestReplace:
             assert old.take() == [("replaced", {"roomName": "kitchen", "userId": "ann"}), left("ann")]
             assert server.members("cellar") == ["ann"]
 
-    def test_does_nothing_if_another_policy_refuses_the_new_one(self) -> None:
+    def test_doesNothingIfAnotherPolicyRefusesTheNewOne(self) -> None:
         with InMemoryServer(use=[*using(), {"room-password": {"passwords": {"*": "sesame"}}}]) as server:
             old = enter(server, "ann", password="sesame")
             assert server.connect().join("kitchen", "ann").code == "password-needed"
             assert old.connected
             assert server.members("kitchen") == ["ann"]
 
-    def test_concerns_that_room_and_user_only(self, server: InMemoryServer) -> None:
+    def test_concernsThatRoomAndUserOnly(self, server: InMemoryServer) -> None:
         ann, ben = enter(server, "ann"), enter(server, "ben")
         assert server.connect().join("cellar", "ann").ok
         assert ann.connected
         assert ben.connected
 
-    def test_works_after_a_reload(self, server: InMemoryServer) -> None:
+    def test_worksAfterAReload(self, server: InMemoryServer) -> None:
         old = enter(server, "ann")
         assert server.reload(use=using(ends="connection"))
         enter(server, "ann")
@@ -138,7 +138,7 @@ class TestReplace:
 class TestPagesThatComeBack:
     """A page that was replaced, and connects again by itself, must not put out the page that replaced it."""
 
-    def test_are_refused_while_the_newer_one_is_there(self, server: InMemoryServer) -> None:
+    def test_areRefusedWhileTheNewerOneIsThere(self, server: InMemoryServer) -> None:
         enter(server, "ann", tab="one")
         second = enter(server, "ann", tab="two")
         third = enter(server, "ann", tab="three")
@@ -149,13 +149,13 @@ class TestPagesThatComeBack:
         third.lose()
         assert server.connect().join("kitchen", "ann", tab="one").ok
 
-    def test_also_after_a_reload(self, server: InMemoryServer) -> None:
+    def test_alsoAfterAReload(self, server: InMemoryServer) -> None:
         enter(server, "ann", tab="one")
         enter(server, "ann", tab="two")
         assert server.reload(use=using(most=5))
         assert server.connect().join("kitchen", "ann", tab="one").code == "replaced"
 
-    def test_take_the_place_of_their_own_dead_connection_as_often_as_need_be(self, server: InMemoryServer) -> None:
+    def test_takeThePlaceOfTheirOwnDeadConnectionAsOftenAsNeedBe(self, server: InMemoryServer) -> None:
         for _ in range(10):
             assert server.connect().join("kitchen", "ann", tab="one").ok
         enter(server, "ann", tab="two")
@@ -164,7 +164,7 @@ class TestPagesThatComeBack:
         assert server.connect().join("kitchen", "ann", tab="one").code == "replaced"
         assert server.members("kitchen") == ["ann"]
 
-    def test_without_a_name_they_cannot_fight_for_ever(self, server: InMemoryServer) -> None:
+    def test_withoutANameTheyCannotFightForEver(self, server: InMemoryServer) -> None:
         codes = [server.connect().join("kitchen", "ann").code for _ in range(8)]
         assert codes == [None] * 4 + ["replaced"] * 4
         answer = server.connect().join("kitchen", "ann")
@@ -172,12 +172,12 @@ class TestPagesThatComeBack:
         server.advance(10)
         assert server.connect().join("kitchen", "ann").ok
 
-    def test_what_is_no_name_is_none(self, server: InMemoryServer) -> None:
+    def test_whatIsNoNameIsNone(self, server: InMemoryServer) -> None:
         for tab in (7, "x" * 129, ["one"], None, ""):
             assert server.connect().join("cellar", f"user of {tab}", tab=tab).ok
             assert server.connect().join("cellar", f"user of {tab}", tab=tab).ok
 
-    def test_nothing_is_kept_of_who_has_left(self, server: InMemoryServer) -> None:
+    def test_nothingIsKeptOfWhoHasLeft(self, server: InMemoryServer) -> None:
         enter(server, "ann", tab="one")
         ann = enter(server, "ann", tab="two")
         (seat,) = server.hub.rooms["kitchen"]
@@ -185,7 +185,7 @@ class TestPagesThatComeBack:
         ann.leave("kitchen", "ann")
         assert seat.view.data == {"one-session-per-user": {}}
 
-    def test_only_so_much_is_kept(self, server: InMemoryServer) -> None:
+    def test_onlySoMuchIsKept(self, server: InMemoryServer) -> None:
         for number in range(100):
             server.advance(11)
             assert server.connect().join("kitchen", "ann", tab=f"tab-{number}").ok
@@ -195,7 +195,7 @@ class TestPagesThatComeBack:
 
 
 class TestRefuse:
-    def test_keeps_the_second_one_out(self) -> None:
+    def test_keepsTheSecondOneOut(self) -> None:
         with InMemoryServer(use=using(rooms={"*": "refuse"})) as server:
             old = enter(server, "ann")
             assert server.connect().join("kitchen", "ann").code == "already-here"
@@ -203,7 +203,7 @@ class TestRefuse:
             old.lose()
             assert server.connect().join("kitchen", "ann").ok
 
-    def test_but_not_the_same_page(self) -> None:
+    def test_butNotTheSamePage(self) -> None:
         with InMemoryServer(use=using(rooms={"*": "refuse"})) as server:
             old = enter(server, "ann", tab="one")
             assert server.connect().join("kitchen", "ann", tab="two").code == "already-here"
@@ -213,7 +213,7 @@ class TestRefuse:
 
 
 class TestPatterns:
-    def test_the_first_that_fits_counts_and_without_one_many_are_fine(self) -> None:
+    def test_theFirstThatFitsCountsAndWithoutOneManyAreFine(self) -> None:
         rooms = {"exam-*": "refuse", "call-open": "many", "call-*": "replace"}
         with InMemoryServer(use=using(rooms=rooms)) as server:
             for name in ("exam-1", "call-1", "call-open", "kitchen"):
@@ -235,6 +235,6 @@ class TestPatterns:
             ({"most": 0}, "most: must be a whole number of at least 1, not 0"),
         ],
     )
-    def test_wrong_options_end_the_start(self, options: dict[str, Any], problem: str) -> None:
+    def test_wrongOptionsEndTheStart(self, options: dict[str, Any], problem: str) -> None:
         with pytest.raises(ConfigError, match=problem), InMemoryServer(use=using(**options)):
             pass

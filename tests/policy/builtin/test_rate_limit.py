@@ -41,24 +41,24 @@ class Limit:
 
 
 class TestConnections:
-    def test_a_burst_passes_and_no_more(self) -> None:
+    def test_aBurstPassesAndNoMore(self) -> None:
         assert Limit(peer_rate=10, peer_burst=5).passed(FakePeer(), 20) == 5
 
-    def test_who_is_refused_hears_when_to_try_again(self) -> None:
+    def test_whoIsRefusedHearsWhenToTryAgain(self) -> None:
         limit, peer = Limit(peer_rate=4, peer_burst=2), FakePeer()
         assert limit.passed(peer, 2) == 2
         assert limit.send(peer) == {"retry_after": 0.25, "limit": "connection"}
         limit.advance(0.25)
         assert limit.send(peer) is None
 
-    def test_refused_messages_cost_nothing(self) -> None:
+    def test_refusedMessagesCostNothing(self) -> None:
         limit, peer = Limit(peer_rate=1, peer_burst=1), FakePeer()
         assert limit.passed(peer, 100) == 1
         limit.advance(1)
         assert limit.send(peer) is None
 
     @pytest.mark.parametrize("rate", [0.1, 3.0, 50.0])
-    def test_in_the_long_run_so_many_pass(self, rate: float) -> None:
+    def test_inTheLongRunSoManyPass(self, rate: float) -> None:
         limit, peer = Limit(peer_rate=rate, peer_burst=3), FakePeer()
         passed = 0
         for _ in range(1000):
@@ -66,11 +66,11 @@ class TestConnections:
             limit.advance(0.5 / rate)
         assert passed == pytest.approx(500 + 3, abs=2)
 
-    def test_one_does_not_slow_down_another(self) -> None:
+    def test_oneDoesNotSlowDownAnother(self) -> None:
         limit = Limit(peer_rate=1, peer_burst=1)
         assert limit.passed(FakePeer("ann"), 10) == limit.passed(FakePeer("bob"), 10) == 1
 
-    def test_rooms_of_one_connection_share(self) -> None:
+    def test_roomsOfOneConnectionShare(self) -> None:
         with InMemoryServer(use=[{"rate-limit": {"peer_rate": 1, "peer_burst": 3}}]) as server:
             ann = server.connect()
             ann.join("one", "ann")
@@ -84,10 +84,10 @@ class TestConnections:
                 "limit": "connection",
             }
 
-    def test_nought_is_no_limit(self) -> None:
+    def test_noughtIsNoLimit(self) -> None:
         assert Limit(peer_rate=0, address_rate=0, peer_burst=1, address_burst=1).passed(FakePeer(), 1000) == 1000
 
-    def test_a_reload_does_not_fill_the_bucket(self) -> None:
+    def test_aReloadDoesNotFillTheBucket(self) -> None:
         use = [{"rate-limit": {"peer_rate": 1, "peer_burst": 2}}]
         with InMemoryServer(use=use) as server:
             ann = server.connect()
@@ -98,7 +98,7 @@ class TestConnections:
 
 
 class TestAddresses:
-    def test_connections_of_an_address_share(self) -> None:
+    def test_connectionsOfAnAddressShare(self) -> None:
         limit = Limit(address_rate=2, address_burst=6)
         assert limit.passed(FakePeer("ann", address="192.0.2.1"), 4) == 4
         bob = FakePeer("bob", address="192.0.2.1")
@@ -106,7 +106,7 @@ class TestAddresses:
         assert limit.send(bob) == {"retry_after": 0.5, "limit": "address"}
         assert limit.send(FakePeer("eve", address="192.0.2.2")) is None
 
-    def test_a_new_connection_does_not_help(self) -> None:
+    def test_aNewConnectionDoesNotHelp(self) -> None:
         limit = Limit(address_rate=1, address_burst=3)
         passed = sum(limit.send(FakePeer(sid=str(number))) is None for number in range(20))
         assert passed == 3
@@ -123,15 +123,15 @@ class TestAddresses:
             ("no:address", "another:one", False),
         ],
     )
-    def test_an_ipv6_network_counts_as_one_address(self, one: str, other: str, shared: bool) -> None:
+    def test_anIpv6NetworkCountsAsOneAddress(self, one: str, other: str, shared: bool) -> None:
         limit = Limit(address_rate=1, address_burst=1)
         assert limit.send(FakePeer(address=one)) is None
         assert (limit.send(FakePeer("bob", address=other)) is None) is not shared
 
-    def test_without_an_address_there_is_no_limit_of_one(self) -> None:
+    def test_withoutAnAddressThereIsNoLimitOfOne(self) -> None:
         assert Limit(address_rate=1, address_burst=1).passed(FakePeer(address=""), 50) == 50
 
-    def test_addresses_are_forgotten_once_their_buckets_are_full(self) -> None:
+    def test_addressesAreForgottenOnceTheirBucketsAreFull(self) -> None:
         limit = Limit(address_rate=1, address_burst=100)
         for number in range(200):
             limit.send(FakePeer(address=f"192.0.2.{number}"))
@@ -145,7 +145,7 @@ class TestAddresses:
             limit.advance(10.1)
         assert not limit.plugin._addresses
 
-    def test_there_is_a_most_of_addresses_to_remember(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_thereIsAMostOfAddressesToRemember(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("rtcsignal.policy.builtin.rate_limit._MOST_ADDRESSES", 3)
         limit = Limit(address_rate=1, address_burst=2)
         for number in range(10):
@@ -155,20 +155,20 @@ class TestAddresses:
 
 
 class TestKinds:
-    def test_each_kind_has_a_limit_of_its_own(self) -> None:
+    def test_eachKindHasALimitOfItsOwn(self) -> None:
         limit, peer = Limit(kinds={"offer": 2, "other": 1}, kind_bursts={"offer": 3}), FakePeer()
         assert limit.passed(peer, 10, "offer") == 3
         assert limit.send(peer, "offer") == {"retry_after": 0.5, "limit": "offer"}
         assert limit.passed(peer, 10, "other") == 5
         assert limit.passed(peer, 100, "candidate") == 100
 
-    def test_what_it_refuses_does_not_count_elsewhere(self) -> None:
+    def test_whatItRefusesDoesNotCountElsewhere(self) -> None:
         limit, peer = Limit(peer_rate=1, peer_burst=5, kinds={"offer": 1}, kind_bursts={"offer": 1}), FakePeer()
         assert limit.passed(peer, 50, "offer") == 1
         assert limit.passed(peer, 50) == 4
 
 
-def test_a_clock_that_is_put_back_locks_nobody_out() -> None:
+def test_aClockThatIsPutBackLocksNobodyOut() -> None:
     limit, peer = Limit(peer_rate=1, peer_burst=2, address_rate=1, address_burst=2), FakePeer()
     assert limit.passed(peer, 5) == 2
     limit.services.clock.rightNow -= 3600
@@ -185,12 +185,12 @@ def test_a_clock_that_is_put_back_locks_nobody_out() -> None:
         ({"kind_bursts": {"offer": 1}}, "kind_bursts: offer has no rate in kinds"),
     ],
 )
-def test_wrong_options_are_named(options: dict[str, Any], problem: str) -> None:
+def test_wrongOptionsAreNamed(options: dict[str, Any], problem: str) -> None:
     with pytest.raises(ConfigError) as error:
         plugin.configured(options)
     assert error.value.problems == (problem,)
 
 
-def test_only_kinds_of_messages_have_rates() -> None:
+def test_onlyKindsOfMessagesHaveRates() -> None:
     with pytest.raises(ConfigError, match="offer or answer or candidate or hangup or other"):
         plugin.configured({"kinds": {"ofer": 1}})

@@ -24,7 +24,7 @@ def join(server: InMemoryServer, room: str, user: str = "eve", address: str = "1
 
 
 class TestThePasswordOfTheFirstMember:
-    def test_is_asked_of_all_others(self) -> None:
+    def test_isAskedOfAllOthers(self) -> None:
         with InMemoryServer(use=["room-password"]) as server:
             assert join(server, "kitchen", "ann", password="sesame").ok
             assert join(server, "kitchen").code == "password-needed"
@@ -33,41 +33,41 @@ class TestThePasswordOfTheFirstMember:
             assert join(server, "kitchen", password="sesame").ok
             assert server.members("kitchen") == ["ann", "eve"]
 
-    def test_none_is_none(self) -> None:
+    def test_noneIsNone(self) -> None:
         with InMemoryServer(use=["room-password"]) as server:
             assert join(server, "kitchen", "ann").ok
             assert join(server, "kitchen", "ben", password="sesame").ok
             assert join(server, "kitchen", "cat").ok
 
     @pytest.mark.parametrize("password", [7, ["sesame"], "x" * 257])
-    def test_must_be_one(self, password: Any) -> None:
+    def test_mustBeOne(self, password: Any) -> None:
         with InMemoryServer(use=["room-password"]) as server:
             assert join(server, "kitchen", password=password).code == "bad-password"
             assert join(server, "kitchen", "ann", password="sesame").ok
             assert join(server, "kitchen", password=password).code == "wrong-password"
 
-    def test_ends_with_the_room(self) -> None:
+    def test_endsWithTheRoom(self) -> None:
         with InMemoryServer(use=["room-password"]) as server:
             ann = server.connect()
             ann.join("kitchen", "ann", password="sesame")
             ann.leave("kitchen", "ann")
             assert join(server, "kitchen").ok
 
-    def test_is_not_set_by_who_is_refused_by_another_policy(self) -> None:
+    def test_isNotSetByWhoIsRefusedByAnotherPolicy(self) -> None:
         use: list[Any] = ["room-password", {"allow-rooms": {"rooms": {"*": ["staff"]}}}]
         with InMemoryServer(use=use) as server:
             assert join(server, "kitchen", password="sesame").code == "role-needed"
             assert server.connect(STAFF).join("kitchen", "ann").ok
             assert server.connect(STAFF).join("kitchen", "ben").ok
 
-    def test_survives_a_reload(self) -> None:
+    def test_survivesAReload(self) -> None:
         with InMemoryServer(use=["room-password"]) as server:
             join(server, "kitchen", "ann", password="sesame")
             assert server.reload(use=using(attempts=7))
             assert join(server, "kitchen", password="other").code == "wrong-password"
             assert join(server, "kitchen", password="sesame").ok
 
-    def test_is_compared_in_a_time_that_tells_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_isComparedInATimeThatTellsNothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
         compared: list[tuple[int, int]] = []
         compare = hmac.compare_digest
 
@@ -82,7 +82,7 @@ class TestThePasswordOfTheFirstMember:
                 join(server, "kitchen", password=password)
         assert compared == [(64, 64)] * 4
 
-    def test_is_kept_as_a_digest(self) -> None:
+    def test_isKeptAsADigest(self) -> None:
         with InMemoryServer(use=["room-password"]) as server:
             join(server, "kitchen", "ann", password="sesame")
             join(server, "cellar", "ann", password="sesame")
@@ -90,19 +90,19 @@ class TestThePasswordOfTheFirstMember:
             assert kept[0] != kept[1]
             assert "sesame" not in repr(kept)
 
-    def test_is_the_same_however_its_letters_are_composed(self) -> None:
+    def test_isTheSameHoweverItsLettersAreComposed(self) -> None:
         with InMemoryServer(use=["room-password"]) as server:
             join(server, "kitchen", "ann", password="caf\u00e9")
             assert join(server, "kitchen", password="cafe\u0301").ok
 
-    def test_may_be_switched_off(self) -> None:
+    def test_mayBeSwitchedOff(self) -> None:
         with InMemoryServer(use=using(first_sets=False)) as server:
             assert join(server, "kitchen", "ann", password="sesame").ok
             assert join(server, "kitchen").ok
 
 
 class TestThePasswordOfTheConfiguration:
-    def test_is_asked_of_everybody(self) -> None:
+    def test_isAskedOfEverybody(self) -> None:
         with InMemoryServer(use=using(passwords={"staff-*": "sesame", "open-*": ""})) as server:
             assert join(server, "staff-1", password="mine").code == "wrong-password"
             assert join(server, "staff-1", password="sesame").ok
@@ -111,11 +111,11 @@ class TestThePasswordOfTheConfiguration:
             assert join(server, "kitchen", "ann", password="mine").ok
             assert join(server, "kitchen").code == "password-needed"
 
-    def test_is_not_asked_of_some_roles(self) -> None:
+    def test_isNotAskedOfSomeRoles(self) -> None:
         with InMemoryServer(use=using(passwords={"*": "sesame"}, except_for=["staff"])) as server:
             assert server.connect(STAFF).join("kitchen", "ann").ok
 
-    def test_may_be_in_a_file(self, tmp_path: Path) -> None:
+    def test_mayBeInAFile(self, tmp_path: Path) -> None:
         path = tmp_path / "passwords.json"
         path.write_text('{"kitchen": "sesame"}\n')
         with InMemoryServer(use=using(passwords_file=str(path))) as server:
@@ -130,7 +130,7 @@ class TestThePasswordOfTheConfiguration:
             ('{"a": 1}', "passwords_file: must be a mapping of strings to strings, not what it is"),
         ],
     )
-    def test_a_file_that_has_none_ends_the_start(self, tmp_path: Path, text: str, problem: str) -> None:
+    def test_aFileThatHasNoneEndsTheStart(self, tmp_path: Path, text: str, problem: str) -> None:
         path = tmp_path / "passwords.json"
         path.write_text(text)
         with pytest.raises(ConfigError, match=problem), InMemoryServer(use=using(passwords_file=str(path))):
@@ -142,7 +142,7 @@ class TestWrongPasswords:
     def wrong(server: InMemoryServer, times: int, **more: Any) -> list[str | None]:
         return [join(server, "kitchen", password="wrong", **more).code for _ in range(times)]
 
-    def test_are_throttled_and_who_waits_is_told_for_how_long(self) -> None:
+    def test_areThrottledAndWhoWaitsIsToldForHowLong(self) -> None:
         with InMemoryServer(use=using(passwords={"*": "sesame"}, attempts=3, pause=20)) as server:
             assert self.wrong(server, 4) == ["wrong-password"] * 3 + ["too-many-attempts"]
             server.advance(7.5)
@@ -151,31 +151,31 @@ class TestWrongPasswords:
             server.advance(13)
             assert join(server, "kitchen", password="sesame").ok
 
-    def test_are_counted_by_address_and_room(self) -> None:
+    def test_areCountedByAddressAndRoom(self) -> None:
         with InMemoryServer(use=using(passwords={"*": "sesame"}, attempts=1)) as server:
             assert self.wrong(server, 2) == ["wrong-password", "too-many-attempts"]
             assert join(server, "cellar", password="sesame").ok
             assert join(server, "kitchen", password="sesame", address="192.0.2.2").ok
 
-    def test_of_one_ipv6_network_are_counted_together(self) -> None:
+    def test_ofOneIpv6NetworkAreCountedTogether(self) -> None:
         with InMemoryServer(use=using(passwords={"*": "sesame"}, attempts=1)) as server:
             assert self.wrong(server, 1, address="2001:db8::1") == ["wrong-password"]
             assert self.wrong(server, 1, address="2001:db8::2") == ["too-many-attempts"]
             assert self.wrong(server, 1, address="2001:db8:0:1::2") == ["wrong-password"]
 
-    def test_right_ones_and_missing_ones_are_not_counted(self) -> None:
+    def test_rightOnesAndMissingOnesAreNotCounted(self) -> None:
         with InMemoryServer(use=using(passwords={"*": "sesame"}, attempts=1)) as server:
             assert all(join(server, "kitchen", password="sesame").ok for _ in range(5))
             assert {join(server, "kitchen").code for _ in range(5)} == {"password-needed"}
             assert self.wrong(server, 1) == ["wrong-password"]
 
-    def test_are_still_known_after_a_reload(self) -> None:
+    def test_areStillKnownAfterAReload(self) -> None:
         with InMemoryServer(use=using(passwords={"*": "sesame"}, attempts=1)) as server:
             self.wrong(server, 1)
             assert server.reload()
             assert join(server, "kitchen", password="sesame").code == "too-many-attempts"
 
-    def test_are_forgotten_in_the_end(self) -> None:
+    def test_areForgottenInTheEnd(self) -> None:
         services = FakeServices()
         configured = plugin.configured({"passwords": {"*": "sesame"}, "pause": 1})
         configured.start(services)
@@ -195,6 +195,6 @@ class TestWrongPasswords:
         ({"passwords": {"a": 1}}, "passwords: must be a mapping of strings to strings, not what it is"),
     ],
 )
-def test_wrong_options_end_the_start(options: dict[str, Any], problem: str) -> None:
+def test_wrongOptionsEndTheStart(options: dict[str, Any], problem: str) -> None:
     with pytest.raises(ConfigError, match=problem), InMemoryServer(use=using(**options)):
         pass

@@ -46,7 +46,7 @@ def enter(server: InMemoryServer, ann: MemoryClient, user: str, **more: Any) -> 
     return client
 
 
-def test_a_meeting(server: InMemoryServer, ann: MemoryClient) -> None:
+def test_aMeeting(server: InMemoryServer, ann: MemoryClient) -> None:
     ben, cat = enter(server, ann, "ben"), enter(server, ann, "cat")
     assert server.members(ROOM) == ["ann", "ben", "cat"]
     assert ann.request("kick", {"targetUserId": "ben"}).ok
@@ -60,7 +60,7 @@ def test_a_meeting(server: InMemoryServer, ann: MemoryClient) -> None:
     assert (ann.connected, cat.connected) == (True, True)
 
 
-def test_who_is_admitted_to_a_full_room_comes_in_when_there_is_a_place(
+def test_whoIsAdmittedToAFullRoomComesInWhenThereIsAPlace(
     server: InMemoryServer, ann: MemoryClient
 ) -> None:
     ben = enter(server, ann, "ben")
@@ -73,7 +73,7 @@ def test_who_is_admitted_to_a_full_room_comes_in_when_there_is_a_place(
     assert late.join(ROOM, "late", password="sesame").ok
 
 
-def test_the_hosts_second_page_goes_on_as_the_host(server: InMemoryServer, ann: MemoryClient) -> None:
+def test_theHostsSecondPageGoesOnAsTheHost(server: InMemoryServer, ann: MemoryClient) -> None:
     ben = enter(server, ann, "ben")
     again = enter(server, ann, "ann")
     assert not ann.connected
@@ -85,7 +85,7 @@ def test_the_hosts_second_page_goes_on_as_the_host(server: InMemoryServer, ann: 
     assert again.request("lock").ok
 
 
-def test_a_lost_connection_comes_back_with_its_pass(server: InMemoryServer, ann: MemoryClient) -> None:
+def test_aLostConnectionComesBackWithItsPass(server: InMemoryServer, ann: MemoryClient) -> None:
     ben = server.connect()
     ben.join(ROOM, "ben", password="sesame", tab="one")
     ann.request("admit", {"targetUserId": "ben"})
@@ -97,7 +97,7 @@ def test_a_lost_connection_comes_back_with_its_pass(server: InMemoryServer, ann:
     assert server.members(ROOM) == ["ann", "ben"]
 
 
-def test_everything_survives_a_reload(server: InMemoryServer, ann: MemoryClient) -> None:
+def test_everythingSurvivesAReload(server: InMemoryServer, ann: MemoryClient) -> None:
     ben = enter(server, ann, "ben", tab="one")
     late = server.connect()
     late.join(ROOM, "late", password="sesame")
@@ -108,7 +108,7 @@ def test_everything_survives_a_reload(server: InMemoryServer, ann: MemoryClient)
     assert late.join(ROOM, "late", password="sesame").ok
 
 
-def test_nothing_is_left(server: InMemoryServer, ann: MemoryClient) -> None:
+def test_nothingIsLeft(server: InMemoryServer, ann: MemoryClient) -> None:
     ben = enter(server, ann, "ben")
     waiting = server.connect()
     waiting.join(ROOM, "cat", password="sesame")
@@ -119,7 +119,7 @@ def test_nothing_is_left(server: InMemoryServer, ann: MemoryClient) -> None:
     assert server.clock.getDelayedCalls() == []
 
 
-def test_who_does_not_know_the_password_cannot_knock() -> None:
+def test_whoDoesNotKnowThePasswordCannotKnock() -> None:
     with InMemoryServer(use=USE) as server:
         ann, eve = server.connect(), server.connect()
         ann.join(ROOM, "ann", password="sesame")
@@ -128,7 +128,7 @@ def test_who_does_not_know_the_password_cannot_knock() -> None:
         assert ann.take("knock") == []
 
 
-def test_a_moderator_comes_in_without_waiting() -> None:
+def test_aModeratorComesInWithoutWaiting() -> None:
     with InMemoryServer(use=USE) as server:
         ann, moderator = server.connect(), server.connect(Identity(roles=frozenset({"host"})))
         ann.join(ROOM, "ann", password="sesame")

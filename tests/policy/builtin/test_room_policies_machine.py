@@ -105,7 +105,7 @@ def check(server: InMemoryServer) -> None:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_nothing_fails_and_nothing_is_left(seed: int) -> None:
+def test_nothingFailsAndNothingIsLeft(seed: int) -> None:
     chance = random.Random(seed)
     with InMemoryServer(use=chance.sample(USE, len(USE))) as server:
         crowd = Crowd(server, chance)

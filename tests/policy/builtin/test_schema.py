@@ -54,17 +54,17 @@ GOOD: list[Any] = [
 
 @pytest.mark.parametrize("body", GOOD, ids=repr)
 @pytest.mark.parametrize("others", ["pass", "refuse"])
-def test_what_clients_send_passes(body: Any, others: str) -> None:
+def test_whatClientsSendPasses(body: Any, others: str) -> None:
     assert problemOf(body, others=others) is None
 
 
 @pytest.mark.parametrize("name", samples.DESCRIPTIONS)
-def test_descriptions_of_browsers_pass(name: str) -> None:
+def test_descriptionsOfBrowsersPass(name: str) -> None:
     assert problemOf({"msgType": 1, "sdp": samples.description(name)}) is None
 
 
 @pytest.mark.parametrize("name", ["chromium-candidates", "chromium-candidates-mdns"])
-def test_candidates_of_browsers_pass(name: str) -> None:
+def test_candidatesOfBrowsersPass(name: str) -> None:
     sample = samples.candidates(name)
     every = [each for side in sample.values() for each in side] if isinstance(sample, dict) else sample
     assert len(every) >= 8
@@ -98,7 +98,7 @@ def test_candidates_of_browsers_pass(name: str) -> None:
     ],
     ids=repr,
 )
-def test_what_clients_cannot_read_is_refused(body: Any, field: str, text: str) -> None:
+def test_whatClientsCannotReadIsRefused(body: Any, field: str, text: str) -> None:
     assert problemOf(body) == (field, text)
 
 
@@ -106,7 +106,7 @@ OTHERS: list[Any] = [{}, {"msgType": 5}, {"msgType": "1"}, {"msgType": True}, {"
 
 
 @pytest.mark.parametrize("body", OTHERS, ids=repr)
-def test_other_messages_pass_unless_they_are_to_be_refused(body: Any) -> None:
+def test_otherMessagesPassUnlessTheyAreToBeRefused(body: Any) -> None:
     with InMemoryServer(use=["schema"]) as server:
         ann = server.connect()
         ann.join("kitchen", "ann")
@@ -117,7 +117,7 @@ def test_other_messages_pass_unless_they_are_to_be_refused(body: Any) -> None:
 
 
 @pytest.mark.parametrize("key", ["MsgType", "msgtype", "SDP", "TargetUserId", "roomname", "Candidate"])
-def test_keys_that_some_clients_take_for_others_are_refused_where_everything_else_is(key: str) -> None:
+def test_keysThatSomeClientsTakeForOthersAreRefusedWhereEverythingElseIs(key: str) -> None:
     body = {"msgType": 4, key: "x"}
     assert problemOf(body) is None
     problem = problemOf(body, others="refuse")
@@ -126,11 +126,11 @@ def test_keys_that_some_clients_take_for_others_are_refused_where_everything_els
 
 
 @pytest.mark.parametrize("body", ["hello", 7, None, [1], b"bytes"], ids=repr)
-def test_what_is_no_object_is_another_message(body: Any) -> None:
+def test_whatIsNoObjectIsAnotherMessage(body: Any) -> None:
     assert problemOf(body) is None
     assert problemOf(body, others="refuse") == ("", "The message must be an object.")
 
 
-def test_the_option_is_checked() -> None:
+def test_theOptionIsChecked() -> None:
     with pytest.raises(ConfigError, match="others: must be pass or refuse, not 'drop'"):
         plugin.configured({"others": "drop"})

@@ -53,7 +53,7 @@ def signed(body: bytes, secret: str = SECRET, kind: str = "t1") -> str:
 
 
 class TestTickets:
-    def test_a_ticket_says_who_it_is_and_how_long(self) -> None:
+    def test_aTicketSaysWhoItIsAndHowLong(self) -> None:
         ticket = makeTicket(SECRET, 60, "ann", ["host", "member"], ["kitchen"], {"team": "blue"})
         identity = judged(ticket)
         assert identity is not None
@@ -66,22 +66,22 @@ class TestTickets:
             "rooms": ["kitchen"],
         }
 
-    def test_all_but_the_end_may_be_left_out(self) -> None:
+    def test_allButTheEndMayBeLeftOut(self) -> None:
         assert judged(makeTicket(SECRET, 60)) == Identity(None, frozenset(), {"ticket": {"expiresAt": 60}}, 60)
 
-    def test_others_can_make_them_as_the_documentation_says(self) -> None:
+    def test_othersCanMakeThemAsTheDocumentationSays(self) -> None:
         ticket = signed(b'{"expiresAt":60,"userId":"ann"}')
         assert ticket == makeTicket(SECRET, 60, "ann")
         identity = judged(ticket)
         assert identity is not None
         assert identity.userId == "ann"
 
-    def test_what_is_no_ticket_is_for_the_next_plugin(self) -> None:
+    def test_whatIsNoTicketIsForTheNextPlugin(self) -> None:
         authenticate = made().authenticate
         for token in (None, "", "abc", "t2.a.b", "eyJhbGciOiJIUzI1NiJ9.e30.x", 7):
             assert authenticate(Handshake("/", auth={"token": token})) is None
 
-    def test_it_may_be_elsewhere(self) -> None:
+    def test_itMayBeElsewhere(self) -> None:
         ticket = makeTicket(SECRET, 60, "ann")
         authenticate = made(token_key="ticket", cookie="pass").authenticate
         for handshake in (
@@ -93,17 +93,17 @@ class TestTickets:
             assert authenticate(handshake).userId == "ann"
         assert authenticate(Handshake("/", auth={"token": ticket})) is None
 
-    def test_the_secret_before_is_still_good(self) -> None:
+    def test_theSecretBeforeIsStillGood(self) -> None:
         old, new = makeTicket(SECRET, 60), makeTicket(OTHER, 60)
         assert refusal(new) == "bad-token"
         for ticket in (old, new):
             assert judged(ticket, secret=OTHER, old_secret=SECRET) is not None
         assert refusal(old, secret=OTHER) == "bad-token"
 
-    def test_one_that_has_ended_is_refused(self) -> None:
+    def test_oneThatHasEndedIsRefused(self) -> None:
         assert refusal(makeTicket(SECRET, 0)) == "expired"
 
-    def test_the_time_of_day_is_that_of_the_system(self) -> None:
+    def test_theTimeOfDayIsThatOfTheSystem(self) -> None:
         services, started = FakeServices(), plugin.configured({"secret": SECRET})
         started.start(services)
         handshake = Handshake("/", auth={"token": makeTicket(SECRET, 60)})
@@ -141,12 +141,12 @@ class TestTickets:
         ],
         ids=lambda body: body[:40].decode("latin-1"),
     )
-    def test_what_a_ticket_cannot_say_lets_nobody_in(self, body: bytes) -> None:
+    def test_whatATicketCannotSayLetsNobodyIn(self, body: bytes) -> None:
         assert refusal(signed(body)) == "bad-token"
 
     @settings(deadline=None)
     @given(st.data())
-    def test_a_changed_ticket_is_none(self, data: st.DataObject) -> None:
+    def test_aChangedTicketIsNone(self, data: st.DataObject) -> None:
         ticket = makeTicket(SECRET, 60, "ann", ["member"])
         at = data.draw(st.integers(3, len(ticket) - 1))
         other = data.draw(st.sampled_from("ABCxyz019-_.=").filter(lambda letter: letter != ticket[at]))
@@ -155,10 +155,10 @@ class TestTickets:
 
     @settings(deadline=None)
     @given(st.text())
-    def test_whatever_comes_is_judged(self, text: str) -> None:
+    def test_whateverComesIsJudged(self, text: str) -> None:
         assert refusal(f"t1.{text}") == "bad-token"
 
-    def test_one_kind_of_signature_is_no_other(self) -> None:
+    def test_oneKindOfSignatureIsNoOther(self) -> None:
         body = b'{"expiresAt":60}'
         other = signed(body, kind="t0")
         assert refusal("t1" + other[2:]) == "bad-token"
@@ -166,7 +166,7 @@ class TestTickets:
     @pytest.mark.parametrize(
         "what", [{"expiresAt": -1}, {"userId": "a\nb"}, {"userId": "a" * 9000}, {"rooms": [1]}, {"roles": [None]}]
     )
-    def test_none_is_made_that_would_not_be_taken(self, what: dict[str, Any]) -> None:
+    def test_noneIsMadeThatWouldNotBeTaken(self, what: dict[str, Any]) -> None:
         with pytest.raises(ValueError, match="the ticket says what no ticket can say"):
             makeTicket(SECRET, **{"expiresAt": 60, **what})
 
@@ -182,19 +182,19 @@ class TestRooms:
             ([], set()),
         ],
     )
-    def test_a_ticket_may_be_for_some_rooms(self, rooms: list[str] | None, entered: set[str]) -> None:
+    def test_aTicketMayBeForSomeRooms(self, rooms: list[str] | None, entered: set[str]) -> None:
         with InMemoryServer(plugin.configured({"secret": SECRET})) as server:
             client = server.connect(auth={"token": makeTicket(SECRET, 60, "ann", rooms=rooms)})
             answers = {name: client.join(name, "ann") for name in ("kitchen", "team-a", "team-b")}
         assert {name for name, answer in answers.items() if answer.ok} == entered
         assert {answer.code for answer in answers.values()} <= {None, "not-your-room"}
 
-    def test_what_others_claim_is_none_of_its_business(self) -> None:
+    def test_whatOthersClaimIsNoneOfItsBusiness(self) -> None:
         made().mayJoin(FakePeer(claims={"ticket": {"rooms": []}}), FakeRoom("kitchen"))
         made().mayJoin(FakePeer(claims={"ticket": "x"}), FakeRoom("kitchen"))
 
 
-def test_in_a_server_a_ticket_lets_in_until_it_ends() -> None:
+def test_inAServerATicketLetsInUntilItEnds() -> None:
     with InMemoryServer(use=[{"shared-secret": {"secret": SECRET}}]) as server:
         for revision in (3, 4):
             client = server.connect(query={"token": makeTicket(SECRET, 60, "ann")}, revision=revision)
@@ -221,11 +221,11 @@ class TestOptions:
             ({"secret_file": "/nowhere"}, "secret_file: /nowhere cannot be read: No such file or directory"),
         ],
     )
-    def test_wrong_ones_are_named(self, options: dict[str, Any], problem: str) -> None:
+    def test_wrongOnesAreNamed(self, options: dict[str, Any], problem: str) -> None:
         with pytest.raises(ConfigError, match=problem):
             plugin.configured(options)
 
-    def test_the_secret_may_be_in_a_file(self, tmp_path: Path) -> None:
+    def test_theSecretMayBeInAFile(self, tmp_path: Path) -> None:
         (tmp_path / "secret").write_text(SECRET + "\n")
         assert plugin.configured({"secret_file": str(tmp_path / "secret")}).secret == SECRET
 
@@ -236,7 +236,7 @@ class TestTheCommand:
         (tmp_path / "secret").write_text(SECRET + "\n")
         return str(tmp_path / "secret")
 
-    def test_it_prints_a_ticket(self, file: str, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_itPrintsATicket(self, file: str, capsys: pytest.CaptureFixture[str]) -> None:
         before = time.time()
         arguments = ["--user", "ann", "--role", "host", "--role", "member", "--room", "team-*", "--seconds", "90"]
         assert main(["ticket", "--secret-file", file, *arguments]) == 0
@@ -247,7 +247,7 @@ class TestTheCommand:
         assert identity.expiresAt is not None
         assert before + 90 <= identity.expiresAt <= time.time() + 91
 
-    def test_the_secret_may_be_in_the_environment(
+    def test_theSecretMayBeInTheEnvironment(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         monkeypatch.setenv("RTCSIGNAL_SECRET", SECRET)
@@ -271,7 +271,7 @@ class TestTheCommand:
             (["--secret-file", "FILE", "--user", "a\nb"], "the ticket says what no ticket can say"),
         ],
     )
-    def test_it_says_what_is_wrong(
+    def test_itSaysWhatIsWrong(
         self,
         file: str,
         arguments: list[str],

@@ -65,7 +65,7 @@ def answerAll(server: InMemoryServer, code: int = 204) -> None:
 
 
 class TestEvents:
-    def test_a_room_begins_is_joined_left_and_ends(self) -> None:
+    def test_aRoomBeginsIsJoinedLeftAndEnds(self) -> None:
         with serverWith() as server:
             server.advance(2)
             ann = joined(server)
@@ -88,20 +88,20 @@ class TestEvents:
             {"event": "room-ended", **went, "sequence": 6, "size": 0},
         ]
 
-    def test_only_some_may_be_sent_and_are_numbered_without_gaps(self) -> None:
+    def test_onlySomeMayBeSentAndAreNumberedWithoutGaps(self) -> None:
         with serverWith(events=["joined", "room-ended"]) as server:
             joined(server).leave("kitchen", "ann")
             answerAll(server)
             assert [(body["event"], body["sequence"]) for body in bodies(server)] == [("joined", 1), ("room-ended", 2)]
 
-    def test_addresses_are_sent_only_if_wanted(self) -> None:
+    def test_addressesAreSentOnlyIfWanted(self) -> None:
         for addresses in (False, True):
             with serverWith(addresses=addresses, events=["joined"]) as server:
                 joined(server)
                 assert ("address" in bodies(server)[0]) is addresses
                 answerAll(server)
 
-    def test_a_room_that_begins_again_counts_anew(self) -> None:
+    def test_aRoomThatBeginsAgainCountsAnew(self) -> None:
         with serverWith(events=["joined"]) as server:
             for _ in range(2):
                 joined(server).leave("kitchen", "ann")
@@ -109,7 +109,7 @@ class TestEvents:
             answerAll(server)
             assert [(body["startedAt"], body["sequence"]) for body in bodies(server)] == [(0, 1), (pytest.approx(1), 1)]
 
-    def test_they_have_the_time_of_day_and_one_beginning(self) -> None:
+    def test_theyHaveTheTimeOfDayAndOneBeginning(self) -> None:
         with serverWith() as server:
             server.advance(2)
             ann = joined(server)
@@ -124,7 +124,7 @@ class TestEvents:
 
 
 class TestRequests:
-    def test_they_are_signed_as_standard_webhooks(self) -> None:
+    def test_theyAreSignedAsStandardWebhooks(self) -> None:
         with serverWith() as server:
             server.advance(1000.5)
             joined(server)
@@ -139,7 +139,7 @@ class TestRequests:
         digest = hmac.new(SECRET.encode(), content, hashlib.sha256).digest()
         assert headers["Webhook-Signature"] == f"v1,{base64.b64encode(digest).decode()}"
 
-    def test_a_known_signature(self) -> None:
+    def test_aKnownSignature(self) -> None:
         """Of the specification of Standard Webhooks: secret, id, time, body and what comes of them."""
         secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
         hook = plugin.configured({**OPTIONS, "secret": secret})
@@ -150,7 +150,7 @@ class TestRequests:
         assert headers["Webhook-Signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
         Deferred.fromCoroutine(hook.stop())
 
-    def test_while_a_secret_is_replaced_both_sign(self) -> None:
+    def test_whileASecretIsReplacedBothSign(self) -> None:
         old = "whsec_" + base64.b64encode(b"the secret of last year").decode()
         with serverWith(old_secret=old) as server:
             joined(server)
@@ -161,7 +161,7 @@ class TestRequests:
         digests = [base64.b64encode(hmac.new(key, content, hashlib.sha256).digest()).decode() for key in keys]
         assert headers["Webhook-Signature"] == " ".join(f"v1,{digest}" for digest in digests)
 
-    def test_nobody_waits_for_them(self) -> None:
+    def test_nobodyWaitsForThem(self) -> None:
         with serverWith() as server:
             ann, bob = joined(server), joined(server, "bob")
             assert ann.broadcast({"msgType": 1, "targetUserId": "bob"}).value == {"ok": True, "delivered": 1}
@@ -169,7 +169,7 @@ class TestRequests:
             assert server.counters("webhook").pending == 0
             answerAll(server)
 
-    def test_of_a_room_there_is_one_at_a_time_and_of_several_rooms_so_many(self) -> None:
+    def test_ofARoomThereIsOneAtATimeAndOfSeveralRoomsSoMany(self) -> None:
         with serverWith(connections=2) as server:
             for room in ("one", "two", "three"):
                 joined(server, room=room)
@@ -183,7 +183,7 @@ class TestRequests:
 
 class TestFailures:
     @pytest.mark.parametrize("code", [500, 503, 408, 409, 425, 429])
-    def test_what_is_not_taken_now_is_tried_again_with_the_same_id(self, code: int) -> None:
+    def test_whatIsNotTakenNowIsTriedAgainWithTheSameId(self, code: int) -> None:
         with serverWith(events=["joined"]) as server:
             server.advance(10.5)
             joined(server)
@@ -195,7 +195,7 @@ class TestFailures:
             assert [each["headers"]["Webhook-Timestamp"] for each in (first, second)] == ["10", "11"]
             answerAll(server)
 
-    def test_each_time_it_waits_longer_and_never_as_long_as_the_others(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_eachTimeItWaitsLongerAndNeverAsLongAsTheOthers(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for share in (0.5, 1.0):
             monkeypatch.setattr(random, "uniform", lambda least, most, share=share: share)
             with serverWith(events=["joined"]) as server:
@@ -210,7 +210,7 @@ class TestFailures:
                 answerAll(server)
 
     @pytest.mark.parametrize(("wish", "wait"), [("30", 30), ("100000", 300), ("Wed, 21 Oct", 1), ("-5", 1)])
-    def test_it_waits_as_long_as_the_service_wishes(self, wish: str, wait: float) -> None:
+    def test_itWaitsAsLongAsTheServiceWishes(self, wish: str, wait: float) -> None:
         with serverWith(events=["joined"]) as server:
             joined(server)
             server.http.answer(429, headers={"Retry-After": wish})
@@ -220,7 +220,7 @@ class TestFailures:
             assert len(server.http.requests) == 2
             answerAll(server)
 
-    def test_events_of_a_room_stay_in_order_and_other_rooms_go_on(self) -> None:
+    def test_eventsOfARoomStayInOrderAndOtherRoomsGoOn(self) -> None:
         with serverWith(events=["joined"]) as server:
             joined(server, "ann")
             joined(server, "bob")
@@ -233,7 +233,7 @@ class TestFailures:
             assert [body["user"] for body in bodies(server)] == ["ann", "eve", "ann", "bob"]
 
     @pytest.mark.parametrize("code", [301, 400, 401, 404, 410, 413])
-    def test_what_can_never_be_taken_is_given_up(self, code: int, log: LogLines) -> None:
+    def test_whatCanNeverBeTakenIsGivenUp(self, code: int, log: LogLines) -> None:
         with serverWith(events=["joined"]) as server:
             joined(server, "ann")
             joined(server, "bob")
@@ -242,7 +242,7 @@ class TestFailures:
             assert log.about("hooks.example.org:8443 is given up", f"status {code}")
             answerAll(server)
 
-    def test_what_is_too_old_is_given_up(self, log: LogLines) -> None:
+    def test_whatIsTooOldIsGivenUp(self, log: LogLines) -> None:
         with serverWith(events=["joined"], give_up_seconds=1) as server:
             joined(server)
             server.http.answer(500)
@@ -253,7 +253,7 @@ class TestFailures:
             assert len(server.http.requests) == 2
 
     @pytest.mark.parametrize("step", [3600.0, -3600.0])
-    def test_the_systems_clock_does_not_say_how_old_it_is(self, step: float) -> None:
+    def test_theSystemsClockDoesNotSayHowOldItIs(self, step: float) -> None:
         with serverWith(events=["joined"], give_up_seconds=10) as server:
             joined(server)
             server.wallOffset = step
@@ -262,7 +262,7 @@ class TestFailures:
             server.http.answer(204)
             assert len(server.http.requests) == 2
 
-    def test_the_log_says_once_that_it_fails_and_once_that_it_works(self, log: LogLines) -> None:
+    def test_theLogSaysOnceThatItFailsAndOnceThatItWorks(self, log: LogLines) -> None:
         with serverWith() as server:
             for room in ("one", "two"):
                 joined(server, room=room)
@@ -272,7 +272,7 @@ class TestFailures:
             answerAll(server)
             assert len(log.about("takes events again")) == 1
 
-    def test_a_request_that_cannot_even_be_made_is_tried_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_aRequestThatCannotEvenBeMadeIsTriedAgain(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def request(*arguments: Any, **more: Any) -> Any:
             raise ValueError("no such host")
 
@@ -284,7 +284,7 @@ class TestFailures:
             answerAll(server)
             assert [body["user"] for body in bodies(server)] == ["ann"]
 
-    def test_no_secret_is_logged(self, log: LogLines) -> None:
+    def test_noSecretIsLogged(self, log: LogLines) -> None:
         with serverWith() as server:
             joined(server)
             for code in (500, 404):
@@ -294,7 +294,7 @@ class TestFailures:
         assert "hooks.example.org:8443" in text
         assert not [word for word in (SECRET, "pass", "t0ken") if word in text]
 
-    def test_more_events_than_may_wait_are_dropped_counted_and_seen(self, log: LogLines) -> None:
+    def test_moreEventsThanMayWaitAreDroppedCountedAndSeen(self, log: LogLines) -> None:
         with serverWith(events=["joined"], queue=4) as server:
             for number in range(9):
                 joined(server, str(number))
@@ -308,14 +308,14 @@ class TestFailures:
 
 
 class TestStopping:
-    def test_what_is_left_is_delivered(self) -> None:
+    def test_whatIsLeftIsDelivered(self) -> None:
         with serverWith(events=["joined", "left"]) as server:
             joined(server)
             server.http.fail(ConnectionRefusedError("no"))
             server.clock.callLater(0.5, answerAll, server)
         assert [event for event, _ in told(server)] == ["joined", "joined", "left"]
 
-    def test_but_not_for_ever(self, log: LogLines) -> None:
+    def test_butNotForEver(self, log: LogLines) -> None:
         with serverWith(events=["joined"], flush_seconds=1, queue=3) as server:
             for number in range(5):
                 joined(server, str(number))
@@ -327,7 +327,7 @@ class TestStopping:
         assert not server.http._waiting
         assert not server.clock.getDelayedCalls()
 
-    def test_a_room_that_waits_is_given_up_as_well(self, log: LogLines) -> None:
+    def test_aRoomThatWaitsIsGivenUpAsWell(self, log: LogLines) -> None:
         with serverWith(events=["joined"], flush_seconds=0.2) as server:
             joined(server)
             server.http.answer(500)
@@ -335,14 +335,14 @@ class TestStopping:
         assert log.about("1 events for", "are lost")
         assert not server.clock.getDelayedCalls()
 
-    def test_nothing_left_takes_no_time(self) -> None:
+    def test_nothingLeftTakesNoTime(self) -> None:
         with serverWith() as server:
             before = server.clock.seconds()
         assert server.clock.seconds() == before
 
 
 class TestReload:
-    def test_what_waits_is_kept_and_stays_in_order(self) -> None:
+    def test_whatWaitsIsKeptAndStaysInOrder(self) -> None:
         new = {"webhook": {**OPTIONS, "url": "http://new.example.org/"}}
         with serverWith(events=["joined"]) as server:
             joined(server, "ann")
@@ -360,7 +360,7 @@ class TestReload:
             ("http://new.example.org/", "eve", 3),
         ]
 
-    def test_a_request_under_way_ends(self) -> None:
+    def test_aRequestUnderWayEnds(self) -> None:
         with serverWith(events=["joined"]) as server:
             joined(server)
             assert server.reload()
@@ -369,7 +369,7 @@ class TestReload:
             answerAll(server)
             assert len(server.http.requests) == 1
 
-    def test_a_reload_that_fails_changes_nothing(self) -> None:
+    def test_aReloadThatFailsChangesNothing(self) -> None:
         with serverWith(events=["joined"]) as server:
             wrong = {"audit": {"file": "/nowhere/at/all"}}
             assert not server.reload(use=[{"webhook": {**OPTIONS, "url": "http://new.example.org/"}}, wrong])
@@ -377,7 +377,7 @@ class TestReload:
             assert [url for _, url, _ in server.http.requests] == [URL]
             answerAll(server)
 
-    def test_without_it_what_is_left_is_delivered_as_at_the_end(self) -> None:
+    def test_withoutItWhatIsLeftIsDeliveredAsAtTheEnd(self) -> None:
         with serverWith(events=["joined"]) as server:
             joined(server)
             assert server.reload(use=[])
@@ -388,7 +388,7 @@ class TestReload:
             assert len(server.http.requests) == 1
 
 
-    def test_used_again_before_the_end_it_takes_over_what_is_left(self) -> None:
+    def test_usedAgainBeforeTheEndItTakesOverWhatIsLeft(self) -> None:
         with serverWith(events=["joined"]) as server:
             joined(server)
             server.http.answer(500)
@@ -404,12 +404,12 @@ class TestOptions:
     @pytest.mark.parametrize(
         "url", ["", "hooks.example.org", "ftp://example.org/", "http://", "http://[x/", "http://a:b/"]
     )
-    def test_the_url_is_one_of_a_web_service(self, url: str) -> None:
+    def test_theUrlIsOneOfAWebService(self, url: str) -> None:
         with pytest.raises(ConfigError) as error:
             plugin.configured({**OPTIONS, "url": url})
         assert error.value.problems == ("url: must be an http or https URL",)
 
-    def test_what_is_required_is_named(self) -> None:
+    def test_whatIsRequiredIsNamed(self) -> None:
         with pytest.raises(ConfigError) as error:
             plugin.configured({"events": ["came"], "queue": 0})
         text = "\n".join(error.value.problems)
@@ -417,15 +417,15 @@ class TestOptions:
 
     @pytest.mark.parametrize("option", ["secret", "old_secret"])
     @pytest.mark.parametrize("secret", ["too short", "whsec_no base64 at all"])
-    def test_a_wrong_secret_is_not_shown(self, option: str, secret: str) -> None:
+    def test_aWrongSecretIsNotShown(self, option: str, secret: str) -> None:
         with pytest.raises(ConfigError, match=f"^{option}: ") as error:
             plugin.configured({**OPTIONS, option: secret})
         assert secret not in str(error.value)
 
-    def test_secrets_are_in_no_repr(self) -> None:
+    def test_secretsAreInNoRepr(self) -> None:
         assert SECRET not in repr(plugin.configured(OPTIONS))
 
-    def test_unless_it_has_started_it_does_nothing(self) -> None:
+    def test_unlessItHasStartedItDoesNothing(self) -> None:
         hook = plugin.configured(OPTIONS)
         hook.joined(FakePeer(), FakeRoom())
         Deferred.fromCoroutine(hook.stop())
@@ -506,7 +506,7 @@ def inReactor() -> tuple[int, int]:
 
 class TestARealService:
     @pytest_twisted.ensureDeferred  # type: ignore[untyped-decorator]
-    async def test_it_hears_everything_once_and_in_order_though_it_fails_now_and_then(
+    async def test_itHearsEverythingOnceAndInOrderThoughItFailsNowAndThen(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(random, "uniform", lambda least, most: 0.01)
@@ -535,7 +535,7 @@ class TestARealService:
         assert receiver.answers == []
 
     @pytest_twisted.ensureDeferred  # type: ignore[untyped-decorator]
-    async def test_without_a_service_the_stop_takes_no_longer_than_it_may(self, log: LogLines) -> None:
+    async def test_withoutAServiceTheStopTakesNoLongerThanItMay(self, log: LogLines) -> None:
         async with receiving(Receiver(), url="http://127.0.0.1:1/", flush_seconds=0.5) as hook:
             room = FakeRoom("kitchen", [FakePeer()])
             hook.joined(FakePeer(), room)
