@@ -9,7 +9,7 @@ import socket
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from twisted.internet.endpoints import serverFromString
 
@@ -23,6 +23,19 @@ _MOST_PATH = 107
 """Bytes of the path of a UNIX socket (``struct sockaddr_un`` of Linux)."""
 
 _ADDRESSES = {"tcp": "", "ssl": "", "tcp6": "::"}
+_ANY_ADDRESS = {"0.0.0.0", "::"}  # noqa: S104 - to compare with
+
+
+class _Taken(NamedTuple):
+    """What an endpoint takes."""
+
+    family: int
+    address: str
+    port: int
+
+
+class _TakenTwice(OSError):
+    """Two endpoints of one configuration take the same."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +61,11 @@ def tryEndpoints(reactor: Any, endpoints: Sequence[str], places: Sequence[str] =
     """
     problems: list[str] = []
     notes: list[str] = []
+    taken: list[_Taken] = []
     for index, endpoint in enumerate(endpoints):
         place = f"{places[index]}: " if places else ""
         try:
-            note = _try(reactor, endpoint)
+            note = _try(reactor, endpoint, taken)
         except Exception as error:
             problems.append(f"{place}cannot listen on {endpoint}: {whyNot(error, endpoint)}")
         else:
@@ -60,8 +74,13 @@ def tryEndpoints(reactor: Any, endpoints: Sequence[str], places: Sequence[str] =
     return Trial(tuple(problems), tuple(notes))
 
 
-def _try(reactor: Any, endpoint: str) -> str:
+def _try(reactor: Any, endpoint: str, taken: list[_Taken]) -> str:
     """Try one endpoint.
+
+    Args:
+        reactor: Twisted wants one to read an endpoint.
+        endpoint: The endpoint.
+        taken: What those before it take; it adds what it takes.
 
     Returns:
         What could not be tried; empty if everything was.
@@ -81,27 +100,38 @@ def _try(reactor: Any, endpoint: str) -> str:
     port = int(named.get("port", plain[0] if plain else ""))
     # Of tcp6 the second argument is the backlog, and of ssl it is the key.
     second = plain[1] if kind == "tcp" and len(plain) > 1 else _ADDRESSES[kind]
-    return _tryAddress(named.get("interface", second), port)
+    return _tryAddress(named.get("interface", second), port, taken)
 
 
-def _tryAddress(address: str, port: int) -> str:
+def _tryAddress(address: str, port: int, taken: list[_Taken]) -> str:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    if address:
-        try:
-            socket.inet_pton(family, address.partition("%")[0])
-        except OSError:
-            raise ValueError(f"{safe(address)} is not an IP address") from None
     with socket.socket(family) as trying:
         # As Twisted sets it. A socket that is bound and does not listen takes nothing from one that listens.
         trying.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             found = socket.getaddrinfo(address or None, port, family, socket.SOCK_STREAM, 0, socket.AI_PASSIVE)
             trying.bind(found[0][4])
+            _take(_Taken(family, str(trying.getsockname()[0]), port), taken)
+        except socket.gaierror:  # a start looks a name up as well, "localhost" for instance
+            raise ValueError(f"{safe(address)} is neither an IP address nor a known name") from None
         except OSError as error:
-            if error.errno != errno.EADDRINUSE:
+            if error.errno != errno.EADDRINUSE or isinstance(error, _TakenTwice):
                 raise
             return "in use now; a start fails unless it is a running server that it replaces"
     return ""
+
+
+def _take(new: _Taken, taken: list[_Taken]) -> None:
+    """Note what an endpoint takes; two sockets that do not listen could both have it.
+
+    Raises:
+        OSError: One before it takes the same.
+    """
+    for other in taken:
+        isSamePort = other.family == new.family and other.port == new.port != 0
+        if isSamePort and (other.address == new.address or {other.address, new.address} & _ANY_ADDRESS):
+            raise _TakenTwice(errno.EADDRINUSE, "an endpoint before it has this port")
+    taken.append(new)
 
 
 def _tryUnix(path: str) -> str:

@@ -61,12 +61,26 @@ def problems(folder: Path, config: str) -> list[str]:
 class TestProblems:
     def test_anAddressThatThisMachineDoesNotHave(self, tmp_path: Path) -> None:
         config = "listen: ['tcp:0:interface=192.0.2.1', 'tcp:0:interface=2001:db8::1', 'tcp:0:interface=nowhere']"
-        absent = "Cannot assign requested address"
+        absent, unknown = "Cannot assign requested address", "an IP address nor a known name"
         assert problems(tmp_path, config) == [
             f"./server.conf:1:10: listen.0: cannot listen on tcp:0:interface=192.0.2.1: {absent}",
             f"./server.conf:1:39: listen.1: cannot listen on tcp:0:interface=2001\\:db8\\:\\:1: {absent}",
-            "./server.conf:1:70: listen.2: cannot listen on tcp:0:interface=nowhere: nowhere is not an IP address",
+            f"./server.conf:1:70: listen.2: cannot listen on tcp:0:interface=nowhere: nowhere is neither {unknown}",
         ]
+
+    @pytest.mark.parametrize(
+        ("first", "second"),
+        [
+            ("tcp:{0}", "tcp:{0}:interface=127.0.0.1"),
+            ("tcp:{0}:interface=localhost", "tcp:{0}:interface=127.0.0.1"),
+        ],
+    )
+    def test_aPortThatTwoOfThemTake(self, tmp_path: Path, first: str, second: str) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        endpoints = first.format(port), second.format(port)
+        (line,) = problems(tmp_path, f"listen: {list(endpoints)}")
+        assert line.endswith(f"listen.1: cannot listen on {endpoints[1]}: an endpoint before it has this port")
 
     def test_aFolderThatIsNotThere(self, tmp_path: Path) -> None:
         lines = problems(tmp_path, "listen: ['unix:run/server.sock']")
@@ -125,6 +139,20 @@ class TestProblems:
             (line,) = ended.stderr.splitlines()
             assert line.startswith("server.conf:3:5: ")
             assert line.endswith("webhook: it needs treq: pip install 'rtcsignal[http]'")
+
+
+class TestWhatIsNoProblem:
+    @pytest.mark.parametrize(
+        "endpoints",
+        [
+            ["tcp:0:interface=localhost"],
+            ["tcp:0:interface=127.0.0.1", "tcp:0"],
+            ["tcp:18997:interface=127.3.3.1", "tcp:18997:interface=127.3.3.2", "tcp:18997:interface=::1"],
+        ],
+    )
+    def test_namesAndAddressesBesideEachOther(self, tmp_path: Path, endpoints: list[str]) -> None:
+        ended = check(tmp_path, f"listen: {endpoints}")
+        assert (ended.returncode, ended.stderr) == (0, "")
 
 
 class TestWhatIsNotTried:
