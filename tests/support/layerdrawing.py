@@ -30,13 +30,25 @@ def drawing() -> str:
         f'<text x="{_EDGE}" y="44" font-size="11" {_FONT}>{escape(_LEGEND)}</text>',
     ]
     for number, floor in enumerate(reversed(FLOORS)):
-        width = (_WIDTH - 2 * _EDGE - (len(floor) - 1) * _GAP) / len(floor)
-        for column, room in enumerate(floor):
-            parts += _box(room, _EDGE + column * (width + _GAP), _TOP + number * (_HEIGHT + _GAP), width)
+        x: float = _EDGE
+        wanted = [_charactersOf(room) for room in floor]
+        for room, characters in zip(floor, wanted, strict=True):
+            width = (_WIDTH - 2 * _EDGE - (len(floor) - 1) * _GAP) * characters / sum(wanted)
+            parts += _box(room, x, _TOP + number * (_HEIGHT + _GAP), width)
+            x += width + _GAP
     return "\n".join([*parts, "</svg>", ""])
 
 
 _LEGEND = "Rooms on one floor do not know each other. Those with a dashed line import no more than they say."
+
+
+def _charactersOf(room: Room) -> int:
+    """How wide a room is, in characters: those of its longer line, and some around them."""
+    return max(2 * len(room.name) + len(_only(room)), len(room.what)) + 6
+
+
+def _only(room: Room) -> str:
+    return "" if room.only is None else f"imports {', '.join(sorted(room.only))}"
 
 
 def _box(room: Room, x: float, y: float, width: float) -> Iterator[str]:
@@ -45,8 +57,10 @@ def _box(room: Room, x: float, y: float, width: float) -> Iterator[str]:
     size = f'x="{x:.1f}" y="{y}" width="{width:.1f}" height="{_HEIGHT}" rx="4"'
     yield f'<rect {size} fill="{fill}" stroke="#888"{dashes}/>'
     yield f'<text x="{x + 10:.1f}" y="{y + 16}" font-size="12" font-weight="bold" {_FONT}>{escape(room.name)}</text>'
-    only = "" if room.only is None else f"; imports {' and '.join(sorted(room.only))}"
-    yield f'<text x="{x + 10:.1f}" y="{y + 30}" font-size="10" {_FONT}>{escape(room.what + only)}</text>'
+    yield f'<text x="{x + 10:.1f}" y="{y + 30}" font-size="10" {_FONT}>{escape(room.what)}</text>'
+    if room.only is not None:
+        right = f'x="{x + width - 10:.1f}" y="{y + 16}" text-anchor="end"'
+        yield f'<text {right} font-size="10" font-style="italic" {_FONT}>{escape(_only(room))}</text>'
 
 
 if __name__ == "__main__":
