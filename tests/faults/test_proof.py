@@ -113,3 +113,12 @@ def test_aGuestDoesNotBecomeTheHostByTheNameOfOne(wire: Wire, room: str, revisio
         pass
     assert answer(guest, "lock", roomName=name)["error"]["code"] == "not-the-host"
     assert answer(ben, "lock", roomName=name)["ok"]
+
+
+def test_aGuestWhoTakesTheNameOfTheHostCanBeKicked(wire: Wire, room: str, revision: int) -> None:
+    name = f"meeting {room}"
+    ann = joined(signedIn(wire, revision, "ann"), "ann", name)
+    guest = joined(wire.namespacePeer(7 - revision), "ann", name)
+    assert answer(ann, "kick", roomName=name, targetUserId="ann") == {"ok": True, "kicked": 1}
+    assert answer(guest, "join-room", userId="ann", roomName=name)["error"]["code"] == "kicked"
+    assert answer(ann, "lock", roomName=name)["ok"]

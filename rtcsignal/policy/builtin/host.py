@@ -152,9 +152,13 @@ class Host(Configurable):
         if not others:
             raise Refused("no-such-member", "There is no such user in this room.")
         if any(other.sid == peer.sid for other in others):
-            raise Refused("bad-arguments", "To leave yourself, use leave-room.")
-        if any(self._hasRole(other) for other in others) and not self._hasRole(peer):
-            raise Refused("not-allowed", "You cannot kick this member.")
+            others = _guestsAmong(others, peer.signedIn)
+            if not others:
+                raise Refused("bad-arguments", "To leave yourself, use leave-room.")
+        if not self._hasRole(peer) and any(self._hasRole(other) for other in others):
+            others = _guestsAmong(others, all(other.signedIn for other in others if self._hasRole(other)))
+            if not others:
+                raise Refused("not-allowed", "You cannot kick this member.")
         for other in others:
             self._remember(state, other)
             self._services.kick(other, "kicked")
@@ -186,6 +190,11 @@ class Host(Configurable):
             self._services.kick(peer, "closed")
         if room.size:
             self._services.callLater(0, self._close, name, createdAt)
+
+
+def _guestsAmong(others: tuple[IPeer, ...], strangers: bool) -> tuple[IPeer, ...]:
+    """Who is meant by the name of one who cannot be kicked: guests who have taken it, if they are `strangers` to it."""
+    return tuple(other for other in others if strangers and not other.signedIn)
 
 
 def _stateOf(room: IRoom) -> dict[str, Any]:

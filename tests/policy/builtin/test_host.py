@@ -359,3 +359,23 @@ class TestProof:
         assert ben.request("kick", {"targetUserId": "ann"}).ok
         assert server.connect(self.ANN).join("kitchen", "ann").code == "kicked"
         assert server.connect().join("kitchen", "ann").code == "kicked"
+
+    def test_aGuestWhoTakesTheNameOfTheHostCanBeKicked(self, server: InMemoryServer) -> None:
+        ann, guest = server.connect(self.ANN), server.connect()
+        for client in (ann, guest):
+            assert client.join("kitchen", "ann").ok
+        assert ann.request("kick", {"targetUserId": "ann"}).value == {"ok": True, "kicked": 1}
+        assert guest.join("kitchen", "ann").code == "kicked"
+        assert ann.request("kick", {"targetUserId": "ann"}).code == "bad-arguments"
+        assert ann.request("lock").ok
+
+    def test_aGuestWhoTakesTheNameOfAModeratorIsNotProtectedByIt(self, server: InMemoryServer) -> None:
+        (ben,) = enter(server, "ben")
+        cat = server.connect(Identity("cat", frozenset({"host"})))
+        guest = server.connect()
+        for client in (cat, guest):
+            assert client.join("kitchen", "cat").ok
+        assert ben.request("kick", {"targetUserId": "cat"}).value == {"ok": True, "kicked": 1}
+        assert guest.request("lock").code == "not-in-room"
+        assert cat.request("lock").ok
+        assert ben.request("kick", {"targetUserId": "cat"}).code == "not-allowed"
