@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from contextlib import suppress
 from typing import TextIO
 
 __all__ = ["LogFile", "StandardOutput", "discardOutput", "tolerateAscii"]
 
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+# Opening a named pipe must not wait for someone who reads it, and nor must writing to one that is full.
+_FLAGS_OF_PIPES = _FLAGS | os.O_NONBLOCK
 _READABLE = 0o666
 
 
@@ -28,10 +31,11 @@ class LogFile:
         self._number = _open(self.path, None)
 
     def write(self, text: str) -> None:
-        """Write a line, whatever characters it holds."""
+        """Write a line, whatever characters it holds; one for which a pipe has no room is lost."""
         rest = text.encode("utf-8", "backslashreplace")
-        while rest:
-            rest = rest[os.write(self._number, rest) :]
+        with suppress(BlockingIOError):
+            while rest:
+                rest = rest[os.write(self._number, rest) :]
 
     def flush(self) -> None:
         """Nothing is kept back."""
@@ -61,7 +65,7 @@ def _open(path: str, mode: int | None) -> int:
     try:
         number = os.open(path, _FLAGS | os.O_EXCL, _READABLE if mode is None else mode)
     except FileExistsError:
-        return os.open(path, _FLAGS, _READABLE)
+        return os.open(path, _FLAGS_OF_PIPES, _READABLE)
     if mode is not None:
         os.fchmod(number, mode)  # a daemon's umask is not that of the user who started it
     return number

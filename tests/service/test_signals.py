@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
@@ -211,6 +212,33 @@ class TestTheLogFile:
                 time.sleep(0.02)
         finally:
             os.kill(pid, signal.SIGKILL)
+
+    def test_mayBeAPipeWhoeverReadsIt(self, daemons: Daemons, tmp_path: Path) -> None:
+        """Neither someone who reads nothing nor the lack of anyone who reads keeps the server from its clients."""
+        daemon = daemons.start("--listen", LOCAL)
+        log, old = tmp_path / "twistd.log", tmp_path / "old.log"
+        daemon.waitLog("listening on")
+        log.rename(old)
+        os.mkfifo(log)
+        os.kill(daemon.pid, signal.SIGUSR1)
+        deadline = time.monotonic() + START_PATIENCE
+        while "the log stays where it was: No such device or address" not in old.read_text():
+            assert time.monotonic() < deadline, old.read_text()
+            time.sleep(0.02)
+        with open(os.open(log, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0) as pipe:
+            os.kill(daemon.pid, signal.SIGUSR1)
+            os.kill(daemon.pid, signal.SIGUSR2)
+            received = b""
+            while b"consistent: yes" not in received:
+                assert time.monotonic() < deadline, received
+                received += pipe.read(65_536) or b""
+                time.sleep(0.02)
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, 4_096)
+            for _ in range(100):
+                os.kill(daemon.pid, signal.SIGUSR2)
+                time.sleep(0.01)
+            os.kill(daemon.pid, signal.SIGTERM)
+            daemon.waitEnd()
 
     def test_worksInTheForegroundAsWell(self, tmp_path: Path) -> None:
         options = ("--nodaemon", "--pidfile=", "--logfile=server.log")
