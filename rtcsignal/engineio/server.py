@@ -135,11 +135,9 @@ class EngineServer:
             self._checks.check(request, upgrade=False)
         except RequestError:
             return None  # `handle` will say so; the session has nothing to do with it
-        polling = self._polling.get(request.query.get("sid", ""))
-        if polling is None:
-            return None
-        polling.posts.started()
-        return polling.posts
+        posts = self._polling[request.query["sid"]].posts  # else a POST does not pass the checks
+        posts.started()
+        return posts
 
     def admitWebSocket(self, request: Request) -> Admission:
         """Check a WebSocket upgrade request before the 101.
