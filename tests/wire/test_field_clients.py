@@ -215,6 +215,23 @@ def test_aPageThatSaysThisOriginIsStillAPage(daemon: Wire) -> None:
     assert (answer.status, answer.header("access-control-allow-origin")) == (200, None)
 
 
+@pytest.mark.parametrize("host", ["", "example.org:", "[::1]", "a:b:c"])
+def test_anUpgradeTakesTheHostsThatAPollTakes(daemon: Wire, host: str) -> None:
+    head = f"GET /socket.io/?EIO=4&transport={{}} HTTP/1.1\r\nHost: {host}\r\n"
+    poll, upgrade = daemon.connection(), daemon.connection()
+    poll.send(f"{head.format('polling')}\r\n".encode())
+    assert poll.readResponse().status == 200
+    key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+    upgrade.send(f"{head.format('websocket')}Upgrade: websocket\r\nConnection: Upgrade\r\n{key}\r\n".encode())
+    assert upgrade.readResponse().status == 101
+
+
+def test_anUpgradeHasToNameAHost(daemon: Wire) -> None:
+    connection = daemon.connection()
+    connection.send(upgradeBytes("/socket.io/?EIO=4&transport=websocket").replace(b"Host:", b"X-Host:"))
+    assert connection.readResponse().status == 400
+
+
 def test_extensionsMayBeOfferedInSeveralLines(daemon: Wire) -> None:
     offers: list[Header] = [
         ("Sec-WebSocket-Extensions", "permessage-deflate; client_max_window_bits"),

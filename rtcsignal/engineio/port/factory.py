@@ -46,7 +46,7 @@ from rtcsignal.lograte import LogRation
 
 __all__ = ["PortFactory", "configure"]
 
-_NOT_FOR_AUTOBAHN = (b"origin", b"sec-websocket-extensions")
+_FOR_AUTOBAHN = {b"origin": None, b"sec-websocket-extensions": None, b"host": b"Host: server"}
 _END = b"\r\n\r\n"
 _CLOSE_HANDSHAKE_SECONDS = 2
 _VERSION = "13"
@@ -238,10 +238,11 @@ def configure(factory: WebSocketServerFactory, maxPayload: int) -> None:
 def _forAutobahn(block: bytes) -> bytes:
     """The head of an upgrade request without what does not concern Autobahn, which refuses what it cannot read.
 
-    The rule on origins has been applied, and allows some that are not URLs. No extension is ever negotiated.
+    The rule on origins has been applied, and allows some that are not URLs. No extension is ever negotiated. A host has
+    to be there, whatever it is.
     """
-    lines = block.split(b"\r\n")
-    return b"\r\n".join(line for line in lines if line.partition(b":")[0].lower() not in _NOT_FOR_AUTOBAHN)
+    lines = (_FOR_AUTOBAHN.get(line.partition(b":")[0].lower(), line) for line in block.split(b"\r\n"))
+    return b"\r\n".join(line for line in lines if line is not None)
 
 
 def _isForLane(head: Head, block: bytes, options: EngineOptions) -> bool:
