@@ -215,7 +215,7 @@ def test_aPageThatSaysThisOriginIsStillAPage(daemon: Wire) -> None:
     assert (answer.status, answer.header("access-control-allow-origin")) == (200, None)
 
 
-@pytest.mark.parametrize("host", ["", "example.org:", "[::1]", "a:b:c"])
+@pytest.mark.parametrize("host", ["", "example.org:", "[::1]", "::1"])
 def test_anUpgradeTakesTheHostsThatAPollTakes(daemon: Wire, host: str) -> None:
     head = f"GET /socket.io/?EIO=4&transport={{}} HTTP/1.1\r\nHost: {host}\r\n"
     poll, upgrade = daemon.connection(), daemon.connection()

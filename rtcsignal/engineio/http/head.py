@@ -17,7 +17,8 @@ TOO_LARGE_HEAD = "request headers too large"
 
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([\x21-\x7e]+) HTTP/1\.([01])")
 _HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]++):([^\x00-\x08\x0a-\x1f\x7f]*+)")
-
+# Of names, addresses and ports; some clients forget the brackets of IPv6.
+_HOST = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")
 _LENGTH = re.compile("[0-9]{1,10}")
 
 _MOST_KNOWN = 256
@@ -88,6 +89,8 @@ def parseHead(block: bytes, mostHeaders: int) -> Head:
         name, value = (_knownLine if len(line) <= _MOST_KNOWN else _parseLine)(line)
         if name == "host" and name in headers:
             raise BadHead(400, "more than one Host header")
+        if name == "host" and not _HOST.fullmatch(value):
+            raise BadHead(400, "malformed Host header")
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     host, target = splitTarget(match[2])
     if host and ("host" in headers or match[3] == b"0"):

@@ -127,6 +127,16 @@ def test_aBadHeaderLineIsRefused(line: bytes) -> None:
     assert statusOf(head(line, b"Host: a")) == 400
 
 
+@pytest.mark.parametrize("host", ["", "a", "a:", "a_b.example:80", "[::1]:80", "fe80::1", "[fe80::1%25eth0]", " a "])
+def test_aHostMayBeWhateverClientsCallOne(host: str) -> None:
+    assert parseHead(head(b"Host:" + host.encode()), 0).headers["host"] == host.strip()
+
+
+@pytest.mark.parametrize("host", ["<script>", "a b", "a/b", "a@b", "a?b", '"a"', "a, b", "\xe4.example", "a#b"])
+def test_aHostThatIsNoneIsRefused(host: str) -> None:
+    assert statusOf(head(b"Host: " + host.encode("latin-1"))) == 400
+
+
 def test_headersAreCountedAndTooManyRefused() -> None:
     lines = [b"A: 1"] * 3
     assert parseHead(head(*lines), 3).headers == {"a": "1, 1, 1"}
