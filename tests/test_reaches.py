@@ -31,6 +31,7 @@ SHARED = {
     "refusals",
     "turns",
     "waiting",
+    "work",
 }
 """Names of what an object hands on as it is: many work with it, each of whom would have to keep it otherwise."""
 
