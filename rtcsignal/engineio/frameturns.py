@@ -55,12 +55,13 @@ class FrameTurns:
 
     Args:
         clock: Tells when the next turn is.
-        most: How many there are in one turn.
+        most: How many there are in one turn; at least half as many, where turns before took few.
     """
 
     def __init__(self, clock: IReactorTime, most: int = _MOST) -> None:
         self._clock = clock
         self._most = most
+        self._half = most // 2
         self._left = most
         self._least = 0
         self._ring: dict[str, deque[Reader]] = {}
@@ -76,7 +77,8 @@ class FrameTurns:
             Whether there was one left; else the connection is to wait in line.
         """
         self._left -= 1
-        self._call()
+        if self._left < self._half:  # until then it does not matter in how many turns they were taken
+            self._call()
         return self._left >= self._least
 
     def wait(self, reader: Reader, address: str) -> None:
@@ -98,14 +100,14 @@ class FrameTurns:
         """The next turn begins."""
         self._isDue = False
         self._left = self._most
-        ring, half = self._ring, self._most // 2
-        while ring and self._left > half:
+        ring = self._ring
+        while ring and self._left > self._half:
             address = next(iter(ring))
             readers = ring.pop(address)
             reader = readers.popleft()
             if readers:
                 ring[address] = readers
-            self._least = max(half, self._left - _SLICE)
+            self._least = max(self._half, self._left - _SLICE)
             reader.takeTurn()
         self._least = 0
         if ring:
