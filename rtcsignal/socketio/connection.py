@@ -118,7 +118,7 @@ class Connection(Inbox):
 
     def textReceived(self, text: str) -> None:
         work = self._work
-        if self._held is not None or work.done > work.most:
+        if self._held is not None or (work.done > work.most and self._server.turns.isOver()):
             self._hold(text, self._server.turns)
             return
         before = work.done = work.done + _PER_MESSAGE + (len(text) >> _CHARACTERS_BITS)
@@ -137,7 +137,7 @@ class Connection(Inbox):
 
     def binaryReceived(self, data: bytes) -> None:
         work = self._work
-        if self._held is not None or work.done > work.most:
+        if self._held is not None or (work.done > work.most and self._server.turns.isOver()):
             self._hold(data, self._server.turns)
             return
         before = work.done = work.done + _PER_MESSAGE + (len(data) >> _CHARACTERS_BITS)
@@ -158,7 +158,7 @@ class Connection(Inbox):
         for deadline in (self._deadline, self._waiting):
             if deadline is not None:
                 deadline.cancel()
-        if self._held is None and self._work.done <= self._work.most:
+        if self._held is None and (self._work.done <= self._work.most or not self._server.turns.isOver()):
             self._end(reason)
             return
         if reason not in _BY_CLIENT:

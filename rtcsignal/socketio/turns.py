@@ -49,8 +49,9 @@ class Turns:
     """
 
     def __init__(self, clock: IReactorTime, fanOut: Rate, turn: int) -> None:
-        self.work = Work(turn or sys.maxsize)
         self._turn = turn
+        self._until = turn or sys.maxsize
+        self.work = Work(turn // 2 or sys.maxsize)
         self.fanOut = fanOut
         self._clock = clock
         self._ring: dict[Source, None] = {}
@@ -60,6 +61,15 @@ class Turns:
     def waiting(self) -> list[Client]:
         """The connections that wait for their turn."""
         return [connection for source in self._ring for connection in source.waiting]
+
+    def isOver(self) -> bool:
+        """Whether this turn has used up its share. To be asked when more than half of it has been used: until then it
+        does not matter in how many turns the work was done."""
+        if self.work.done > self._until:
+            return True
+        self.work.most = self._until
+        self._call()
+        return False
 
     def hold(self, connection: Client, size: int) -> None:
         """A connection has one more thing to be handled, which has to wait.
@@ -100,8 +110,8 @@ class Turns:
         """The next turn: handle what was held, as far as there is room beside what comes."""
         self._isDue = False
         work, ring = self.work, self._ring
-        work.most = work.done + self._turn
-        until = work.done + self._turn // 2
+        self._until = work.done + self._turn
+        until = work.most = work.done + self._turn // 2
         while ring and work.done < until:
             source = next(iter(ring))
             del ring[source]

@@ -13,7 +13,7 @@ class Work:
 
     Attributes:
         done: So much.
-        most: When more than this has been done, the others get their turn.
+        most: When more than this has been done, it may be the turn of others; see `Turns.isOver`.
     """
 
     __slots__ = ("done", "most")
