@@ -60,11 +60,11 @@ class Line:
         self._target = port
         self._delay = websocketDelay
         self._strands: set[_Strand] = set()
-        self._open = 0
+        self._open: set[asyncio.Task[None]] = set()
         self._isUp = True
         self._changed = asyncio.Condition()
         self._loop = LoopThread("line")
-        self._listener = self._loop.call(asyncio.start_server(self._forward, "127.0.0.1", 0))
+        self._listener = self._loop.call(asyncio.start_server(self._accept, "127.0.0.1", 0))
 
     @property
     def url(self) -> str:
@@ -112,15 +112,18 @@ class Line:
         async with self._changed:
             await self._changed.wait_for(lambda: sum(strand.waiting for strand in self._strands) == clients)
 
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # Counted from the first: a task that has not begun when the line is closed would leave its connection open.
+        self._open.add(asyncio.create_task(self._forward(reader, writer)))
+
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._open += 1
         try:
             farReader, farWriter = await asyncio.open_connection("127.0.0.1", self._target)
             await self._carry(_Strand(writer, farWriter), reader, farReader)
         except OSError:
             writer.transport.abort()
         finally:
-            self._open -= 1
+            self._open -= {asyncio.current_task()}
             await self._tell()
 
     async def _carry(self, strand: _Strand, reader: asyncio.StreamReader, farReader: asyncio.StreamReader) -> None:
