@@ -89,9 +89,10 @@ def test_bytesHaveARate(target: Target, attacker: Wire, revision: int, room: str
     began = time.monotonic()
     peer.socket.connection.send(flood * 60)
     sent = 60
-    while sent < 400 and time.monotonic() - began < _LONG_ENOUGH and quietly(peer.socket.connection, flood):
+    while sent < 400 and time.monotonic() < began + _LONG_ENOUGH and quietly(peer.socket.connection, flood):
         sent += 1
-    assert sent * 60_000 < _BURST + _NETWORK + _RATE * (time.monotonic() - began)
+    ended = time.monotonic()  # a busy machine makes it later, which does no harm
+    assert sent * 60_000 < _BURST + _NETWORK + _RATE * (ended - began)
 
 
 COMPRESSED = zlib.compress(b"4" + bytes(900_000))[2:-4]

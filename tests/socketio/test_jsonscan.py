@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import json
-from time import process_time
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -17,6 +16,7 @@ from rtcsignal.socketio.jsontext import JsonError, Unread, decode, read
 from rtcsignal.socketio.packet import Decoder, DecoderLimits
 from tests.socketio.hostile import TEXTS
 from tests.socketio.oldjson import plainly
+from tests.support.yardstick import iterationSeconds, leastSeconds
 
 # What reading a byte may take, in iterations of the shortest loop there is. That is about 20 ns long on the machines
 # on which reading a byte may take 30, and longer where all else is.
@@ -135,28 +135,9 @@ class TestUnread:
         assert (name, body.text, more.text) == ("a", dense, "1")
 
 
-def seconds(step: Any, *arguments: Any) -> float:
-    """The least time that a step takes of five."""
-    found = []
-    gc.disable()
-    try:
-        for _ in range(5):
-            began = process_time()
-            try:
-                step(*arguments)
-            except ProtocolError:
-                pass
-            found.append(process_time() - began)
-    finally:
-        gc.enable()
-    return min(found)
-
-
-def _count(most: int) -> list[int]:
-    numbers = []
-    for number in range(most):
-        numbers.append(number)
-    return numbers
+def readOrRefused(message: str) -> None:
+    with suppress(ProtocolError):
+        Decoder(DecoderLimits()).text(message)
 
 
 @pytest.mark.parametrize("name", TEXTS)
@@ -164,8 +145,7 @@ def test_noTextTakesLongToRead(name: str) -> None:
     message = "2" + TEXTS[name](_SIZE)
     count, ratios = len(message.encode()), []
     for _ in range(3):
-        loop = seconds(_count, _SIZE) / _SIZE
-        ratios.append(seconds(Decoder(DecoderLimits()).text, message) / count / loop)
+        ratios.append(leastSeconds(lambda: readOrRefused(message)) / count / iterationSeconds())
         if ratios[-1] < _MOST_ITERATIONS:
             return
     pytest.fail(f"reading a byte takes as long as {min(ratios):.1f} iterations of a loop")
