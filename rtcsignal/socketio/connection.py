@@ -118,10 +118,11 @@ class Connection(Inbox):
 
     def textReceived(self, text: str) -> None:
         work = self._work
-        if self._held is not None or (work.done > work.most and self._server.turns.isOver()):
+        before = work.done
+        if self._held is not None or (before > work.most and self._server.turns.isOver()):
             self._hold(text, self._server.turns)
             return
-        before = work.done = work.done + _PER_MESSAGE + (len(text) >> _CHARACTERS_BITS)
+        work.done = before = before + _PER_MESSAGE + (len(text) >> _CHARACTERS_BITS)
         if self._bucket is not None:
             wait = self._bucket.take(self._server.clock.seconds())
             if wait:
@@ -192,12 +193,12 @@ class Connection(Inbox):
     def _handle(self, packet: Packet) -> None:
         kind, namespace = packet.kind, packet.namespace
         peer = self._peers.get(namespace)
-        if kind == CONNECT:
+        if kind == EVENT and peer is not None:
+            self._server.namespaces[namespace].received(peer, packet)
+        elif kind == CONNECT:
             self._connectReceived(packet)
         elif peer is None:
             raise ProtocolError("packet for a namespace that is not connected")
-        elif kind == EVENT:
-            self._server.namespaces[namespace].received(peer, packet)
         elif kind == ACK:
             if packet.ackId is None:
                 raise ProtocolError("ACK without an id")

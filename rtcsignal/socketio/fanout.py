@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from typing import Any, Protocol
 
 from rtcsignal.engineio.frames import EncodedMessage
@@ -150,20 +150,19 @@ class Receiver(Protocol):
         """What carries it."""
 
 
-def deliver(event: OutgoingEvent, peers: Iterable[Receiver]) -> int:
+def deliver(event: OutgoingEvent, peers: Collection[Receiver]) -> int:
     """Send an event to peers.
 
     Returns:
         To how many.
     """
-    count = 0
     channel: Channel | None = None
     for peer in peers:
         if peer.channel is not channel:
             channel = peer.channel
             message = channel.messageOf(event)
         peer.session.send(message)
-        count += 1
+    count = len(peers)
     if channel is not None:
         channel.work.done += count + (count * len(event.text) >> _PIECE_BITS)
         if event.attachments:

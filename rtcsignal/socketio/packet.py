@@ -301,10 +301,10 @@ def _nothingIn(data: Any, present: bool) -> None:
 def _eventIn(data: Any, present: bool) -> list[Any]:
     if data.__class__ is Unread and data.isArray:
         data = data.start()
-    if not isinstance(data, list) or not data:
+    if data.__class__ is not list or not data:
         raise ProtocolError("payload of EVENT is not an array with a name")
     name = data[0]
-    if isinstance(name, str):
+    if name.__class__ is str:
         if name in RESERVED_NAMES:
             raise ProtocolError("reserved event name")
     elif isinstance(name, bool) or not isinstance(name, (int, float)):
