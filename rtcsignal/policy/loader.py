@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from rtcsignal.errors import ConfigError
-from rtcsignal.interfaces import IConfigurable, IEventHandler
+from rtcsignal.interfaces import IConfigurable
 from rtcsignal.kit.options import Configurable, Option, readOptions
 from rtcsignal.logtext import safe
 from rtcsignal.policy.folders import Generation
 from rtcsignal.policy.guard import TIMEOUT_SECONDS, Treatment
 from rtcsignal.policy.logs import describe, placeOf
-from rtcsignal.policy.shape import interfacesOf, problemsOf
+from rtcsignal.policy.shape import eventsOf, interfacesOf, problemsOf, takenEvents
 from rtcsignal.policy.sources import Catalogue, findAll
 from rtcsignal.spelling import didYouMean, snakeCase
 
@@ -118,12 +118,13 @@ class PluginSet:
             self._generation.discard()
 
 
-def loadPlugins(wanted: Wanted, base: str | None = None) -> PluginSet:
+def loadPlugins(wanted: Wanted, base: str | None = None, taken: Collection[str] = ()) -> PluginSet:
     """Find, check and configure the plugins that a configuration asks for.
 
     Args:
         wanted: The configuration's section ``plugins``.
         base: The folder from which relative paths in options count; by default that of the configuration file.
+        taken: Events that the server handles itself, which no plugin can have.
 
     Raises:
         ConfigError: With everything that is wrong, one line for each.
@@ -139,6 +140,7 @@ def loadPlugins(wanted: Wanted, base: str | None = None) -> PluginSet:
         problems += reader.problems
         if entry is not None:
             entries.append(entry)
+            problems += [str(problem) for problem in takenEvents(entry.plugin, entry.where, taken)]
     problems += _clashes(entries)
     if problems:
         catalogue.generation.discard()
@@ -263,14 +265,8 @@ def _clashes(entries: Sequence[Entry]) -> list[str]:
         if entry.name in names:
             problems.append(f"plugins.use: {entry.name} is used twice")
         names.add(entry.name)
-        for event in _eventsOf(entry.plugin):
+        for event in eventsOf(entry.plugin):
             other = events.setdefault(event, entry.name)
             if other != entry.name:
                 problems.append(f"plugins.use: {other} and {entry.name} both take the event {safe(event)}")
     return problems
-
-
-def _eventsOf(plugin: Any) -> list[str]:
-    """The names among the events of a plugin, whatever else is there, of which its shape's problems tell."""
-    events = plugin.events if IEventHandler.providedBy(plugin) else ()
-    return [event for event in events if isinstance(event, str)] if isinstance(events, Collection) else []

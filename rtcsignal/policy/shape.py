@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import linecache
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,11 +33,13 @@ __all__ = [
     "INTERFACES",
     "RESERVED_EVENTS",
     "Problem",
+    "eventsOf",
     "interfacesOf",
     "isName",
     "lineOf",
     "problemsOf",
     "shownPlace",
+    "takenEvents",
     "unreadable",
 ]
 
@@ -52,7 +54,7 @@ INTERFACES: tuple[Any, ...] = (
 """An object that provides one of these is a plugin."""
 
 RESERVED_EVENTS = RESERVED_NAMES | OWN_EVENTS | {"error"}
-"""Events of the server and of Socket.IO, which no plugin can have."""
+"""Events of Socket.IO, and of every server of ours, which no plugin can have."""
 
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _LIFECYCLE = ("start", "stop")
@@ -220,10 +222,31 @@ def _events(plugin: Any, file: str) -> Iterator[Problem]:
     if not isinstance(events, (tuple, list, set, frozenset)) or not events:
         yield _problem(plugin, file, f"events of {type(plugin).__name__} must be a tuple of names of events")
         return
-    for event in events:
-        if not isinstance(event, str) or not event or event in RESERVED_EVENTS:
-            text = f"{type(plugin).__name__} cannot have the event {safe(repr(event), 80)}"
-            yield _problem(plugin, file, text)
+    yield from (_notItsEvent(plugin, file, event) for event in events if not isinstance(event, str) or not event)
+    yield from takenEvents(plugin, file, RESERVED_EVENTS)
+
+
+def takenEvents(plugin: Any, file: str, taken: Collection[str]) -> Iterator[Problem]:
+    """The events of a plugin that are someone else's.
+
+    Args:
+        plugin: The plugin.
+        file: Where it was found, for what has no place of its own.
+        taken: The names that it cannot have.
+    """
+    for event in eventsOf(plugin):
+        if event in taken:
+            yield _notItsEvent(plugin, file, event)
+
+
+def eventsOf(plugin: Any) -> list[str]:
+    """The names among the events of a plugin, whatever else is there, of which its shape's problems tell."""
+    events = plugin.events if IEventHandler.providedBy(plugin) else ()
+    return [event for event in events if isinstance(event, str)] if isinstance(events, Collection) else []
+
+
+def _notItsEvent(plugin: Any, file: str, event: Any) -> Problem:
+    return _problem(plugin, file, f"{type(plugin).__name__} cannot have the event {safe(repr(event), 80)}")
 
 
 def _problem(thing: Any, file: str, text: str) -> Problem:

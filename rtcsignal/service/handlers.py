@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from rtcsignal.service.config.schema import Config
 from rtcsignal.signaling.events import BROADCAST, JOIN, LEAVE
 from rtcsignal.signaling.handlers import Handler
@@ -9,7 +11,14 @@ from rtcsignal.signaling.hub import Hub
 from rtcsignal.signaling.namespace import SignalingNamespace
 from rtcsignal.socketio.namespace import Namespace
 
-__all__ = ["namespacesOf"]
+__all__ = ["HANDLERS", "namespacesOf"]
+
+HANDLERS: Mapping[str, Callable[[Hub, Config], Handler]] = {
+    JOIN: lambda hub, config: hub.joining.handle,
+    LEAVE: lambda hub, config: hub.leaving.handle,
+    BROADCAST: lambda hub, config: hub.broadcasts.handle,
+}
+"""By the name of an event, how its handler is made of rooms and configuration. No plugin can have one of them."""
 
 
 def namespacesOf(hub: Hub, config: Config) -> dict[str, Namespace]:
@@ -19,9 +28,5 @@ def namespacesOf(hub: Hub, config: Config) -> dict[str, Namespace]:
         hub: The rooms.
         config: The configuration.
     """
-    handlers: dict[str, Handler] = {
-        JOIN: hub.joining.handle,
-        LEAVE: hub.leaving.handle,
-        BROADCAST: hub.broadcasts.handle,
-    }
+    handlers = {name: handlerOf(hub, config) for name, handlerOf in HANDLERS.items()}
     return {name: SignalingNamespace(hub, handlers) for name in config.signaling.namespaces}

@@ -11,6 +11,7 @@ from rtcsignal.engineio.server import EngineServer
 from rtcsignal.policy.loader import loadPlugins
 from rtcsignal.policy.pluginhost import PluginHost
 from rtcsignal.service.config.schema import Config
+from rtcsignal.service.handlers import HANDLERS
 from rtcsignal.service.invariants import census, violations
 from rtcsignal.service.sweeping import Sweeper, forgetCode
 from rtcsignal.service.tuning import freezeGarbage, raiseDescriptorLimit, useLeanTurns
@@ -70,7 +71,7 @@ class Server:
         Returns:
             Fires with whether they could be taken over; if not, the log says why, and everything stays as it was.
         """
-        return self.plugins.reload(lambda: loadPlugins(config.plugins))
+        return self.plugins.reload(lambda: loadPlugins(config.plugins, taken=HANDLERS))
 
     def examine(self) -> tuple[dict[str, int], list[str]]:
         """Look whether everything fits together.

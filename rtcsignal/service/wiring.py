@@ -19,7 +19,7 @@ from rtcsignal.policy.pluginhost import PluginHost
 from rtcsignal.rates import Rate
 from rtcsignal.service.config.endpoints import isProxied
 from rtcsignal.service.config.schema import Config
-from rtcsignal.service.handlers import namespacesOf
+from rtcsignal.service.handlers import HANDLERS, namespacesOf
 from rtcsignal.service.server import Server
 from rtcsignal.signaling.gates import OpenGates
 from rtcsignal.signaling.hub import Hub
@@ -63,7 +63,7 @@ def _pluginsOf(config: Config) -> PluginSet:
     """Load the plugins. What is wrong with endpoints is reported together with what is wrong with plugins."""
     problems = _anyonesEndpoints(config)
     try:
-        plugins = loadPlugins(config.plugins)
+        plugins = loadPlugins(config.plugins, taken=HANDLERS)
     except ConfigError as error:
         raise ConfigError([*problems, *error.problems]) from error
     if problems:

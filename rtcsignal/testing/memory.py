@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -21,10 +21,10 @@ from rtcsignal.policy.folders import Generation
 from rtcsignal.policy.guard import TIMEOUT_SECONDS, Treatment
 from rtcsignal.policy.loader import Entry, PluginSet, loadPlugins
 from rtcsignal.policy.pluginhost import PluginHost
-from rtcsignal.policy.shape import Problem, interfacesOf, problemsOf, shownPlace
+from rtcsignal.policy.shape import Problem, interfacesOf, problemsOf, shownPlace, takenEvents
 from rtcsignal.policy.sources import pluginsOf
 from rtcsignal.service.config.schema import Config
-from rtcsignal.service.handlers import namespacesOf
+from rtcsignal.service.handlers import HANDLERS, namespacesOf
 from rtcsignal.signaling.gates import OpenGates
 from rtcsignal.signaling.hub import Hub
 from rtcsignal.signaling.options import SignalingOptions
@@ -223,13 +223,19 @@ class InMemoryServer:
         return self._host
 
     def _load(self, plugins: Sequence[Any], wanted: _Wanted) -> PluginSet:
-        problems = [str(problem) for plugin in plugins for problem in problemsOf(plugin, type(plugin).__name__)]
+        problems = [str(problem) for plugin in plugins for problem in self._problemsOf(plugin)]
         problems += [f"{plugin!r} is not a plugin" for plugin in plugins if not interfacesOf(plugin)]
         if problems:
             raise ConfigError(problems)
         loaded = loadPlugins(wanted).following(Entry(plugin, self._treatment) for plugin in plugins)
         self._identities.alone = not any(IAuthenticator.providedBy(entry.plugin) for entry in loaded.entries)
         return loaded.following([Entry(self._identities, Treatment())])
+
+    @staticmethod
+    def _problemsOf(plugin: Any) -> Iterator[Problem]:
+        where = type(plugin).__name__
+        problems = problemsOf(plugin, where)
+        yield from problems or takenEvents(plugin, where, HANDLERS)
 
     def _waitFor(self, pending: Deferred[Any]) -> Any:
         """The result of a Deferred for which time may have to go by."""

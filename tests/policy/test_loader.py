@@ -298,6 +298,12 @@ class TestEvents:
         (found,) = problems(folder(a=self.handler("first", f"('knock', '{event}')")))
         assert found == f"a.py:4: Policy cannot have the event '{event}'"
 
+    def test_thoseThatThisServerHandlesAreTakenToo(self, folder: Folder) -> None:
+        path = folder(a=self.handler("first", "('knock', 'raise-hand')"))
+        with pytest.raises(ConfigError) as error:
+            loadPlugins(Wanted([str(path)], [Use("first")]), taken={"raise-hand"})
+        assert error.value.problems == (f"{path}/a.py:4: Policy cannot have the event 'raise-hand'",)
+
     @pytest.mark.parametrize("event", ["7", "['knock']", "None"])
     def test_theirNamesAreTexts(self, folder: Folder, event: str) -> None:
         (found,) = problems(folder(a=self.handler("first", f"('knock', {event})")), "first")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from twisted.internet.task import Clock
 
-from rtcsignal.policy.shape import RESERVED_EVENTS
 from rtcsignal.service.config.schema import Config
 from rtcsignal.service.config.signaling import Signaling
-from rtcsignal.service.handlers import namespacesOf
+from rtcsignal.service.handlers import HANDLERS, namespacesOf
 from rtcsignal.signaling.gates import OpenGates
 from rtcsignal.signaling.hub import Hub
 from rtcsignal.signaling.namespace import SignalingNamespace
@@ -20,12 +19,10 @@ def makeHub() -> Hub:
     return Hub(SignalingOptions(), OpenGates(), clock, clock.seconds)
 
 
-def test_noPluginCanHaveAnEventThatTheServerHandles() -> None:
-    """The names of all of them are in `rtcsignal.signaling.events.OWN_EVENTS`."""
+def test_everyNamespaceHandlesTheEventsOfTheTable() -> None:
     for namespace in namespacesOf(makeHub(), Config()).values():
         assert isinstance(namespace, SignalingNamespace)
-        assert namespace.events - RESERVED_EVENTS == set()
-        assert {"join-room", "leave-room", "broadcast"} <= namespace.events
+        assert namespace.events == set(HANDLERS) >= {"join-room", "leave-room", "broadcast"}
 
 
 def test_theNamespacesAreThoseOfTheConfiguration() -> None:
