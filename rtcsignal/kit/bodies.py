@@ -16,6 +16,8 @@ import msgspec
 __all__ = ["GONE", "rewritten"]
 
 _MOST_JSON_IN_JSON = 3
+# An attempt to read JSON that is none costs microseconds, whatever its length.
+_MOST_BROKEN = 200
 # Neither a candidate nor a line of a description that anyone filters is shorter.
 _SHORTEST = 8
 _SCALARS = frozenset((int, float, bool, type(None), bytes))
@@ -46,77 +48,86 @@ def rewritten(
 
     Returns:
         The same value if nothing is changed. `GONE` if a string is, and no array is around it; an array loses the item
-        with the string. `GONE` as well if the value is too deep to be looked at: no one writes this except to hide
-        something in it.
+        with the string. `GONE` as well if the value is too deep to be looked at, or has hundreds of strings that begin
+        like JSON and are broken: no one writes this except to hide something in it.
     """
     try:
-        return _rewritten(value, concerns, change, levels)
-    except RecursionError:
+        return _Rewriting(concerns, change).of(value, levels)
+    except (RecursionError, _TooBroken):
         return GONE
 
 
-def _rewritten(value: Any, concerns: Callable[[str], bool], change: Callable[[str], Any], levels: int) -> Any:
-    kind = value.__class__
-    if kind is str:
-        return _text(value, concerns, change, levels)
-    if kind is dict or kind is MappingProxyType:
-        return _object(value, concerns, change, levels)
-    if kind is list:
-        return _array(value, concerns, change, levels)
-    if isinstance(value, Mapping):
-        return _object(value, concerns, change, levels)
-    return _array(value, concerns, change, levels) if isinstance(value, tuple) else value
+class _TooBroken(Exception):
+    """There are more strings that look like JSON, and are not, than anyone writes by mistake."""
 
 
-def _object(
-    value: Mapping[str, Any], concerns: Callable[[str], bool], change: Callable[[str], Any], levels: int
-) -> Any:
-    changed: dict[str, Any] = {}
-    for key, before in value.items():
-        kind = before.__class__
-        if kind in _SCALARS or (kind is str and len(before) < _SHORTEST):
-            continue
-        after = _rewritten(before, concerns, change, levels)
-        if after is not before:
-            if after is GONE:
-                return GONE
-            changed[key] = after
-    return {**value, **changed} if changed else value
+class _Rewriting:
+    """One body that is rewritten: what it is asked for, and what it has cost."""
 
+    __slots__ = ("_broken", "_change", "_concerns")
 
-def _array(
-    value: list[Any] | tuple[Any, ...], concerns: Callable[[str], bool], change: Callable[[str], Any], levels: int
-) -> Any:
-    changed: dict[int, Any] = {}
-    for index, before in enumerate(value):
-        kind = before.__class__
-        if kind in _SCALARS or (kind is str and len(before) < _SHORTEST):
-            continue
-        after = _rewritten(before, concerns, change, levels)
-        if after is not before:
-            changed[index] = after
-    if not changed:
-        return value
-    items = (changed.get(index, before) for index, before in enumerate(value))
-    return [item for item in items if item is not GONE]
+    def __init__(self, concerns: Callable[[str], bool], change: Callable[[str], Any]) -> None:
+        self._concerns = concerns
+        self._change = change
+        self._broken = 0
 
+    def of(self, value: Any, levels: int) -> Any:
+        kind = value.__class__
+        if kind is str:
+            return self._text(value, levels)
+        if kind is dict or kind is MappingProxyType:
+            return self._object(value, levels)
+        if kind is list:
+            return self._array(value, levels)
+        if isinstance(value, Mapping):
+            return self._object(value, levels)
+        return self._array(value, levels) if isinstance(value, tuple) else value
 
-def _text(text: str, concerns: Callable[[str], bool], change: Callable[[str], Any], levels: int) -> Any:
-    if levels and text[:1] in _BEGIN_JSON and text.lstrip()[:1] in _BEGIN_JSON:
-        # What is written with escapes is not seen before it is read.
-        return _json(text, concerns, change, levels) if "\\u" in text or concerns(text) else text
-    return change(text) if concerns(text) else text
+    def _object(self, value: Mapping[str, Any], levels: int) -> Any:
+        changed: dict[str, Any] = {}
+        for key, before in value.items():
+            kind = before.__class__
+            if kind in _SCALARS or (kind is str and len(before) < _SHORTEST):
+                continue
+            after = self.of(before, levels)
+            if after is not before:
+                if after is GONE:
+                    return GONE
+                changed[key] = after
+        return {**value, **changed} if changed else value
 
+    def _array(self, value: list[Any] | tuple[Any, ...], levels: int) -> Any:
+        changed: dict[int, Any] = {}
+        for index, before in enumerate(value):
+            kind = before.__class__
+            if kind in _SCALARS or (kind is str and len(before) < _SHORTEST):
+                continue
+            after = self.of(before, levels)
+            if after is not before:
+                changed[index] = after
+        if not changed:
+            return value
+        items = (changed.get(index, before) for index, before in enumerate(value))
+        return [item for item in items if item is not GONE]
 
-def _json(text: str, concerns: Callable[[str], bool], change: Callable[[str], Any], levels: int) -> Any:
-    try:
-        before = _loaded(text)
-    except ValueError:
-        return change(text) if concerns(text) else text
-    after = _rewritten(before, concerns, change, levels - 1)
-    if after is before:
-        return text
-    return GONE if after is GONE else json.dumps(after)
+    def _text(self, text: str, levels: int) -> Any:
+        if levels and text[:1] in _BEGIN_JSON and text.lstrip()[:1] in _BEGIN_JSON:
+            # What is written with escapes is not seen before it is read.
+            return self._json(text, levels) if "\\u" in text or self._concerns(text) else text
+        return self._change(text) if self._concerns(text) else text
+
+    def _json(self, text: str, levels: int) -> Any:
+        try:
+            before = _loaded(text)
+        except ValueError:
+            self._broken += 1
+            if self._broken > _MOST_BROKEN:
+                raise _TooBroken from None
+            return self._change(text) if self._concerns(text) else text
+        after = self.of(before, levels - 1)
+        if after is before:
+            return text
+        return GONE if after is GONE else json.dumps(after)
 
 
 def _loaded(text: str) -> Any:

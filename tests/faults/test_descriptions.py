@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from tests.wire.wire import Wire
 
 HOST = "candidate:1 1 udp 2122194687 192.0.2.2 37494 typ host generation 0"
 FILTERS = [{"candidates": {"relay_only": True}}, {"codecs": {"drop": ["vp8"], "order": ["h264"], "audio_kbps": 30}}]
-BODIES = {
+BODIES: dict[str, dict[str, Any]] = {
     "sections": {"sdp": "v=0\n" + "m=\ncandidate:\n" * 60_000},
     "media": {"sdp": "v=0\n" + "m=audio 9 X 0\n" * 60_000},
     "payload types": {"sdp": "v=0\nm=video 9 X" + " 9" * 19_000 + "\na=rtpmap:9 rtx/1\na=fmtp:9 " + ";apt=1" * 140_000},
@@ -20,12 +21,13 @@ BODIES = {
     "depth": {"candidate": "[" * 700 + f'"{HOST}"' + "]" * 700},
     "more depth": {"candidate": '{"a":' * 5_000 + f'"{HOST}"' + "}" * 5_000},
     "media in depth": {"x": "[" * 5_000 + '"m=video "' + "]" * 5_000},
+    "broken JSON": {"x": [r'{"\u0063'] * 50_000},
 }
 
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
 def test_oneClientNeitherHoldsUpTheOthersNorSilencesAFilter(
-    servers: SharedServers, room: str, revision: int, body: dict[str, str]
+    servers: SharedServers, room: str, revision: int, body: dict[str, Any]
 ) -> None:
     with watched(servers({"plugins": {"use": FILTERS}, "limits": {"bytes_per_second": 0}})) as target:
         target.begin()

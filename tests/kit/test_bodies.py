@@ -103,3 +103,8 @@ class TestJsonInStrings:
     def test_nestingThatNobodyWritesGoes(self) -> None:
         assert shouted("[" * 100_000 + '"long word"' + "]" * 100_000) is GONE
         assert shouted({"x": "[" * 100_000 + '"long word"' + "]" * 100_000}) is GONE
+
+    def test_hundredsThatAreBrokenGo(self) -> None:
+        broken = r'{"\u006c'
+        assert shouted(body := [broken] * 200) is body
+        assert shouted([broken] * 201) is GONE
