@@ -78,6 +78,8 @@ class ServerHeartbeat:
             raise ProtocolError("a client of revision 4 may not send this packet")
         # An unsolicited pong changes nothing: it may neither start a second heartbeat nor delay the ping.
         if session.deadline is not None and session.deadline.queue is self._timeouts:
+            if session.witness is not None:
+                session.witness.answered()
             self.start(session)
 
     def ponged(self, session: Session) -> None:
@@ -85,6 +87,8 @@ class ServerHeartbeat:
 
     def _ping(self, session: Session) -> None:
         _await(session, self._timeouts)
+        if session.witness is not None:
+            session.witness.asked()
         session.transport.sendPacket(PING)
 
 
@@ -112,6 +116,10 @@ class ClientHeartbeat:
         if kind != PING or not isinstance(data, str):
             raise ProtocolError("a client of revision 3 may not send this packet")
         self.start(session)
+        if session.witness is not None:
+            # It waits for the answer to its ping before it sends the next.
+            session.witness.answered()
+            session.witness.asked()
         session.transport.sendPacket(PONG + data)
 
     def ponged(self, session: Session) -> None:

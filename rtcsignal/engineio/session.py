@@ -22,7 +22,7 @@ from rtcsignal.errors import ProtocolError
 from rtcsignal.logtext import connOf
 from rtcsignal.rates import TokenBucket
 
-__all__ = ["NOBODY", "Application", "Heartbeat", "Session"]
+__all__ = ["NOBODY", "Application", "Heartbeat", "Session", "Witness"]
 
 _log = Logger()
 
@@ -55,6 +55,16 @@ class Heartbeat(Protocol):
 
     def ponged(self, session: Session) -> None:
         """A sign of life came that is not a packet."""
+
+
+class Witness(Protocol):
+    """Whoever wants to know what the client has: a heartbeat that goes through shows it, as nothing is overtaken."""
+
+    def asked(self) -> None:
+        """Something is sent that the client answers."""
+
+    def answered(self) -> None:
+        """It has answered: it has everything that was sent before it was asked last."""
 
 
 def _drop(message: EncodedMessage) -> None:
@@ -99,6 +109,7 @@ class Session:
         deadline: The heartbeat's next deadline.
         allowance: What the application keeps to limit what the client does, whatever it is in the application.
         application: What its messages are for; set right after construction. `NOBODY` after the end.
+        witness: Is told of heartbeats; None if nobody needs to know.
         transport: What carries it; set by `carriedBy`. After the end one that drops everything.
     """
 
@@ -118,6 +129,7 @@ class Session:
         "send",
         "sid",
         "transport",
+        "witness",
     )
 
     application: Application
@@ -141,6 +153,7 @@ class Session:
         self.send: Callable[[EncodedMessage], None] = _drop
         self.bucket: TokenBucket | None = None
         self.allowance: TokenBucket | None = None
+        self.witness: Witness | None = None
         self._heartbeat = heartbeat
         self._gone = gone
         self._count = count
@@ -295,6 +308,7 @@ class Session:
         if phase is Phase.CLOSED:
             self._closed()
         application, self.application = self.application, NOBODY
+        self.witness = None
         try:
             application.sessionClosed(reason)
         except Exception:

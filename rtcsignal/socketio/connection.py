@@ -22,7 +22,7 @@ from rtcsignal.engineio.reasons import CloseReason
 from rtcsignal.engineio.session import Session
 from rtcsignal.errors import ConnectRefused, ProtocolError, forgetTraceback
 from rtcsignal.socketio import jsontext
-from rtcsignal.socketio.fanout import Channel
+from rtcsignal.socketio.claims import Claim, claimIn, claimInQuery, withoutKey
 from rtcsignal.socketio.inbox import Inbox
 from rtcsignal.socketio.packet import (
     ACK,
@@ -37,7 +37,7 @@ from rtcsignal.socketio.packet import (
 )
 from rtcsignal.socketio.peer import Peer
 from rtcsignal.socketio.reasons import BY_CLIENT
-from rtcsignal.socketio.recovery import Claim
+from rtcsignal.socketio.returning import Returning
 from rtcsignal.socketio.turns import FEW
 from rtcsignal.values import EMPTY, Handshake
 
@@ -64,6 +64,8 @@ class Connection(Inbox):
         server: The server.
         session: The session.
 
+    Attributes:
+        number: Its number, in the order in which connections were opened.
     """
 
     __slots__ = (
@@ -71,12 +73,13 @@ class Connection(Inbox):
         "_bucket",
         "_deadline",
         "_decoder",
-        "_number",
+        "_mark",
         "_peers",
         "_server",
         "_session",
         "_waiting",
         "_work",
+        "number",
     )
 
     def __init__(self, server: SocketServer, session: Session) -> None:
@@ -87,7 +90,8 @@ class Connection(Inbox):
         self._work = server.turns.work
         self.source = server.sources.enter(session.request.address)
         self._bucket = server.begun(self)
-        self._number = server.nextNumber()
+        self.number = server.nextNumber()
+        self._mark = 0
         self._peers: dict[str, Peer] = {}
         self._asked: Mapping[str, Deferred[Any]] = EMPTY
         self._deadline: Deadline | None = None
@@ -111,7 +115,7 @@ class Connection(Inbox):
     def start(self) -> None:
         """The session has begun."""
         if self._session.revision == 3:
-            self._connect("/", EMPTY)
+            self._connect("/", EMPTY, claimInQuery(EMPTY, self._session.request.query))
         if self._server.options.connectTimeout and not self._peers and self._session.isOpen:
             queue = self._server.deadlines.after(self._server.options.connectTimeout)
             self._deadline = queue.start(Connection._idle, self)
@@ -174,7 +178,7 @@ class Connection(Inbox):
         for answer in asked.values():
             _safely(answer.cancel)
         for peer in list(self._peers.values()):
-            _safely(self._lose, peer, reason)
+            _safely(self.lose, peer, reason)
 
     def left(self, peer: Peer, reason: str) -> None:
         """A peer is no longer in its namespace."""
@@ -185,9 +189,33 @@ class Connection(Inbox):
         """Another keeper has a peer from now on."""
         del self._peers[peer.namespace]
 
-    def _lose(self, peer: Peer, reason: CloseReason) -> None:
-        recovery = self._server.recovery
-        if recovery is None or not recovery.hold(peer, reason):
+    @property
+    def desk(self) -> Returning:
+        """Where its peers may ask for others; see `Desk`."""
+        return Returning(self, self._server.recovery, self._server.namespaces)
+
+    def carry(self, peer: Peer) -> None:
+        """From now on it carries a peer."""
+        self._peers[peer.namespace] = peer
+        peer.attach(self, self._session)
+        self.witness()
+
+    def witness(self) -> None:
+        """What one of its peers is sent is kept until the heartbeat shows that the client has it."""
+        self._session.witness = self
+
+    def asked(self) -> None:
+        """The client is asked for a sign of life; see `Witness`."""
+        self._mark = self._server.recovery.lastNumber
+
+    def answered(self) -> None:
+        """The client has everything that was sent before it was asked."""
+        for peer in self._peers.values():
+            peer.confirmed(self._mark)
+
+    def lose(self, peer: Peer, reason: CloseReason) -> None:
+        """It is lost, and a peer with it, unless that can wait for its client."""
+        if not self._server.recovery.hold(peer, reason):
             self.left(peer, reason.value)
 
     def _handle(self, packet: Packet) -> None:
@@ -216,14 +244,14 @@ class Connection(Inbox):
             return
         data = packet.data.value() if packet.data.__class__ is jsontext.Unread else packet.data
         auth: Mapping[str, Any] = data or EMPTY
-        claim: Claim | None = None
         if self._session.revision == 3:
-            auth = parseQuery(query)
-        elif self._server.recovery is not None:
-            claim, auth = self._server.recovery.claimIn(auth)
+            own = parseQuery(query)
+            claim, auth = claimInQuery(own, self._session.request.query), withoutKey(own)
+        else:
+            claim, auth = claimIn(auth, pids=self._server.recovery.window > 0)
         self._connect(name, auth, claim)
 
-    def _connect(self, name: str, auth: Mapping[str, Any], claim: Claim | None = None) -> None:
+    def _connect(self, name: str, auth: Mapping[str, Any], claim: Claim) -> None:
         options = self._server.options
         namespace = self._server.namespaces.get(name)
         if namespace is None:
@@ -233,8 +261,9 @@ class Connection(Inbox):
             self._refuse(name, _TOO_MANY)
             return
         request, session = self._session.request, self._session
+        query = withoutKey(request.query)
         handshake = Handshake(
-            name, auth, request.query, request.headers, request.address, session.revision, request.secure, session.conn
+            name, auth, query, request.headers, request.address, session.revision, request.secure, session.conn
         )
         try:
             identity = namespace.connecting(handshake)
@@ -247,7 +276,7 @@ class Connection(Inbox):
         else:
             self._accept(name, identity, claim)
 
-    def _judged(self, identity: Any, name: str, claim: Claim | None) -> None:
+    def _judged(self, identity: Any, name: str, claim: Claim) -> None:
         if self._isAnswered(name):
             try:
                 self._accept(name, identity, claim)
@@ -276,51 +305,48 @@ class Connection(Inbox):
         self._asked = {other: asked for other, asked in self._asked.items() if other != name} or EMPTY
         return True
 
-    def _accept(self, name: str, identity: Any, claim: Claim | None) -> None:
+    def _accept(self, name: str, identity: Any, claim: Claim) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
-        if claim is not None and (self._resume(name, identity, claim) or not self._session.isOpen):
-            return  # others have heard of the loss meanwhile, and may have ended this connection
-        peer, answer = self._newPeer(name, identity)
+        if claim.pid is not None or claim.key is not None:
+            try:
+                found = self.desk.admit(claim, name, identity)
+            except ConnectRefused as refusal:
+                self._refuse(name, refusal)
+                return
+            if not self._session.isOpen:
+                return  # others have heard of the loss meanwhile, and have ended this connection
+            if found is not None:
+                peer, pid, back = found
+                self._session.send(EncodedMessage(encode(CONNECT, name, self._answer(peer.sid, pid))))
+                self.desk.welcome(peer, identity, back)
+                return
+        peer, answer = self._newPeer(name, identity, claim)
         self._session.send(EncodedMessage(encode(CONNECT, name, answer)))
         self._peers[name] = peer
         self._server.namespaces[name].connected(peer)
 
-    def _newPeer(self, name: str, identity: Any) -> tuple[Peer, str]:
+    def _newPeer(self, name: str, identity: Any, claim: Claim) -> tuple[Peer, str]:
         """A new peer, and what its client is told of it."""
         session, recovery = self._session, self._server.recovery
-        channel: Channel = self._server.channelFor(name)
-        if session.revision == 3:
-            sid = session.sid if name == "/" else f"{name}#{session.sid}"
-            return Peer(self, session, channel, name, sid, identity), ""
+        isOld = session.revision == 3
         sid = secrets.token_urlsafe(_SID_BYTES)
-        if recovery is None:
-            return Peer(self, session, channel, name, sid, identity), f'{{"sid":"{sid}"}}'
-        trail = recovery.newTrail(name, self._work)
-        peer = Peer(self, session, trail, name, sid, identity)
-        recovery.enrol(peer, trail, self._number)
-        return peer, _recoverable(sid, trail.pid)
+        if isOld:
+            sid = session.sid if name == "/" else f"{name}#{session.sid}"
+        peer = Peer(self, session, self._server.channelFor(name), name, sid, identity)
+        key = None if claim.key is None else recovery.digest(name, identity, claim.key)
+        if key is None and (isOld or not recovery.isForAll):
+            return peer, self._answer(sid, None)
+        found = recovery.enrol(peer, self.number, key, pid=not isOld)
+        self.witness()
+        return peer, self._answer(sid, None if found is None else found.pid)
 
-    def _resume(self, name: str, identity: Any, claim: Claim) -> bool:
-        """Recover a peer that was connected before, if its client may have it back."""
-        recovery, session = self._server.recovery, self._session
-        found = None if recovery is None else recovery.recover(claim, name, identity, self._number)
-        if found is None:
-            return False
-        peer, missed = found
-        _log.debug("a client is back (conn {conn}, before {before})", conn=session.conn, before=peer.session.conn)
-        session.send(EncodedMessage(encode(CONNECT, name, _recoverable(peer.sid, claim.pid))))
-        self._peers[name] = peer
-        peer.attach(self, session)
-        peer.identity = identity
-        self._server.namespaces[name].returned(peer)
-        self._work.done += len(missed)
-        for message in missed:
-            session.send(message)
-        if not session.isOpen:
-            self._lose(peer, CloseReason.TRANSPORT_CLOSE)
-        return True
+    def _answer(self, sid: str, pid: str | None) -> str:
+        """What the client is told of its peer."""
+        if self._session.revision == 3:
+            return ""
+        return f'{{"sid":"{sid}"}}' if pid is None else f'{{"sid":"{sid}","pid":"{pid}"}}'
 
     def _refuse(self, name: str, refusal: ConnectRefused) -> None:
         session = self._session
@@ -349,10 +375,6 @@ class Connection(Inbox):
     def _incomplete(self) -> None:
         self._waiting = None
         self._session.close(CloseReason.PARSE_ERROR)
-
-
-def _recoverable(sid: str, pid: str) -> str:
-    return f'{{"sid":"{sid}","pid":"{pid}"}}'
 
 
 def _safely(step: Callable[..., Any], *arguments: Any) -> None:

@@ -12,7 +12,7 @@ from rtcsignal.socketio.offsets import Numbers
 from rtcsignal.socketio.packet import EVENT, RESERVED_NAMES, encode
 from rtcsignal.socketio.work import Work
 
-__all__ = ["Channel", "OutgoingEvent", "PlainChannel", "Receiver", "Stamp", "deliver"]
+__all__ = ["Channel", "Kept", "OutgoingEvent", "PlainChannel", "Receiver", "Stamp", "deliver"]
 
 # A receiver of four kilobytes is as much work as two of a few bytes.
 _PIECE_BITS = 12
@@ -75,29 +75,48 @@ class OutgoingEvent:
         return EncodedMessage(EVENT + self.text if namespace == "/" else f"{EVENT}{namespace},{self.text}")
 
 
+class Kept:
+    """An event with its number, encoded for one namespace, as it is kept by the trails of its receivers.
+
+    Attributes:
+        number: The number.
+        message: The message.
+        size: How many bytes of memory it takes.
+        holders: How many trails keep it.
+    """
+
+    __slots__ = ("holders", "message", "number", "size")
+
+    def __init__(self, number: int, message: EncodedMessage) -> None:
+        self.number = number
+        self.message = message
+        self.size = _memoryOf(message)
+        self.holders = 0
+
+
 class Stamp:
-    """An event with a number: its messages, encoded once for each namespace.
+    """An event with a number, encoded once for each namespace.
 
     Args:
         numbers: Where the number is from.
     """
 
-    __slots__ = ("_messages", "number", "numbers")
+    __slots__ = ("_kept", "number", "numbers")
 
     def __init__(self, numbers: Numbers) -> None:
         self.numbers = numbers
         self.number = numbers.next()
-        self._messages: dict[str, tuple[EncodedMessage, int]] = {}
+        self._kept: dict[str, Kept] = {}
 
-    def messageFor(self, event: OutgoingEvent, namespace: str) -> tuple[EncodedMessage, int]:
-        """The message that carries the event with its offset, and how many bytes of memory it takes."""
-        found = self._messages.get(namespace)
+    def keptFor(self, event: OutgoingEvent, namespace: str) -> Kept:
+        """What carries the event with its offset to peers of a namespace. The same for all of them."""
+        found = self._kept.get(namespace)
         if found is None:
             # The text is an array, perhaps with the white space behind it that its sender put there.
             text = f'{event.text.rstrip()[:-1]},"{self.numbers.write(self.number)}"]'
             attachments = event.attachments
             message = EncodedMessage(encode(EVENT, namespace, text, attachments=len(attachments)), attachments)
-            found = self._messages[namespace] = message, _memoryOf(message)
+            found = self._kept[namespace] = Kept(self.number, message)
         return found
 
 

@@ -21,7 +21,7 @@ def peersOf(server: SocketServer, sessions: Iterable[Session]) -> list[Peer]:
     """Every peer of a server, on connections and away from them."""
     waiting = [each for each in server.turns.waiting if isinstance(each, Connection) and not each.session.isOpen]
     peers = [peer for connection in [*_connections(sessions), *waiting] for peer in connection.peers.values()]
-    return peers + ([] if server.recovery is None else list(server.recovery.waiting))
+    return peers + list(server.recovery.waiting)
 
 
 def checkSockets(server: SocketServer, sessions: Iterable[Session]) -> Iterator[str]:
@@ -40,13 +40,14 @@ def checkSockets(server: SocketServer, sessions: Iterable[Session]) -> Iterator[
             owned.extend(connection.deadlines)
             for name, peer in connection.peers.items():
                 yield from _checkPeer(session, name, peer)
-    if server.recovery is not None:
-        owned.extend(server.recovery.deadlines)
-        for peer in server.recovery.waiting:
-            if not peer.away or not peer.connected:
-                yield "a peer waits for its client and is not away"
-            if peer.session.isOpen:
-                yield "a peer is away from a session that is open"
+    recovery = server.recovery
+    owned.extend(recovery.deadlines)
+    for peer in recovery.waiting:
+        if not peer.away or not peer.connected:
+            yield "a peer waits for its client and is not away"
+        if peer.session.isOpen:
+            yield "a peer is away from a session that is open"
+    yield from recovery.problems()
     yield from checkOwners("sockets", owned, len(server.deadlines))
 
 

@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 
 from rtcsignal.socketio.fanout import OutgoingEvent, deliver
 from rtcsignal.socketio.packet import Packet
-from rtcsignal.socketio.peer import Gone, Peer
+from rtcsignal.socketio.peer import Gone, Peer, Return
 from rtcsignal.values import Handshake
 
 __all__ = ["EventNamespace", "Namespace"]
@@ -41,8 +41,25 @@ class Namespace(Protocol):
     def mayReturn(self, peer: Peer, identity: Any) -> bool:
         """Whether a client that presents the key of a peer, and has this identity now, may have it back."""
 
-    def returned(self, peer: Peer) -> None:
-        """The client has a peer back; its identity is that of the new connection."""
+    def ownerOf(self, identity: Any) -> str:
+        """Whose the peers with this identity are: a key finds only those of the same owner."""
+
+    def waitsFor(self, peer: Peer, window: float) -> float:
+        """How long a peer is waited for whose connection was lost.
+
+        Args:
+            peer: The peer.
+            window: For how many seconds it can be; 0 if its client cannot come back.
+
+        Returns:
+            Seconds; 0 for not at all.
+        """
+
+    def lost(self, peer: Peer, seconds: float) -> None:
+        """The connection of a peer was lost, and its client is waited for, for so many seconds."""
+
+    def returned(self, peer: Peer, back: Return) -> None:
+        """The client has a peer back; its identity is that of the new connection. What it has missed comes next."""
 
     def disconnected(self, peer: Peer, reason: str) -> None:
         """The peer has gone; called once for each that was connected."""
@@ -109,7 +126,17 @@ class EventNamespace:
     def mayReturn(self, peer: Peer, identity: Any) -> bool:
         return bool(peer.identity == identity)
 
-    def returned(self, peer: Peer) -> None:
+    def ownerOf(self, identity: Any) -> str:
+        """Everyone's keys are looked up alike: `mayReturn` judges."""
+        return ""
+
+    def waitsFor(self, peer: Peer, window: float) -> float:
+        return window
+
+    def lost(self, peer: Peer, seconds: float) -> None:
+        """Nothing depends on it here."""
+
+    def returned(self, peer: Peer, back: Return) -> None:
         """Nothing depends on it here."""
 
     def disconnected(self, peer: Peer, reason: str) -> None:

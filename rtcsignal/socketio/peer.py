@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from twisted.internet.defer import Deferred
 
@@ -17,14 +17,19 @@ from rtcsignal.socketio.binary import encodeData
 from rtcsignal.socketio.fanout import Channel, OutgoingEvent
 from rtcsignal.socketio.jsontext import Unread
 from rtcsignal.socketio.packet import ACK, DISCONNECT, EVENT, encode
-from rtcsignal.socketio.reasons import BY_SERVER
+from rtcsignal.socketio.reasons import BY_SERVER, NOT_RECOVERED
+from rtcsignal.socketio.trail import Missed, Trail
 
-__all__ = ["Gone", "Keeper", "Peer"]
+__all__ = ["Desk", "Gone", "Keeper", "Peer", "Return", "StaleKey"]
 
 
 _PUBLIC_ID_BYTES = 15
 # In units of `Work`: what is sent to one peer alone is built and encoded for it alone.
 _PER_EVENT, _CHARACTERS_BITS = 4, 7
+
+
+class StaleKey(Exception):
+    """The key was used on a connection that was opened later."""
 
 
 class Gone(Exception):
@@ -40,6 +45,40 @@ class Keeper(Protocol):
     def surrender(self, peer: Peer) -> None:
         """Another keeper has the peer from now on."""
 
+    @property
+    def desk(self) -> Desk | None:
+        """Where the peer may ask for another one; None while its client is away."""
+
+
+class Desk(Protocol):
+    """Where a peer asks, on behalf of its client, for a peer that this one had before: the connection that it is on."""
+
+    def find(self, peer: Peer, key: str) -> Peer | None:
+        """See `Peer.find`."""
+
+    def keep(self, peer: Peer, key: str) -> None:
+        """See `Peer.keep`."""
+
+    def holds(self, peer: Peer, key: str) -> bool:
+        """See `Peer.holds`."""
+
+    def exchange(self, peer: Peer, holder: Peer, seen: Any) -> Return | None:
+        """See `Peer.exchange`."""
+
+
+class Return(NamedTuple):
+    """How a client has a peer back.
+
+    Attributes:
+        missed: What it has missed.
+        wasAway: The peer was waited for; if not, no one has noticed that its connection was lost.
+        asks: The client has asked with a key of its own when it connected, and is told what it gets.
+    """
+
+    missed: Missed
+    wasAway: bool
+    asks: bool
+
 
 class Peer:
     """One client in one namespace.
@@ -52,6 +91,7 @@ class Peer:
         identity: What the namespace's `connecting` returned for it.
         application: For the namespace's own use.
         away: Its connection was lost and may be recovered: events are kept for it, as far as there is room.
+        key: The digest of the key that its client has chosen; None if it has chosen none.
     """
 
     __slots__ = (
@@ -63,6 +103,7 @@ class Peer:
         "away",
         "channel",
         "identity",
+        "key",
         "namespace",
         "session",
         "sid",
@@ -78,6 +119,7 @@ class Peer:
         self.identity = identity
         self.application: Any = None
         self.away = False
+        self.key: bytes | None = None
         self._keeper: Keeper | None = keeper
         self._acks: dict[str, Deferred[list[Any]]] | None = None
         self._nextAck = 0
@@ -116,6 +158,76 @@ class Peer:
     def connected(self) -> bool:
         """It is in its namespace: it has not left, though its client may be away."""
         return self._keeper is not None
+
+    @property
+    def isKept(self) -> bool:
+        """What it is sent is kept, as its client may come back."""
+        return isinstance(self.channel, Trail)
+
+    def find(self, key: str) -> Peer | None:
+        """The peer that its client had before, on another connection.
+
+        Args:
+            key: What the client has sent.
+
+        Raises:
+            StaleKey: The client has opened another connection since, and has it there.
+        """
+        desk = self._desk
+        return None if desk is None else desk.find(self, key)
+
+    def keep(self, key: str) -> None:
+        """From now on its client can come back with this key."""
+        desk = self._desk
+        if desk is not None:
+            desk.keep(self, key)
+
+    def holds(self, key: str) -> bool:
+        """Whether this is the key of its client."""
+        desk = self._desk
+        return desk is not None and desk.holds(self, key)
+
+    def exchange(self, holder: Peer, seen: Any) -> Return | None:
+        """Give the connection to the peer that its client had before. This peer is gone then.
+
+        Args:
+            holder: As `find` has returned it.
+            seen: The last offset that the client has.
+
+        Returns:
+            What the holder has missed, which has not been sent yet; None if one of the three has ended meanwhile.
+        """
+        desk = self._desk
+        return None if desk is None else desk.exchange(self, holder, seen)
+
+    def replay(self, missed: Missed) -> None:
+        """Send what was missed."""
+        messages = missed.messages or ()
+        self.channel.work.done += len(messages)
+        for message in messages:
+            self.session.send(message)
+
+    def mark(self) -> int:
+        """A number that is higher than those of all events until now; 0 if what it is sent is not kept."""
+        return self.channel.mark() if isinstance(self.channel, Trail) else 0
+
+    def confirmed(self, number: int) -> None:
+        """Its client has what it was sent up to a number."""
+        if isinstance(self.channel, Trail):
+            self.channel.forget(number)
+
+    def offsetOf(self, number: int) -> str:
+        """The offset of a number, for a peer of which what it is sent is kept."""
+        return self.channel.offsetOf(number) if isinstance(self.channel, Trail) else ""
+
+    def tell(self, name: str, *arguments: Any) -> None:
+        """As `emit`, but the event is neither numbered nor kept: it is about this connection."""
+        self._send(EVENT, (name, *arguments))
+
+    def release(self) -> None:
+        """There is nothing left to wait for: it is gone, if its client is away."""
+        if self.away and self._keeper is not None:
+            self._keeper.left(self, NOT_RECOVERED)
 
     def emit(self, name: str, *arguments: Any) -> None:
         """Send an event. Dropped if the peer has gone.
@@ -204,6 +316,10 @@ class Peer:
         self._keeper = None
         self.away = False
         self._giveUpAcks()
+
+    @property
+    def _desk(self) -> Desk | None:
+        return None if self._keeper is None else self._keeper.desk
 
     def _giveUpAcks(self) -> None:
         acks, self._acks = self._acks, None

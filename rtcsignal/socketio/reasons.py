@@ -13,6 +13,7 @@ __all__ = [
     "FLOOD",
     "NOT_RECOVERED",
     "PING_TIMEOUT",
+    "REPLACED",
     "SHUTDOWN",
     "SLOW_CONSUMER",
 ]
@@ -25,6 +26,9 @@ BY_SERVER = "server namespace disconnect"
 
 NOT_RECOVERED = "not recovered"
 """Its connection was lost, and its client did not come back in time."""
+
+REPLACED = "replaced"
+"""Its client has another peer in its place, which it had before."""
 
 FLOOD = CloseReason.FLOOD.value
 PING_TIMEOUT = CloseReason.PING_TIMEOUT.value

@@ -84,7 +84,7 @@ class SocketServer:
         turns: Shares out the work.
         sources: Where the clients come from.
         leftovers: What clients that are gone have left of their allowances.
-        recovery: The peers that can be recovered; None if none can.
+        recovery: The peers that can be recovered.
         logRation: How many lines about refusals may go to the log; may be replaced.
     """
 
@@ -99,11 +99,8 @@ class SocketServer:
         self.deadlines = Deadlines(clock)
         self.clock = clock
         self.logRation = LogRation(clock.seconds)
-        self.recovery: Recovery | None = None
-        if options.recovery.window:
-            windows = self.deadlines.after(options.recovery.window)
-            self.recovery = Recovery(options.recovery, windows, self.dismiss, self._mayReturn)
         self.turns = Turns(clock, options.fanOut, options.turn)
+        self.recovery = Recovery(options.recovery, namespaces, self.deadlines, self.turns.work, self.dismiss)
         self.sources = Sources(clock, options.fanOutPerAddress)
         self.leftovers = Leftovers(clock)
         self._channels: dict[str, PlainChannel] = {}
@@ -195,15 +192,10 @@ class SocketServer:
 
     def dismiss(self, peer: Peer, reason: str) -> None:
         """A peer is no longer in its namespace."""
-        if self.recovery is not None:
-            self.recovery.forget(peer)
+        self.recovery.forget(peer)
         peer.gone()
         self.namespaces[peer.namespace].disconnected(peer, reason)
 
-    def _mayReturn(self, peer: Peer, identity: Any) -> bool:
-        return self.namespaces[peer.namespace].mayReturn(peer, identity)
-
     def close(self) -> None:
         """The server stops: peers whose clients are away are gone, and no further ones are kept."""
-        if self.recovery is not None:
-            self.recovery.close()
+        self.recovery.close()

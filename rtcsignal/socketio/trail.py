@@ -8,82 +8,131 @@ Source: Socket.IO, connection state recovery.
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
+from collections.abc import Collection, Iterable
+from typing import Any, NamedTuple
 
 from rtcsignal.engineio.frames import EncodedMessage
-from rtcsignal.socketio.fanout import OutgoingEvent, Stamp
-from rtcsignal.socketio.offsets import Numbers
+from rtcsignal.socketio.fanout import Kept, OutgoingEvent, Stamp
+from rtcsignal.socketio.trails import Trails
 from rtcsignal.socketio.work import Work
 
-__all__ = ["Trail"]
+__all__ = ["Missed", "Trail"]
+
+
+class Missed(NamedTuple):
+    """What a client has not seen yet.
+
+    Attributes:
+        seen: The number that it has seen last; 0 if it has seen none.
+        start: The number from which on the messages are all that there were.
+        before: The last number before the first of the messages, or that of the end of the trail if there are none.
+        messages: In order; None if some of them are not kept any more.
+    """
+
+    seen: int
+    start: int
+    before: int
+    messages: list[EncodedMessage] | None
 
 
 class Trail:
     """The channel of a peer that may come back: keeps the last events that it was sent.
 
     Args:
-        pid: The key with which the peer is recovered; a secret of its client.
         namespace: The peer's namespace.
-        numbers: The server's.
-        packets: Most events kept; at least 1.
-        size: Most bytes of memory for them together; 0 for no limit. What several trails share counts in each.
+        shared: What it shares with the others of its server.
+
+    Attributes:
         work: Where what is sent is counted.
+        last: The number of the last event, or of the last mark.
     """
 
-    __slots__ = (
-        "_first",
-        "_forgotten",
-        "_kept",
-        "_last",
-        "_most",
-        "_mostSize",
-        "_namespace",
-        "_numbers",
-        "_size",
-        "pid",
-        "work",
-    )
+    __slots__ = ("_first", "_forgotten", "_isOver", "_kept", "_namespace", "_shared", "_size", "last", "work")
 
-    def __init__(self, pid: str, namespace: str, numbers: Numbers, packets: int, size: int, work: Work) -> None:
-        self.pid = pid
-        self.work = work
+    def __init__(self, namespace: str, shared: Trails) -> None:
+        self.work: Work = shared.work
         self._namespace = namespace
-        self._numbers = numbers
-        self._most = packets
-        self._mostSize = size
-        self._first = self._last = self._forgotten = numbers.last
-        self._kept: deque[tuple[int, int, EncodedMessage]] = deque()
+        self._shared = shared
+        self._first = self.last = self._forgotten = shared.numbers.last
+        # An empty deque takes more memory than all the rest.
+        self._kept: deque[Kept] | None = None
         self._size = 0
+        self._isOver = False
+
+    @property
+    def oldest(self) -> int:
+        """The number of the oldest event that is kept; 0 if none is."""
+        return self._kept[0].number if self._kept else 0
+
+    @property
+    def kept(self) -> Collection[Kept]:
+        """What is kept."""
+        return tuple(self._kept or ())
 
     def messageOf(self, event: OutgoingEvent) -> EncodedMessage:
         """The numbered message of an event, kept from now on."""
-        stamp = event.stamp
-        if stamp is None or stamp.number <= self._last or stamp.numbers is not self._numbers:
+        shared, stamp = self._shared, event.stamp
+        if stamp is None or stamp.number <= self.last or stamp.numbers is not shared.numbers:
             # The first receiver of this fan-out: an event object may have been sent before.
-            stamp = event.stamp = Stamp(self._numbers)
-        self._last = stamp.number
-        message, size = stamp.messageFor(event, self._namespace)
-        self._kept.append((stamp.number, size, message))
-        self._size += size
-        while len(self._kept) > self._most or (self._mostSize and self._size > self._mostSize):
-            self._forgotten, size, _ = self._kept.popleft()
-            self._size -= size
-        return message
+            stamp = event.stamp = Stamp(shared.numbers)
+        self.last = stamp.number
+        item = stamp.keptFor(event, self._namespace)
+        kept = self._kept
+        if kept is None:
+            if self._isOver:
+                return item.message
+            kept = self._kept = deque()
+        kept.append(item)
+        if not item.holders:
+            shared.size += item.size
+        item.holders += 1
+        self._size += item.size
+        while self._size > shared.sizeOfOne or len(kept) > shared.packets:
+            self._forgetOldest(kept)
+        if shared.size > shared.total:
+            shared.trim()
+        return item.message
 
-    def missed(self, offset: Any) -> list[EncodedMessage] | None:
+    def mark(self) -> int:
+        """A number of its own, which is that of no event: what is sent from now on has a higher one."""
+        self.last = self._shared.numbers.next()
+        return self.last
+
+    def forget(self, number: int) -> None:
+        """Keep nothing up to a number."""
+        kept = self._kept
+        while kept and kept[0].number <= number:
+            self._forgetOldest(kept)
+        if not kept:
+            self._kept = None
+
+    def end(self) -> None:
+        """Its peer has gone."""
+        self._isOver = True
+        self.forget(self.last)
+
+    def missed(self, offsets: Iterable[Any]) -> Missed:
         """What a client has not seen yet.
 
         Args:
-            offset: The last one that it saw, None if it saw none. One from before this trail began counts as none:
-                clients keep theirs when they begin anew.
-
-        Returns:
-            The messages, in order; None if some of them are not kept any more, or the offset is none of ours.
+            offsets: Offsets that it saw; the latest of them counts. None, and one that was never given, is none. One
+                from before this trail began counts as none: clients keep theirs when they begin anew.
         """
-        number = 0 if offset is None else self._numbers.read(offset)
-        if number is None:
-            return None
-        seen = max(number, self._first)
-        if seen < self._forgotten:
-            return None
-        return [message for number, _, message in self._kept if number > seen]
+        numbers = self._shared.numbers
+        seen = max((numbers.read(offset) or 0 for offset in offsets), default=0)
+        start = max(seen, self._first)
+        if start < self._forgotten:
+            return Missed(seen, start, self.last, None)
+        missed = [item for item in self._kept or () if item.number > start]
+        before = missed[0].number - 1 if missed else self.last
+        return Missed(seen, start, before, [item.message for item in missed])
+
+    def offsetOf(self, number: int) -> str:
+        """The offset of a number."""
+        return self._shared.numbers.write(number)
+
+    def _forgetOldest(self, kept: deque[Kept]) -> None:
+        item = kept.popleft()
+        self._forgotten = item.number
+        self._size -= item.size
+        self._shared.released(item)

@@ -242,7 +242,7 @@ class RecoveryMachine(RuleBasedStateMachine):
             if wire is not None:
                 wire.session.lost(CloseReason.TRANSPORT_CLOSE)
         recovery = self.sockets.recovery
-        assert recovery is not None
+        assert list(recovery.problems()) == []
         assert (recovery.live, recovery.away, len(self.sockets.deadlines)) == (0, 0, 0)
         assert len(self.lobby.gone) == len(self.lobby.peers)
 

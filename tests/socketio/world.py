@@ -35,6 +35,8 @@ class Lobby:
         react: Called with each event, if it is set.
         greet: Called with each newcomer, if it is set.
         mourn: Called with everybody who goes, if it is set.
+        wait: Says how long somebody is waited for, if it is set.
+        lostOnes: Who was waited for, and how long.
     """
 
     def __init__(self) -> None:
@@ -46,6 +48,8 @@ class Lobby:
         self.react: Callable[[Peer, Packet], object] | None = None
         self.greet: Callable[[Peer], object] | None = None
         self.mourn: Callable[[Peer], object] | None = None
+        self.wait: Callable[[Peer, float], float] | None = None
+        self.lostOnes: list[tuple[Peer, float]] = []
 
     @property
     def peer(self) -> Peer:
@@ -74,7 +78,16 @@ class Lobby:
     def mayReturn(self, peer: Peer, identity: Any) -> bool:
         return bool(peer.identity == identity)
 
-    def returned(self, peer: Peer) -> None:
+    def ownerOf(self, identity: Any) -> str:
+        return str(identity)
+
+    def waitsFor(self, peer: Peer, window: float) -> float:
+        return window if self.wait is None else self.wait(peer, window)
+
+    def lost(self, peer: Peer, seconds: float) -> None:
+        self.lostOnes.append((peer, seconds))
+
+    def returned(self, peer: Peer, back: object) -> None:
         """It is the same as before."""
 
     def disconnected(self, peer: Peer, reason: str) -> None:
@@ -137,7 +150,8 @@ class World:
         self.engine.finish()
         assert len(self.sockets.deadlines) == 0, "deadlines of nobody"
         recovery = self.sockets.recovery
-        assert recovery is None or (recovery.live, recovery.away) == (0, 0), "peers of nobody"
+        assert (recovery.live, recovery.away, recovery.size) == (0, 0, 0), "peers of nobody"
+        assert list(recovery.problems()) == []
         for lobby in self.lobbies.values():
             gone = [peer for peer, _ in lobby.gone]
             assert sorted(map(id, gone)) == sorted(map(id, lobby.peers)), "everybody who came goes, once"
