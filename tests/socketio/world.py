@@ -13,7 +13,7 @@ from rtcsignal.engineio.packet import Revision
 from rtcsignal.engineio.session import Session
 from rtcsignal.socketio.namespace import Namespace
 from rtcsignal.socketio.packet import Packet
-from rtcsignal.socketio.peer import Peer
+from rtcsignal.socketio.peer import Peer, Return
 from rtcsignal.socketio.server import SocketOptions, SocketServer
 from rtcsignal.values import Handshake
 from tests.engineio.memory import SelectingClock
@@ -36,6 +36,7 @@ class Lobby:
         greet: Called with each newcomer, if it is set.
         mourn: Called with everybody who goes, if it is set.
         wait: Says how long somebody is waited for, if it is set.
+        back: Called with everybody who returns, if it is set.
         lostOnes: Who was waited for, and how long.
     """
 
@@ -49,6 +50,7 @@ class Lobby:
         self.greet: Callable[[Peer], object] | None = None
         self.mourn: Callable[[Peer], object] | None = None
         self.wait: Callable[[Peer, float], float] | None = None
+        self.back: Callable[[Peer, Return], object] | None = None
         self.lostOnes: list[tuple[Peer, float]] = []
 
     @property
@@ -87,8 +89,9 @@ class Lobby:
     def lost(self, peer: Peer, seconds: float) -> None:
         self.lostOnes.append((peer, seconds))
 
-    def returned(self, peer: Peer, back: object) -> None:
-        """It is the same as before."""
+    def returned(self, peer: Peer, back: Return) -> None:
+        if self.back is not None:
+            self.back(peer, back)
 
     def disconnected(self, peer: Peer, reason: str) -> None:
         self.gone.append((peer, reason))
