@@ -26,6 +26,7 @@ SHARED = {
     "leftovers",
     "log",
     "logRation",
+    "numbers",
     "peer",
     "recovery",
     "refusals",

@@ -5,6 +5,7 @@ Once for each message, whatever the number of receivers; nothing waits unless a 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from twisted.internet.defer import Deferred, ensureDeferred
@@ -17,12 +18,14 @@ from rtcsignal.signaling.messages import messageOf, plain, relay
 from rtcsignal.signaling.options import SignalingOptions
 from rtcsignal.signaling.participant import Participant
 from rtcsignal.signaling.room import Seat
+from rtcsignal.signaling.standing import Standing
+from rtcsignal.signaling.wishes import numberIn
 from rtcsignal.socketio.fanout import OutgoingEvent, deliver
 from rtcsignal.socketio.packet import Packet
 from rtcsignal.socketio.peer import Peer
-from rtcsignal.values import Message
+from rtcsignal.values import EMPTY, Message
 
-__all__ = ["Broadcasts"]
+__all__ = ["Broadcasts", "numbered"]
 
 # A seat, the message as it came, and what the filters made of it.
 _Verdict: TypeAlias = tuple[Seat, Message, Message | None]
@@ -43,11 +46,30 @@ class Broadcasts:
 
     def handle(self, participant: Participant, event: Packet) -> Deferred[None] | None:
         """Handle ``broadcast``; see `Handler`."""
+        if len(event.data) > 2 and participant.standing is not None:
+            return self._handleNumbered(participant, participant.standing, event)
         delivered, ackId = self._hand(participant, event), event.ackId
         if not isinstance(delivered, int):  # a question that is much cheaper than whether it is a Deferred
             return delivered.addCallback(lambda count: acknowledge(participant, ackId, {"delivered": count}))
         if ackId is not None:
             acknowledge(participant, ackId, {"delivered": delivered})
+        return None
+
+    def _handleNumbered(
+        self, participant: Participant, standing: Standing, event: Packet
+    ) -> Deferred[None] | None:
+        """The same for a client with a key, which may send a message again of which it does not know the fate."""
+        number, ackId = numberIn(event.data[2]), event.ackId
+        more: dict[str, Any] = {} if number is None else {"n": number}
+        if number is not None:
+            if number <= standing.received:
+                acknowledge(participant, ackId, {"delivered": 0, **more, "duplicate": True})
+                return None
+            standing.received = number
+        delivered = self._hand(participant, event)
+        if isinstance(delivered, Deferred):
+            return delivered.addCallback(lambda count: acknowledge(participant, ackId, {"delivered": count, **more}))
+        acknowledge(participant, ackId, {"delivered": delivered, **more})
         return None
 
     def _hand(self, participant: Participant, event: Packet) -> int | Deferred[int]:
@@ -175,3 +197,14 @@ class Broadcasts:
         if target is not None and self._routes:
             return [peer for peer in seat.room.addressees(target) if peer is not sender]
         return [peer for peer in seat.room.seats if peer is not sender or self._echo]
+
+
+def numbered(participant: Participant, event: Packet) -> Mapping[str, Any]:
+    """What the answer to a message says of its number, if it has one that counts."""
+    if participant.standing is None or event.name != BROADCAST or len(event.data) < 3:
+        return EMPTY
+    try:
+        number = numberIn(event.data[2])
+    except Refused:
+        return EMPTY
+    return EMPTY if number is None else {"n": number}

@@ -33,6 +33,9 @@ __all__ = [
     "OWN_EVENTS",
     "PLAIN",
     "REFUSED",
+    "RESUMED",
+    "USER_AWAY",
+    "USER_BACK",
     "USER_JOINED",
     "USER_LEFT",
     "Envelope",
@@ -45,12 +48,14 @@ __all__ = [
     "readNames",
     "readRoomRequest",
     "refusal",
+    "secondsOf",
 ]
 
 JOIN, LEAVE, BROADCAST = "join-room", "leave-room", "broadcast"
 USER_JOINED, USER_LEFT, REFUSED = "user-joined", "user-left", "refused"
+USER_AWAY, USER_BACK, RESUMED = "user-away", "user-back", "resumed"
 
-OWN_EVENTS = frozenset((JOIN, LEAVE, BROADCAST, USER_JOINED, USER_LEFT, REFUSED))
+OWN_EVENTS = frozenset((JOIN, LEAVE, BROADCAST, USER_JOINED, USER_LEFT, REFUSED, USER_AWAY, USER_BACK, RESUMED))
 """The names of the server's own events, from clients and to them. No plugin can have them."""
 
 _USUAL_KEYS = 2
@@ -243,6 +248,11 @@ def expulsion(reason: str, message: str = "") -> dict[str, Any]:
         TypeError: The reason is not a string.
     """
     return refusal("connect", None, Refused(checkedReason(reason), message or "You have been disconnected."))
+
+
+def secondsOf(seconds: float) -> float:
+    """Seconds as clients are told: a whole number if it is one."""
+    return int(seconds) if seconds == int(seconds) else seconds
 
 
 def checkedReason(reason: str) -> str:

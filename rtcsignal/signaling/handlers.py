@@ -48,7 +48,7 @@ def acknowledge(participant: Participant, ackId: str | None, more: Answer = None
         ackId: As the event has it.
         more: What else it is told.
     """
-    if ackId is not None:
+    if ackId is not None and not participant.isLate:
         participant.peer.acknowledge(ackId, {**_OK, **(more or {}), **_OK})
 
 

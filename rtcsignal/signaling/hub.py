@@ -21,6 +21,7 @@ from rtcsignal.signaling.pluginevents import PluginEvents
 from rtcsignal.signaling.presence import Presence
 from rtcsignal.signaling.views import PeerView, participantOf, seatAmong
 from rtcsignal.signaling.waiting import WaitingList
+from rtcsignal.socketio.peer import Return
 
 __all__ = ["Hub"]
 
@@ -62,7 +63,7 @@ class Hub:
         self._gates = CurrentGates(gates)
         self.presence = Presence(self._gates, self.waiting, clock, self.logRation, options.exact)
         self.rooms = self.presence.rooms
-        self.joining = Joining(options, self._gates, self.presence, self.waiting, clock)
+        self.joining = Joining(options, self._gates, self.presence, self.waiting, clock, self.expiries)
         self.leaving = Leaving(options, self.presence, self.waiting)
         self.broadcasts = Broadcasts(options, self._gates)
         self.pluginEvents = PluginEvents(self._gates)
@@ -79,6 +80,14 @@ class Hub:
     def gone(self, participant: Participant, reason: str) -> None:
         """A participant's connection is over: all its memberships end; see `Presence.gone`."""
         self.presence.gone(participant, reason)
+
+    def lost(self, participant: Participant, seconds: float) -> None:
+        """A participant's connection was lost, and its client is waited for; see `Presence.lost`."""
+        self.presence.lost(participant, seconds)
+
+    def returned(self, participant: Participant, back: Return) -> None:
+        """A client has its participant back; see `Resuming.returned`."""
+        self.joining.resuming.returned(participant, back)
 
     def kick(self, peer: PeerView, reason: str) -> None:
         """End one membership. Its room is told, and so is the one who has to go; the connection stays.

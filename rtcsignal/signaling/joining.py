@@ -12,12 +12,14 @@ from twisted.python.failure import Failure
 from rtcsignal.errors import Refused, Waiting
 from rtcsignal.signaling.admission import Admissions
 from rtcsignal.signaling.events import RoomRequest
+from rtcsignal.signaling.expiry import Expiries
 from rtcsignal.signaling.gates import CurrentGates
 from rtcsignal.signaling.options import SignalingOptions
 from rtcsignal.signaling.participant import Participant
 from rtcsignal.signaling.presence import Presence
+from rtcsignal.signaling.resuming import Resuming
 from rtcsignal.signaling.room import Seat
-from rtcsignal.signaling.roomrequests import checkIdentity, checkUser, roomRequestOf
+from rtcsignal.signaling.roomrequests import checkIdentity, checkUser, joinRequestOf
 from rtcsignal.signaling.waiting import WaitingList
 from rtcsignal.signaling.welcome import Welcome
 from rtcsignal.socketio.packet import Packet
@@ -35,9 +37,11 @@ class Joining:
         presence: Begins the memberships.
         waiting: Where those are put whom a policy makes wait.
         clock: The time.
+        expiries: When the participants have to go.
 
     Attributes:
         welcome: Acknowledges the joins; others may add to what it tells.
+        resuming: Gives those who have a key their places back.
     """
 
     def __init__(
@@ -47,8 +51,10 @@ class Joining:
         presence: Presence,
         waiting: WaitingList,
         clock: IReactorTime,
+        expiries: Expiries,
     ) -> None:
         self.welcome = Welcome()
+        self.resuming = Resuming(options, presence, self.welcome, expiries)
         self._options = options
         self._gates = gates
         self._presence = presence
@@ -60,18 +66,25 @@ class Joining:
         """Handle ``join-room``; see `Handler`."""
         self._checkPace(participant.peer)
         self._checkSize(event)
-        request = roomRequestOf(participant, event, self._options)
-        return self._join(participant, request, partial(self.welcome.tell, request, event.ackId))
+        request, wish = joinRequestOf(participant, event, self._options)
+        checkIdentity(participant, request)
+        tell = self.welcome.tell
+        if wish is not None:
+            if self.resuming.isElsewhere(participant, event, request, wish):
+                return None
+            if wish.key is not None:
+                tell = self.resuming.tell
+        return self._join(participant, request, partial(tell, request, event.ackId), again=wish is None)
 
     def _join(
-        self, participant: Participant, request: RoomRequest, welcome: Callable[[Seat], None]
+        self, participant: Participant, request: RoomRequest, welcome: Callable[[Seat], None], again: bool
     ) -> Deferred[None] | None:
-        checkIdentity(participant, request)
         seat = participant.seats.get(request.roomName)
         if seat is not None:
             checkUser(seat, request, self._options)
             welcome(seat)
-            self._presence.tellAgain(seat, request.userId)
+            if again:
+                self._presence.tellAgain(seat, request.userId)
             return None
         self._checkNumber(participant, request)
         if not self._gates.now.judgesJoins:

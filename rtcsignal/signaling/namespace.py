@@ -13,15 +13,17 @@ from twisted.python.failure import Failure
 from rtcsignal.addresses import whereabouts
 from rtcsignal.errors import ConnectRefused, Refused, forgetTraceback
 from rtcsignal.logtext import safe
+from rtcsignal.signaling.broadcast import numbered
 from rtcsignal.signaling.events import BROADCAST, REFUSED, membersOf, readNames, refusal
 from rtcsignal.signaling.handlers import Handler, answering
 from rtcsignal.signaling.hub import Hub
 from rtcsignal.signaling.inbox import Inbox
-from rtcsignal.signaling.participant import Participant
+from rtcsignal.signaling.participant import Participant, isSame
+from rtcsignal.signaling.standing import Standing
 from rtcsignal.socketio.jsontext import Unread
 from rtcsignal.socketio.packet import Packet
-from rtcsignal.socketio.peer import Peer
-from rtcsignal.socketio.reasons import FLOOD, NOT_RECOVERED, PING_TIMEOUT, SHUTDOWN, SLOW_CONSUMER
+from rtcsignal.socketio.peer import Peer, Return
+from rtcsignal.socketio.reasons import FLOOD, NOT_RECOVERED, PING_TIMEOUT, REPLACED, SHUTDOWN, SLOW_CONSUMER
 from rtcsignal.values import Handshake, Identity
 
 __all__ = ["SignalingNamespace"]
@@ -30,6 +32,7 @@ _log = Logger()
 
 _REASONS = {
     PING_TIMEOUT: "timeout",
+    REPLACED: "replaced",
     SHUTDOWN: "shutdown",
     SLOW_CONSUMER: "slow-consumer",
     FLOOD: "flood",
@@ -69,6 +72,8 @@ class SignalingNamespace:
 
     def connected(self, peer: Peer) -> None:
         peer.application = Participant(peer, peer.identity, self._hub.clock.seconds(), self._handler, self._newInbox)
+        if peer.key is not None:
+            peer.application.standing = Standing()
         self._hub.expiries.watch(peer.application)
 
     def received(self, peer: Peer, event: Packet) -> None:
@@ -77,15 +82,25 @@ class SignalingNamespace:
             peer.application.take(event)
 
     def mayReturn(self, peer: Peer, identity: Identity) -> bool:
-        """A new token of the same user may claim other things, and be good for longer."""
-        before: Identity = peer.identity
-        return (before.userId, before.roles, before.signedIn) == (identity.userId, identity.roles, identity.signedIn)
+        return isSame(peer.identity, identity)
 
-    def returned(self, peer: Peer) -> None:
+    def ownerOf(self, identity: Identity) -> str:
+        return "" if identity.userId is None else f"={identity.userId}"
+
+    def waitsFor(self, peer: Peer, window: float) -> float:
+        """Who has not asked for it is waited for as long as the rules of the rooms say, and only there."""
         participant: Participant = peer.application
-        participant.identity = peer.identity
-        self._hub.expiries.forget(participant)
-        self._hub.expiries.watch(participant)
+        if window and peer.key is None:
+            return window
+        if not (participant.seats or participant.isBusy or self._hub.waiting.namesOf(participant)):
+            return 0.0
+        return window or self._hub.options.leaveGrace
+
+    def lost(self, peer: Peer, seconds: float) -> None:
+        self._hub.lost(peer.application, seconds)
+
+    def returned(self, peer: Peer, back: Return) -> None:
+        self._hub.returned(peer.application, back)
 
     def disconnected(self, peer: Peer, reason: str) -> None:
         participant: Participant = peer.application
@@ -118,8 +133,10 @@ class SignalingNamespace:
         forgetTraceback(refused)
         peer = participant.peer
         roomName = _roomNameOf(event)
-        if event.ackId is not None:
-            peer.acknowledge(event.ackId, {"ok": False, "error": refused.reply()})
+        if participant.isLate:
+            pass  # who has asked is not there any more
+        elif event.ackId is not None:
+            peer.acknowledge(event.ackId, {"ok": False, "error": refused.reply(), **numbered(participant, event)})
         else:
             peer.emit(REFUSED, refusal(str(event.name), roomName, refused))
         if self._hub.logRation.allows("refusals"):

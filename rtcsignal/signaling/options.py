@@ -17,6 +17,8 @@ class SignalingOptions:
         echo: Senders get their own broadcasts, unless these are for one user.
         exact: As the server that this one replaces: no routing by target or room, no binding of user ids, no further
             arguments of events.
+        leaveGrace: Seconds for which a member whose connection was lost is waited for, if its client cannot come back;
+            0 for not at all.
         roomsPerPeer: Most rooms of one peer.
         nameCharacters: Longest name of a user or a room.
         joinsRate: Join requests of one connection.
@@ -26,6 +28,7 @@ class SignalingOptions:
 
     echo: bool = True
     exact: bool = False
+    leaveGrace: float = 0.0
     roomsPerPeer: int = 32
     nameCharacters: int = 256
     joinsRate: Rate = field(default_factory=lambda: Rate(10, 100))

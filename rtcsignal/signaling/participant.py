@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 
 from rtcsignal.signaling.events import REFUSED, expulsion
 from rtcsignal.signaling.inbox import Inbox
+from rtcsignal.signaling.standing import Standing
 from rtcsignal.socketio.packet import Packet
 from rtcsignal.socketio.peer import Peer
 from rtcsignal.values import Identity
@@ -16,7 +17,12 @@ from rtcsignal.values import Identity
 if TYPE_CHECKING:  # see `room`
     from rtcsignal.signaling.room import Seat
 
-__all__ = ["Participant"]
+__all__ = ["Participant", "isSame"]
+
+
+def isSame(one: Identity, other: Identity) -> bool:
+    """Whether two identities are of the same user. A new token may claim other things, and be good for longer."""
+    return (one.userId, one.roles, one.signedIn) == (other.userId, other.roles, other.signedIn)
 
 
 class Participant:
@@ -33,18 +39,25 @@ class Participant:
         seats: By the room's name. Changed by the hub alone.
         data: For plugins, as long as it is connected; None until one asks.
         endReason: Why it is being disconnected; the reason that its rooms are told.
+        standing: What a client with a key has heard; None if it has none.
+        absence: For how many seconds it is waited for while it is away.
+        heir: Who has its connection, and so what its client has sent; None while that is its own.
     """
 
     __slots__ = (
         "_handle",
         "_inbox",
+        "_late",
         "_newInbox",
+        "absence",
         "connectedAt",
         "data",
         "endReason",
+        "heir",
         "identity",
         "peer",
         "seats",
+        "standing",
     )
 
     def __init__(
@@ -61,6 +74,10 @@ class Participant:
         self.seats: dict[str, Seat] = {}
         self.endReason: str | None = None
         self.data: dict[str, Any] | None = None
+        self.standing: Standing | None = None
+        self.absence = 0.0
+        self.heir: Participant | None = None
+        self._late = 0
         self._handle = handle
         self._newInbox = newInbox
         self._inbox: Inbox | None = None
@@ -75,6 +92,16 @@ class Participant:
         """It has proved that it is the user whose id it has. A recovery changes nothing about that."""
         return self.identity.signedIn and self.identity.userId is not None
 
+    @property
+    def isBusy(self) -> bool:
+        """One of its requests takes time."""
+        return self._inbox is not None
+
+    @property
+    def isLate(self) -> bool:
+        """The request that is being handled came on a connection that it no longer has: its answer is for no one."""
+        return self._late > 0
+
     def take(self, event: Packet) -> None:
         """Handle an event, or keep it until those before it have been handled."""
         if self._inbox is None:
@@ -86,12 +113,17 @@ class Participant:
             self.peer.flooded()
 
     def gone(self) -> None:
-        """Its peer has gone: nothing of what waits is handled any more."""
-        if self._inbox is not None:
+        """Its peer has gone: nothing of what waits is handled any more, unless there is an heir."""
+        if self._inbox is not None and self.heir is None:
             self._inbox = self._newInbox()
+
+    def moved(self) -> None:
+        """It is on another connection: what is under way, and what waits, was asked on the one before."""
+        self._late = 0 if self._inbox is None else 1 + len(self._inbox)
 
     def _next(self, done: None) -> None:
         inbox, self._inbox = self._inbox, None
+        self._handled()
         while inbox and self.peer.connected:
             try:
                 pending = self._handle(self, inbox.take())
@@ -102,6 +134,14 @@ class Participant:
                 self._inbox = inbox
                 pending.addCallback(self._next)
                 return
+            self._handled()
+        while inbox and self.heir is not None:
+            self.heir.take(inbox.take())
+        self.peer.release()
+
+    def _handled(self) -> None:
+        if self._late:
+            self._late -= 1
 
     def expel(self, reason: str, message: str = "") -> None:
         """Disconnect it from the server. Its client is told first, and does not reconnect by itself.

@@ -6,7 +6,7 @@ and ends once, whatever ends it. (In exact mode asking again to join is announce
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
@@ -15,16 +15,20 @@ from twisted.logger import Logger
 from rtcsignal.addresses import whereabouts
 from rtcsignal.lograte import LogRation
 from rtcsignal.logtext import safe
-from rtcsignal.signaling.events import USER_JOINED, USER_LEFT, RoomRequest
+from rtcsignal.signaling.events import USER_AWAY, USER_BACK, USER_JOINED, USER_LEFT, RoomRequest, secondsOf
 from rtcsignal.signaling.gates import CurrentGates
-from rtcsignal.signaling.participant import Participant
+from rtcsignal.signaling.participant import Participant, isSame
 from rtcsignal.signaling.room import Room, Seat
 from rtcsignal.signaling.waiting import WaitingList
 from rtcsignal.socketio import jsontext
 from rtcsignal.socketio.fanout import OutgoingEvent, deliver
 from rtcsignal.socketio.peer import Peer
+from rtcsignal.values import EMPTY
 
-__all__ = ["Presence"]
+__all__ = ["REPLACED", "Presence"]
+
+REPLACED = "replaced"
+"""The reason that rooms are told when somebody has taken the place of a member."""
 
 _log = Logger()
 
@@ -70,13 +74,18 @@ class Presence:
         if participant.peer.connected:
             self._waiting.remove(participant, seat.room.name)
             gates.entering(seat.view, self.rooms.get(seat.room.name, seat.room).view)
+            self._endAbsent(seat)
         if not participant.peer.connected:
             return  # it went, or was kicked, while the policies were busy or because of what the observers did
         room = seat.room = self._openRoom(seat.room)
         room.add(seat)
         participant.seats[room.name] = seat
+        if participant.standing is not None:
+            participant.standing.begun(room.name)
         welcome(seat)
         room.tell(self._announcement(USER_JOINED, seat, seat.userId))
+        if participant.peer.away:
+            self._tellAway(seat)
         if self._logRation.allows("joins"):
             peer = participant.peer
             _log.info(
@@ -105,6 +114,24 @@ class Presence:
             receivers = list(seat.room.seats)
             self._vacate(seat)
             self._announceEnd(seat, reason, receivers)
+            seat.participant.peer.release()
+
+    def lost(self, participant: Participant, seconds: float) -> None:
+        """The connection of a participant was lost, and its client is waited for.
+
+        Args:
+            participant: Who.
+            seconds: How long.
+        """
+        participant.absence = seconds
+        for seat in list(participant.seats.values()):
+            self._tellAway(seat)
+
+    def back(self, participant: Participant, wasAway: bool) -> None:
+        """A client has its participant back. The rooms are told if they were told that it was away."""
+        if wasAway:
+            for seat in list(participant.seats.values()):
+                self._tellOthers(USER_BACK, seat)
 
     def withdraw(self, participant: Participant, roomName: str, reason: str) -> None:
         """A participant no longer waits for a room, or never did.
@@ -141,6 +168,24 @@ class Presence:
         """
         self._closing = True
 
+    def _tellAway(self, seat: Seat) -> None:
+        if seat.isTaken and seat.room.isAway(seat.userId):
+            self._tellOthers(USER_AWAY, seat, {"window": secondsOf(seat.participant.absence)})
+
+    def _tellOthers(self, event: str, seat: Seat, more: Mapping[str, Any] = EMPTY) -> None:
+        """Tell the members about one whose client is not there, or has just heard it all."""
+        if seat.isTaken and not self._exact and not self._closing:
+            others = [peer for peer in seat.room.seats if peer is not seat.participant.peer]
+            deliver(self._announcement(event, seat, seat.userId, more), others)
+
+    def _endAbsent(self, seat: Seat) -> None:
+        """The same user is back without a key: the membership that waited for it ends."""
+        room, identity = self.rooms.get(seat.room.name), seat.participant.identity
+        for peer in list(room.users.get(seat.userId, ())) if room is not None else ():
+            former: Participant = peer.application
+            if peer.away and not peer.isKept and isSame(former.identity, identity):
+                self.end(former.seats[seat.room.name], REPLACED)
+
     def _openRoom(self, judged: Room) -> Room:
         """The room to enter: while the policies judged one, its members may have left, or the first one joined."""
         room = self.rooms.get(judged.name)
@@ -152,7 +197,10 @@ class Presence:
 
     def _vacate(self, seat: Seat) -> None:
         room = seat.room
-        del seat.participant.seats[room.name]
+        participant = seat.participant
+        del participant.seats[room.name]
+        if participant.standing is not None:
+            participant.standing.ended(room.name)
         room.remove(seat)
         if not room.seats:
             del self.rooms[room.name]
@@ -166,8 +214,8 @@ class Presence:
             _log.info(text, user=user, room=name, reason=safe(reason), conn=conn)
         self._gates.now.left(seat.view, seat.room.view, reason)
 
-    def _announcement(self, event: str, seat: Seat, userId: str, more: dict[str, str] | None = None) -> OutgoingEvent:
+    def _announcement(self, event: str, seat: Seat, userId: str, more: Mapping[str, Any] = EMPTY) -> OutgoingEvent:
         arguments: tuple[Any, ...] = (event, userId)
         if not self._exact:
-            arguments += ({"roomName": seat.room.name, **(more or {})},)
+            arguments += ({"roomName": seat.room.name, **more},)
         return OutgoingEvent(jsontext.encode(arguments))  # names are strings: no attachments to look for

@@ -80,6 +80,10 @@ class Room:
             return self._shared[userId]
         return self._users.get(userId, [])
 
+    def isAway(self, userId: str) -> bool:
+        """Whether the last connection of a user who is here was lost."""
+        return all(peer.away for peer in self._users[userId])
+
     def open(self, now: float) -> None:
         """The first member is about to come."""
         opened(self.view, now)

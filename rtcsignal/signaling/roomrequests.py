@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from rtcsignal.errors import Refused
-from rtcsignal.signaling.events import RoomRequest, readRoomRequest
+from rtcsignal.signaling.events import RoomRequest, readNames, readRoomRequest
 from rtcsignal.signaling.messages import argumentsOf
 from rtcsignal.signaling.options import SignalingOptions
 from rtcsignal.signaling.participant import Participant
 from rtcsignal.signaling.room import Seat
+from rtcsignal.signaling.wishes import Wish, wishIn
 from rtcsignal.socketio.packet import Packet
 
-__all__ = ["checkIdentity", "checkUser", "roomRequestOf"]
+__all__ = ["checkIdentity", "checkUser", "joinRequestOf", "roomRequestOf"]
 
 
 def roomRequestOf(participant: Participant, event: Packet, options: SignalingOptions) -> RoomRequest:
@@ -20,6 +21,19 @@ def roomRequestOf(participant: Participant, event: Packet, options: SignalingOpt
         Refused: ``bad-arguments``.
     """
     return readRoomRequest(argumentsOf(event), options.nameCharacters, participant.identity.userId)
+
+
+def joinRequestOf(
+    participant: Participant, event: Packet, options: SignalingOptions
+) -> tuple[RoomRequest, Wish | None]:
+    """The request that a ``join-room`` is, and what else its client wishes.
+
+    Raises:
+        Refused: ``bad-arguments``, ``bad-resume-key``.
+    """
+    userId, roomName, body = readNames(argumentsOf(event), options.nameCharacters, participant.identity.userId)
+    wish, rest = wishIn(body)
+    return RoomRequest.of(userId, roomName, rest), wish
 
 
 def checkIdentity(participant: Participant, request: RoomRequest) -> None:

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from rtcsignal.signaling.events import RoomRequest
 from rtcsignal.signaling.handlers import acknowledge
 from rtcsignal.signaling.room import Seat
+from rtcsignal.values import EMPTY
 
 __all__ = ["Addition", "Welcome"]
 
@@ -33,11 +34,28 @@ class Welcome:
             ackId: As the event has it.
             seat: The seat that has been taken.
         """
-        if ackId is None:
-            return
+        if ackId is not None:
+            self.answer(request, ackId, seat, [{"userId": userId} for userId in seat.room.users])
+
+    def answer(
+        self,
+        request: RoomRequest,
+        ackId: str,
+        seat: Seat,
+        members: list[dict[str, Any]],
+        further: Mapping[str, Any] = EMPTY,
+    ) -> None:
+        """Acknowledge a join.
+
+        Args:
+            request: What was sent to join.
+            ackId: As the event has it.
+            seat: The seat that has been taken.
+            members: Those of the room.
+            further: What else this client is told.
+        """
         room = seat.room
-        members = [{"userId": userId} for userId in room.users]
-        answer: dict[str, Any] = {"roomName": room.name, "userId": seat.userId, "members": members}
+        answer: dict[str, Any] = {"roomName": room.name, "userId": seat.userId, "members": members, **further}
         # Clients that count connections have to know where to start.
         if len(room.seats) > len(members) and request.body.get("connections") is True:
             answer["connections"] = {user: len(peers) for user, peers in room.users.items() if len(peers) > 1}

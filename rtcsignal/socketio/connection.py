@@ -194,6 +194,13 @@ class Connection(Inbox):
         """Where its peers may ask for others; see `Desk`."""
         return Returning(self, self._server.recovery, self._server.namespaces)
 
+    def release(self, peer: Peer) -> None:
+        """It is here, and waits for nothing."""
+
+    def holds(self, peer: Peer, key: str) -> bool:
+        """Whether this is the key of a peer's client."""
+        return self._server.recovery.holds(peer, key)
+
     def carry(self, peer: Peer) -> None:
         """From now on it carries a peer."""
         self._peers[peer.namespace] = peer

@@ -59,7 +59,10 @@ class Namespace(Protocol):
         """The connection of a peer was lost, and its client is waited for, for so many seconds."""
 
     def returned(self, peer: Peer, back: Return) -> None:
-        """The client has a peer back; its identity is that of the new connection. What it has missed comes next."""
+        """The client has a peer back; its identity is that of the new connection.
+
+        What it has missed has not been sent: `Peer.replay` does it, after what is to be said before.
+        """
 
     def disconnected(self, peer: Peer, reason: str) -> None:
         """The peer has gone; called once for each that was connected."""
@@ -137,7 +140,7 @@ class EventNamespace:
         """Nothing depends on it here."""
 
     def returned(self, peer: Peer, back: Return) -> None:
-        """Nothing depends on it here."""
+        peer.replay(back.missed)
 
     def disconnected(self, peer: Peer, reason: str) -> None:
         del self.peers[peer.sid]

@@ -17,7 +17,7 @@ from rtcsignal.socketio.binary import encodeData
 from rtcsignal.socketio.fanout import Channel, OutgoingEvent
 from rtcsignal.socketio.jsontext import Unread
 from rtcsignal.socketio.packet import ACK, DISCONNECT, EVENT, encode
-from rtcsignal.socketio.reasons import BY_SERVER, NOT_RECOVERED
+from rtcsignal.socketio.reasons import BY_SERVER
 from rtcsignal.socketio.trail import Missed, Trail
 
 __all__ = ["Desk", "Gone", "Keeper", "Peer", "Return", "StaleKey"]
@@ -45,6 +45,12 @@ class Keeper(Protocol):
     def surrender(self, peer: Peer) -> None:
         """Another keeper has the peer from now on."""
 
+    def release(self, peer: Peer) -> None:
+        """There may be nothing left to wait for."""
+
+    def holds(self, peer: Peer, key: str) -> bool:
+        """See `Peer.holds`."""
+
     @property
     def desk(self) -> Desk | None:
         """Where the peer may ask for another one; None while its client is away."""
@@ -53,21 +59,22 @@ class Keeper(Protocol):
 class Desk(Protocol):
     """Where a peer asks, on behalf of its client, for a peer that this one had before: the connection that it is on."""
 
+    @property
+    def window(self) -> float:
+        """Seconds for which a client is waited for that can come back."""
+
     def find(self, peer: Peer, key: str) -> Peer | None:
         """See `Peer.find`."""
 
     def keep(self, peer: Peer, key: str) -> None:
         """See `Peer.keep`."""
 
-    def holds(self, peer: Peer, key: str) -> bool:
-        """See `Peer.holds`."""
-
     def exchange(self, peer: Peer, holder: Peer, seen: Any) -> Return | None:
         """See `Peer.exchange`."""
 
 
 class Return(NamedTuple):
-    """How a client has a peer back.
+    """How a client has a peer back. What it has missed is sent by the namespace, which may have something to say before.
 
     Attributes:
         missed: What it has missed.
@@ -160,6 +167,11 @@ class Peer:
         return self._keeper is not None
 
     @property
+    def window(self) -> float:
+        """Seconds for which its client is waited for when its connection is lost; 0 if it cannot come back."""
+        return self._desk.window if self._desk is not None and self.isKept else 0.0
+
+    @property
     def isKept(self) -> bool:
         """What it is sent is kept, as its client may come back."""
         return isinstance(self.channel, Trail)
@@ -184,8 +196,7 @@ class Peer:
 
     def holds(self, key: str) -> bool:
         """Whether this is the key of its client."""
-        desk = self._desk
-        return desk is not None and desk.holds(self, key)
+        return self._keeper is not None and self._keeper.holds(self, key)
 
     def exchange(self, holder: Peer, seen: Any) -> Return | None:
         """Give the connection to the peer that its client had before. This peer is gone then.
@@ -225,9 +236,9 @@ class Peer:
         self._send(EVENT, (name, *arguments))
 
     def release(self) -> None:
-        """There is nothing left to wait for: it is gone, if its client is away."""
+        """There may be nothing left to wait for: it is gone then, if its client is away."""
         if self.away and self._keeper is not None:
-            self._keeper.left(self, NOT_RECOVERED)
+            self._keeper.release(self)
 
     def emit(self, name: str, *arguments: Any) -> None:
         """Send an event. Dropped if the peer has gone.

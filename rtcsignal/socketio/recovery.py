@@ -288,7 +288,7 @@ class Recovery:
             return False
         found = self._passes.get(peer)
         namespace = self._namespaces[peer.namespace]
-        seconds = namespace.waitsFor(peer, 0.0 if found is None else self._options.window)
+        seconds = self._waitsFor(peer)
         if not seconds:
             return False
         if found is None:
@@ -301,6 +301,10 @@ class Recovery:
             namespace.lost(peer, seconds)
         return True
 
+    def holds(self, peer: Peer, key: str) -> bool:
+        """Whether this is the key of a peer's client."""
+        return peer.key == self.digest(peer.namespace, peer.identity, key)
+
     @property
     def desk(self) -> None:
         """A peer that waits asks for no other one."""
@@ -309,6 +313,11 @@ class Recovery:
     def surrender(self, peer: Peer) -> None:
         """A peer no longer waits."""
         self._absences.end(peer)
+
+    def release(self, peer: Peer) -> None:
+        """There may be nothing left to wait for."""
+        if not self._waitsFor(peer):
+            self.left(peer, NOT_RECOVERED)
 
     def forget(self, peer: Peer) -> None:
         """A peer is gone: its keys mean nothing any more."""
@@ -334,6 +343,11 @@ class Recovery:
         self._closed = True
         for peer in self._absences.peers:
             self.left(peer, SHUTDOWN)
+
+    def _waitsFor(self, peer: Peer) -> float:
+        found = self._passes.get(peer)
+        window = 0.0 if found is None or found.trail is None else self._options.window
+        return self._namespaces[peer.namespace].waitsFor(peer, window)
 
     def _giveUp(self, peer: Peer) -> None:
         self.left(peer, NOT_RECOVERED)

@@ -19,12 +19,6 @@ from rtcsignal.socketio.recovery import Pass, Recovery
 __all__ = ["Returning"]
 
 _log = Logger()
-_STALE = ConnectRefused(
-    "Stale",
-    {"code": "stale-resume"},
-    {"code": "stale-resume", "message": "The key is in use on a connection that was opened later."},
-)
-
 
 class _Carrier(Protocol):
     """The connection to which a peer returns."""
@@ -83,8 +77,9 @@ class Returning:
         self._recovery.enrol(peer, self._connection.number, digest)
         self._connection.witness()
 
-    def holds(self, peer: Peer, key: str) -> bool:
-        return peer.key == self._recovery.digest(peer.namespace, peer.identity, key)
+    @property
+    def window(self) -> float:
+        return self._recovery.window
 
     def exchange(self, peer: Peer, holder: Peer, seen: Any) -> Return | None:
         found, connection = self._recovery.passOf(holder), self._connection
@@ -97,7 +92,7 @@ class Returning:
         if not connection.session.isOpen or connection.peers.get(peer.namespace) is not None:
             self._waitAgain(holder)  # an observer has ended the connection
             return None
-        self._attach(holder, identity, back)
+        self._attach(holder, identity)
         return back
 
     def admit(self, claim: Claim, namespace: str, identity: Any) -> tuple[Peer, str | None, Return] | None:
@@ -121,7 +116,7 @@ class Returning:
             return None
         if found.opened > connection.number:
             if claim.key is not None:
-                raise _STALE
+                raise _stale()
             return None
         isKnown = claim.pid is not None and claim.pid == found.pid
         back = self._seize(found, (claim.offset, *claim.seen), asks=claim.key is not None)
@@ -137,19 +132,20 @@ class Returning:
         return found.peer, found.pid, back
 
     def welcome(self, peer: Peer, identity: Any, back: Return) -> None:
-        """The client has been answered: it has its peer, and gets what it has missed."""
+        """The client has been answered: it has its peer, and its namespace sends what it has missed."""
         before, session = peer.conn, self._connection.session
-        self._attach(peer, identity, back)
+        self._attach(peer, identity)
         _log.debug("a client is back (conn {conn}, before {before})", conn=session.conn, before=before)
-        peer.replay(back.missed)
-        if not session.isOpen:
+        self._namespaces[peer.namespace].returned(peer, back)
+        if not session.isOpen and self._connection.peers.get(peer.namespace) is peer:
             self._connection.lose(peer, CloseReason.TRANSPORT_CLOSE)
 
     def _seize(self, found: Pass, offsets: tuple[Any, ...], asks: bool) -> Return | None:
         wasAway = found.peer.away
         if not self._recovery.seize(found, self._connection.number):
             return None
-        if not self._connection.session.isOpen:
+        session = self._connection.session
+        if not session.isOpen:
             self._waitAgain(found.peer)
             return None
         return Return(found.missed(offsets), wasAway, asks)
@@ -158,7 +154,11 @@ class Returning:
         if not self._recovery.hold(peer, CloseReason.TRANSPORT_CLOSE):
             self._recovery.left(peer, NOT_RECOVERED)
 
-    def _attach(self, peer: Peer, identity: Any, back: Return) -> None:
+    def _attach(self, peer: Peer, identity: Any) -> None:
         self._connection.carry(peer)
         peer.identity = identity
-        self._namespaces[peer.namespace].returned(peer, back)
+
+
+def _stale() -> ConnectRefused:
+    reply = {"code": "stale-resume", "message": "The key is in use on a connection that was opened later."}
+    return ConnectRefused("Stale", {"code": "stale-resume"}, reply)

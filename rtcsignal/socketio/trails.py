@@ -8,19 +8,27 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from rtcsignal.socketio.fanout import Kept
 from rtcsignal.socketio.offsets import Numbers
 from rtcsignal.socketio.work import Work
 
-if TYPE_CHECKING:  # a trail counts here what it keeps, and is told from here to forget
-    from rtcsignal.socketio.trail import Trail
-
 __all__ = ["Trails"]
 
 # How much is forgotten at once, so that it is not done again for each event.
 _PARTS = 16
+
+
+class _Keeping(Protocol):
+    """A trail, as far as it is told from here to forget."""
+
+    @property
+    def oldest(self) -> int:
+        """The number of the oldest event that is kept; 0 if none is."""
+
+    def forget(self, number: int) -> None:
+        """Keep nothing up to a number."""
 
 
 class Trails:
@@ -41,7 +49,7 @@ class Trails:
     __slots__ = ("_everyone", "numbers", "packets", "size", "sizeOfOne", "total", "work")
 
     def __init__(
-        self, packets: int, size: int, total: int, work: Work, everyone: Callable[[], Iterable[Trail]]
+        self, packets: int, size: int, total: int, work: Work, everyone: Callable[[], Iterable[_Keeping]]
     ) -> None:
         self.packets = packets
         self.sizeOfOne = size or sys.maxsize

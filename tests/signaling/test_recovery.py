@@ -15,7 +15,7 @@ from rtcsignal.socketio.server import SocketOptions
 from rtcsignal.values import Handshake, Identity
 from tests.signaling.conftest import WorldFactory
 from tests.signaling.plugins import Desk, Plugins
-from tests.signaling.words import joined, left, room
+from tests.signaling.words import away, back, joined, left, room
 from tests.signaling.world import PING_INTERVAL, PING_TIMEOUT, Answer, Client, Heard, World
 
 WINDOW = 120.0
@@ -74,6 +74,10 @@ class Member:
         self.client.lose()
 
 
+AWAY = away("ann", "kitchen", int(WINDOW))
+BACK = back("ann", "kitchen")
+
+
 def said(text: str) -> Heard:
     return "broadcast", {"text": text}
 
@@ -83,12 +87,13 @@ class TestWhoReturns:
         ann, ben = Member(world, "ann"), Member(world, "ben")
         ann.take()
         ann.lose()
-        assert ben.take() == []
+        assert ben.take() == [AWAY]
         assert world.rosters() == {"kitchen": ["ann", "ben"]}
         world.clock.advance(40)
         ann.returns()
         assert ann.recovered
-        assert ann.take() == ben.take() == []
+        assert ann.take() == []
+        assert ben.take() == [BACK]
         assert world.rosters() == {"kitchen": ["ann", "ben"]}
 
     def test_hearsWhatItMissedInOrderAndOnce(self, world: World) -> None:
@@ -110,7 +115,7 @@ class TestWhoReturns:
         ann.lose()
         ann.returns()
         assert ann.client.ask("broadcast", {"text": "here"}).value == {"ok": True, "delivered": 2}
-        assert ben.take() == [said("here")]
+        assert ben.take() == [AWAY, BACK, said("here")]
 
     def test_mayJoinAgainAndAnnouncesNothing(self, world: World) -> None:
         """As pages do that join whenever they connect."""
@@ -119,7 +124,8 @@ class TestWhoReturns:
         ann.lose()
         ann.returns()
         assert [each["userId"] for each in ann.joins().value["members"]] == ["ann", "ben"]
-        assert ann.take() == ben.take() == []
+        assert ann.take() == []
+        assert ben.take() == [AWAY, BACK]
 
     def test_takesTheSeatFromAConnectionThatIsNotKnownToBeDead(self, world: World) -> None:
         ann, ben = Member(world, "ann"), Member(world, "ben")
@@ -242,7 +248,7 @@ class TestWhoDoesNot:
             world.clock.advance(20)
             old.link.keepAlive()
         world.clock.advance(1)
-        assert old.take() == [left("ann", "kitchen", "timeout")]
+        assert old.take() == [AWAY, left("ann", "kitchen", "timeout")]
         assert plugins.take() == [("left", "ann", "kitchen", 1, "timeout")]
         ann.returns()
         assert not ann.recovered
@@ -303,7 +309,7 @@ class TestWhoDoesNot:
         world.clock.advance(PING_TIMEOUT + 1)
         assert ann.client.link.closedBecause is CloseReason.PING_TIMEOUT
         ben.client.link.keepAlive()
-        assert ben.take() == []
+        assert ben.take() == [AWAY]
         assert world.rosters() == {"kitchen": ["ann", "ben"]}
 
 
@@ -314,7 +320,7 @@ class TestWhileAway:
         ann, ben = Member(world, "ann"), Member(world, "ben")
         ann.lose()
         plugins.peers["ann"].disconnect("banned")
-        assert ben.take() == [left("ann", "kitchen", "banned")]
+        assert ben.take() == [AWAY, left("ann", "kitchen", "banned")]
         ann.returns()
         assert not ann.recovered
 
@@ -327,7 +333,7 @@ class TestWhileAway:
         ann.lose()
         peer: Any = plugins.peers["ann"]
         world.hub.kick(peer, "kicked")
-        assert ben.take() == [left("ann", "kitchen", "kicked")]
+        assert ben.take() == [AWAY, left("ann", "kitchen", "kicked")]
         ann.returns()
         assert ann.recovered
         assert ann.take() == [left("ann", "kitchen", "kicked")]
@@ -343,7 +349,7 @@ class TestWhileAway:
         world.clock.advance(30)
         ben.client.link.keepAlive()
         world.clock.advance(30)
-        assert ben.take() == [left("ann", "kitchen", "expired")]
+        assert ben.take() == [AWAY, left("ann", "kitchen", "expired")]
 
     def test_aPolicyMayLetItIn(self, makeWorld: WorldFactory) -> None:
         """It had asked before its connection was lost, and finds itself in the room when it returns."""
@@ -368,7 +374,7 @@ class TestWhileAway:
         ann.lose()
         desk.yes()
         desk.yes()
-        assert ben.take() == [said("1"), said("2")]
+        assert ben.take() == [AWAY, said("1"), said("2")]
 
     def test_theServerMayStop(self, makeWorld: WorldFactory) -> None:
         plugins = Plugins()
@@ -379,7 +385,7 @@ class TestWhileAway:
         world.shutDown()
         ends = [("left", "ann", "kitchen", 1, "shutdown"), ("left", "ben", "kitchen", 0, "shutdown")]
         assert plugins.take() == ends
-        assert ben.take() == []
+        assert ben.take() == [AWAY]
 
     def test_inExactModeItIsTheSame(self, makeWorld: WorldFactory) -> None:
         world = makeWorld(SignalingOptions(exact=True), sockets=sockets())
@@ -389,3 +395,4 @@ class TestWhileAway:
         ben.client.emit("broadcast", {"text": "1"})
         ann.returns()
         assert ann.take() == [said("1")]
+        assert ben.take() == [said("1")], "it is not told of absences"

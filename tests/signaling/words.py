@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.signaling.world import Heard
 
-__all__ = ["DISCONNECTED", "acked", "joined", "left", "putOut", "room", "userIds"]
+__all__ = ["DISCONNECTED", "acked", "away", "back", "joined", "left", "putOut", "room", "userIds"]
 
 DISCONNECTED: Heard = ("<disconnect>",)
 
@@ -24,6 +24,16 @@ def joined(userId: str, roomName: str) -> Heard:
 def left(userId: str, roomName: str, reason: str) -> Heard:
     """A room is told that somebody went."""
     return "user-left", userId, {"roomName": roomName, "reason": reason}
+
+
+def away(userId: str, roomName: str, window: float) -> Heard:
+    """A room is told that the last connection of somebody was lost."""
+    return "user-away", userId, {"roomName": roomName, "window": window}
+
+
+def back(userId: str, roomName: str) -> Heard:
+    """A room is told that somebody has come back."""
+    return "user-back", userId, {"roomName": roomName}
 
 
 def putOut(reason: str) -> list[Heard]:

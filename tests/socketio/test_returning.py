@@ -383,6 +383,9 @@ class TestWaiting:
         assert peer.connected, "its client is there"
         ann.hangUp()
         peer.release()
+        assert peer.connected, "there is something to wait for"
+        world.root.wait = lambda peer, window: 0
+        peer.release()
         assert world.root.gone == [(peer, NOT_RECOVERED)]
         peer.release()
         assert len(world.root.gone) == 1

@@ -92,6 +92,7 @@ class Lobby:
     def returned(self, peer: Peer, back: Return) -> None:
         if self.back is not None:
             self.back(peer, back)
+        peer.replay(back.missed)
 
     def disconnected(self, peer: Peer, reason: str) -> None:
         self.gone.append((peer, reason))
