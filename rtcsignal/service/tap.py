@@ -297,5 +297,5 @@ def _recoverySummary(socketio: Socketio) -> str:
         return "lost connections are not recovered"
     # Clients may notice a loss a heartbeat later than the server, and wait up to five seconds before they try again.
     needed = socketio.pingInterval + 6
-    warning = f", which is short: clients may need {needed:g} s to come back" if window < needed else ""
+    warning = f", which is short: clients may need {needed:g} s to come back" if window <= needed else ""
     return f"lost connections can be recovered for {window:g} s{warning}"

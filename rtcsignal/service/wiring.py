@@ -86,6 +86,7 @@ def _signalingOptions(config: Config) -> SignalingOptions:
     return SignalingOptions(
         echo=config.signaling.echo,
         exact=config.signaling.compat == "exact",
+        leaveGrace=config.signaling.leaveGrace,
         roomsPerPeer=config.limits.roomsPerPeer,
         nameCharacters=config.limits.nameCharacters,
         joinBytes=config.limits.joinBytes,
@@ -119,8 +120,10 @@ def _recoveryOptions(config: Config) -> RecoveryOptions:
     recovery = config.socketio.recovery
     return RecoveryOptions(
         window=recovery.window,
+        everybody=recovery.everybody,
         packets=recovery.packets,
         size=recovery.bytes,
+        total=recovery.totalBytes,
         held=recovery.clients,
         heldPerAddress=config.limits.connectionsPerAddress,
     )

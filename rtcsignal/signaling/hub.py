@@ -19,8 +19,10 @@ from rtcsignal.signaling.options import SignalingOptions
 from rtcsignal.signaling.participant import Participant
 from rtcsignal.signaling.pluginevents import PluginEvents
 from rtcsignal.signaling.presence import Presence
+from rtcsignal.signaling.resuming import Resuming
 from rtcsignal.signaling.views import PeerView, participantOf, seatAmong
 from rtcsignal.signaling.waiting import WaitingList
+from rtcsignal.signaling.welcome import Welcome
 from rtcsignal.socketio.peer import Return
 
 __all__ = ["Hub"]
@@ -41,6 +43,7 @@ class Hub:
         waiting: Who waits for which room; changed only by the hub, except that plugins may dismiss.
         expiries: When the participants have to go.
         presence: Begins and ends memberships.
+        resuming: Gives clients their places back.
         joining: Handles ``join-room``.
         leaving: Handles ``leave-room``.
         broadcasts: Handles ``broadcast``.
@@ -63,7 +66,9 @@ class Hub:
         self._gates = CurrentGates(gates)
         self.presence = Presence(self._gates, self.waiting, clock, self.logRation, options.exact)
         self.rooms = self.presence.rooms
-        self.joining = Joining(options, self._gates, self.presence, self.waiting, clock, self.expiries)
+        welcome = Welcome()
+        self.resuming = Resuming(options, self.presence, welcome, self.expiries)
+        self.joining = Joining(options, self._gates, self.presence, self.waiting, clock, welcome, self.resuming)
         self.leaving = Leaving(options, self.presence, self.waiting)
         self.broadcasts = Broadcasts(options, self._gates)
         self.pluginEvents = PluginEvents(self._gates)
@@ -87,7 +92,7 @@ class Hub:
 
     def returned(self, participant: Participant, back: Return) -> None:
         """A client has its participant back; see `Resuming.returned`."""
-        self.joining.resuming.returned(participant, back)
+        self.resuming.returned(participant, back)
 
     def kick(self, peer: PeerView, reason: str) -> None:
         """End one membership. Its room is told, and so is the one who has to go; the connection stays.

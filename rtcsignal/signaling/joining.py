@@ -12,7 +12,6 @@ from twisted.python.failure import Failure
 from rtcsignal.errors import Refused, Waiting
 from rtcsignal.signaling.admission import Admissions
 from rtcsignal.signaling.events import RoomRequest
-from rtcsignal.signaling.expiry import Expiries
 from rtcsignal.signaling.gates import CurrentGates
 from rtcsignal.signaling.options import SignalingOptions
 from rtcsignal.signaling.participant import Participant
@@ -37,11 +36,11 @@ class Joining:
         presence: Begins the memberships.
         waiting: Where those are put whom a policy makes wait.
         clock: The time.
-        expiries: When the participants have to go.
+        welcome: Acknowledges the joins.
+        resuming: Gives those who have a key their places back.
 
     Attributes:
-        welcome: Acknowledges the joins; others may add to what it tells.
-        resuming: Gives those who have a key their places back.
+        welcome: The same as was given; others may add to what it tells.
     """
 
     def __init__(
@@ -51,10 +50,11 @@ class Joining:
         presence: Presence,
         waiting: WaitingList,
         clock: IReactorTime,
-        expiries: Expiries,
+        welcome: Welcome,
+        resuming: Resuming,
     ) -> None:
-        self.welcome = Welcome()
-        self.resuming = Resuming(options, presence, self.welcome, expiries)
+        self.welcome = welcome
+        self._resuming = resuming
         self._options = options
         self._gates = gates
         self._presence = presence
@@ -70,10 +70,10 @@ class Joining:
         checkIdentity(participant, request)
         tell = self.welcome.tell
         if wish is not None:
-            if self.resuming.isElsewhere(participant, event, request, wish):
+            if self._resuming.isElsewhere(participant, event, request, wish):
                 return None
             if wish.key is not None:
-                tell = self.resuming.tell
+                tell = self._resuming.tell
         return self._join(participant, request, partial(tell, request, event.ackId), again=wish is None)
 
     def _join(

@@ -76,7 +76,7 @@ def test_whereConnectionsAreRecoveredTheOthersNoticeNothing(
     person: PersonFactory, server: ServerFactory, room: str
 ) -> None:
     """The member who was away finds everything as it was, and neither of the two negotiates again."""
-    process = server({"web": {"demo": True}, "socketio": {"recovery": {"window": 120}}})
+    process = server({"web": {"demo": True}, "socketio": {"recovery": {"window": 120, "everybody": True}}})
     with closing(Line(process.port)) as line:
         alice, bob = person("Alice", url=process.url), person("Bob", url=line.url)
         call(alice, bob, room)

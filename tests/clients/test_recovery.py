@@ -27,7 +27,7 @@ OLD = Kind("2.2.0", "websocket", "/")
 @pytest.fixture(scope="module")
 def patient(serverFor: ServerFactory) -> Iterator[Process]:
     """A server that lets clients recover."""
-    with serverFor({"socketio": {"recovery": {"window": 120, "packets": 100}}}) as process:
+    with serverFor({"socketio": {"recovery": {"window": 120, "everybody": True, "packets": 100}}}) as process:
         yield process
 
 
@@ -160,7 +160,7 @@ def test_aKeyThatIsUsedTwiceIsNeverOnTwoConnections(
 def test_afterTheWindowEverybodyBeginsAnew(
     serverFor: ServerFactory, clients: Clients, lineTo: Callable[[Process], Line], room: str
 ) -> None:
-    with serverFor({"socketio": {"recovery": {"window": 0.5}}}) as server:
+    with serverFor({"socketio": {"recovery": {"window": 0.5, "everybody": True}}}) as server:
         line = lineTo(server)
         ann, witness = meet(clients, line, WEBSOCKET, room, server.url)
         before = ann.state()["id"]
@@ -179,7 +179,7 @@ def test_afterTheWindowEverybodyBeginsAnew(
 def test_whoMissedMoreThanIsKeptBeginsAnew(
     serverFor: ServerFactory, clients: Clients, lineTo: Callable[[Process], Line], room: str
 ) -> None:
-    with serverFor({"socketio": {"recovery": {"window": 120, "packets": 2}}}) as server:
+    with serverFor({"socketio": {"recovery": {"window": 120, "everybody": True, "packets": 2}}}) as server:
         line = lineTo(server)
         ann, witness = meet(clients, line, WEBSOCKET, room, server.url)
         line.cut()
@@ -203,7 +203,7 @@ def test_aNewerClientThatCannotRecoverCanTakeTheOldPlace(
     serverFor: ServerFactory, clients: Clients, lineTo: Callable[[Process], Line], room: str
 ) -> None:
     """It stays in the room beside its new self, unless a policy allows only one."""
-    config = {"socketio": {"recovery": {"window": 120}}, "plugins": {"use": ["one-session-per-user"]}}
+    config = {"socketio": {"recovery": {"window": 120, "everybody": True}}, "plugins": {"use": ["one-session-per-user"]}}
     with serverFor(config) as server:
         line = lineTo(server)
         ann, witness = meet(clients, line, Kind("3.1.3", "websocket", "/"), room, server.url)
@@ -225,7 +225,7 @@ def test_aNewerClientThatCannotRecoverCanTakeTheOldPlace(
 def test_aServerOnWhichSomebodyIsAwayStopsInOrder(
     serverFor: ServerFactory, clients: Clients, lineTo: Callable[[Process], Line], room: str
 ) -> None:
-    with serverFor({"socketio": {"recovery": {"window": 120}}}) as server:
+    with serverFor({"socketio": {"recovery": {"window": 120, "everybody": True}}}) as server:
         line = lineTo(server)
         ann, witness = meet(clients, line, WEBSOCKET, room, server.url)
         line.cut()

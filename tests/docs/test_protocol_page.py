@@ -140,7 +140,7 @@ def test_dialogueOnAWebSocketGoesAsItIsShown(docsServer: Process, block: Block) 
 
 def test_dialogueWithALossGoesAsItIsShown(serverFor: Callable[..., AbstractContextManager[Process]]) -> None:
     (block,) = [block for block in PROTOCOL.blocks if block.note.endswith("on one that recovers connections")]
-    with serverFor({"socketio": {"recovery": {"window": 120}}}) as process:
+    with serverFor({"socketio": {"recovery": {"window": 120, "everybody": True}}}) as process:
         heard = play(process, block)
     first, second = [text for text in heard if text.startswith("40")]
     assert first == second, "the same place"

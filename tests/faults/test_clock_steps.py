@@ -80,7 +80,7 @@ def serving(folder: Path, window: int = 0) -> Iterator[Stepped]:
     """A server on a clock of its own, that lets lost connections be recovered for so many seconds."""
     clock = FakeTime(folder)
     config = {
-        "socketio": {"ping_interval": 0.3, "ping_timeout": 20, "recovery": {"window": window}},
+        "socketio": {"ping_interval": 0.3, "ping_timeout": 20, "recovery": {"window": window, "everybody": True}},
         "plugins": {"use": [{"shared-secret": {"secret": SECRET}}, "anonymous"]},
         "limits": {"header_seconds": 1},
     }

@@ -24,7 +24,7 @@ from tests.wire.rawws import WebSocket, textFrame, upgradeBytes
 PLUGINS = {**CONFIG["plugins"], "use": [*CONFIG["plugins"]["use"], "collecting"]}
 KINDS = {
     "as usual": {},
-    "recovery": {"socketio": {**CONFIG["socketio"], "recovery": {"window": 1}}},
+    "recovery": {"socketio": {**CONFIG["socketio"], "recovery": {"window": 1, "everybody": True}}},
 }
 
 

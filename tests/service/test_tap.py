@@ -103,7 +103,7 @@ class TestCheck:
             f"{path}: no mistakes",
             "listens on tcp:8080",
             "Socket.IO at /socket.io/ over polling and websocket",
-            "lost connections are not recovered",
+            "lost connections can be recovered for 60 s",
             "namespaces /, /socket.io",
             "pages may come from the same host, https://example.org",
             f"plugin folders: {tmp_path}/x",
@@ -113,7 +113,7 @@ class TestCheck:
 
     @pytest.mark.parametrize(
         ("window", "more"),
-        [(31, ""), (30.5, ", which is short: clients may need 31 s to come back")],
+        [(31.5, ""), (31, ", which is short: clients may need 31 s to come back")],
     )
     def test_saysHowLongConnectionsCanBeRecovered(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str], window: float, more: str

@@ -39,3 +39,13 @@ class Signaling(Section, frozen=True, kw_only=True):
             "RTCSignalServer did it, and its pages drop their own messages.",
         ),
     ] = True
+    leaveGrace: Annotated[
+        float,
+        Meta(ge=0, le=3600),
+        Key(
+            "How long a member whose connection was lost stays one, if its client has not asked to be waited for. "
+            "0 = not at all.",
+            "Older clients cannot take their places back; whoever joins as the same user meanwhile replaces them.",
+            unit="seconds",
+        ),
+    ] = 0
