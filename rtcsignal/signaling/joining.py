@@ -68,13 +68,13 @@ class Joining:
         self._checkSize(event)
         request, wish = joinRequestOf(participant, event, self._options)
         checkIdentity(participant, request)
-        tell = self.welcome.tell
-        if wish is not None:
-            if self._resuming.isElsewhere(participant, event, request, wish):
-                return None
-            if wish.key is not None:
-                tell = self._resuming.tell
-        return self._join(participant, request, partial(tell, request, event.ackId), again=wish is None)
+        if wish is not None and self._resuming.isElsewhere(participant, event, request, wish):
+            return None
+        welcome = partial(self.welcome.tell, request, event.ackId)
+        if participant.standing is not None:
+            asks = wish is not None and wish.key is not None
+            welcome = partial(self._resuming.tell, request, event.ackId, asks)
+        return self._join(participant, request, welcome, again=wish is None)
 
     def _join(
         self, participant: Participant, request: RoomRequest, welcome: Callable[[Seat], None], again: bool

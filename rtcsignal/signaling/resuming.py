@@ -69,8 +69,15 @@ class Resuming:
             participant.standing = Standing()
         return not peer.connected
 
-    def tell(self, request: RoomRequest, ackId: str | None, seat: Seat) -> None:
-        """Acknowledge the join of a client that has a key; see `Welcome.tell`."""
+    def tell(self, request: RoomRequest, ackId: str | None, asks: bool, seat: Seat) -> None:
+        """Acknowledge the join of a client that has a key.
+
+        Args:
+            request: What was sent to join.
+            ackId: As the event has it.
+            asks: The key came with it, and not only with the handshake.
+            seat: The seat that has been taken.
+        """
         participant, name = seat.participant, seat.room.name
         peer, standing = participant.peer, participant.standing
         if participant.isLate or peer.away or standing is None:
@@ -83,7 +90,9 @@ class Resuming:
             at = peer.mark() if missed is None or outcome == RESYNC else self._positionOf(outcome, missed)
             standing.answered(name, at)
             further["at"] = peer.offsetOf(at)
-        if ackId is not None:
+        if not asks:
+            self._welcome.tell(request, ackId, seat)
+        elif ackId is not None:
             self._welcome.answer(request, ackId, seat, _membersOf(seat.room), further)
 
     def returned(self, participant: Participant, back: Return) -> None:

@@ -74,7 +74,7 @@ class Desk(Protocol):
 
 
 class Return(NamedTuple):
-    """How a client has a peer back. What it has missed is sent by the namespace, which may have something to say before.
+    """How a client has a peer back. What it has missed is for the namespace to send, after what it has to say itself.
 
     Attributes:
         missed: What it has missed.

@@ -203,7 +203,8 @@ def test_aNewerClientThatCannotRecoverCanTakeTheOldPlace(
     serverFor: ServerFactory, clients: Clients, lineTo: Callable[[Process], Line], room: str
 ) -> None:
     """It stays in the room beside its new self, unless a policy allows only one."""
-    config = {"socketio": {"recovery": {"window": 120, "everybody": True}}, "plugins": {"use": ["one-session-per-user"]}}
+    recovery = {"window": 120, "everybody": True}
+    config = {"socketio": {"recovery": recovery}, "plugins": {"use": ["one-session-per-user"]}}
     with serverFor(config) as server:
         line = lineTo(server)
         ann, witness = meet(clients, line, Kind("3.1.3", "websocket", "/"), room, server.url)

@@ -153,7 +153,8 @@ class TestASecondSession:
         assert second.ask("broadcast", {"userId": "ann", "msgType": 9}) == {"ok": True, "delivered": 1}
 
     def test_endsOneThatIsAwayAndMightBeRecovered(self, clients: Clients, serverFor: ServerFactory, room: str) -> None:
-        with serverFor({"plugins": {"use": USE}, "socketio": {"recovery": {"window": 120, "everybody": True}}}) as server:
+        recovery = {"window": 120, "everybody": True}
+        with serverFor({"plugins": {"use": USE}, "socketio": {"recovery": recovery}}) as server:
             line = Line(server.port)
             first = clients.node(WEBSOCKET, "ann", url=line.url)
             first.join(room, tab="one")
