@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -562,7 +563,7 @@ class TestAtTheHandshake:
         early = world.link(4)
         ann.dialWithKey()
         ann.joins()
-        client = early.client("/", '{"resume":"%s"}' % ann.key)
+        client = early.client("/", json.dumps({"resume": ann.key}))
         ((word, told),) = client.take()
         assert word == "<error>"
         assert told["data"]["code"] == "stale-resume"
@@ -601,7 +602,7 @@ class TestAtTheHandshake:
         ((_, answer),) = client.take()
         client.join("kitchen", "ann")
         client.lose()
-        again = world.link(4).client("/", '{"pid":"%s","resume":"%s"}' % (answer["pid"], keyOf("ann")))
+        again = world.link(4).client("/", json.dumps({"pid": answer["pid"], "resume": keyOf("ann")}))
         (_, told), (word, resumed), _ = again.take()
         assert told == answer
         assert (word, resumed["outcome"]) == ("resumed", "resumed")

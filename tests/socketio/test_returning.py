@@ -35,7 +35,9 @@ def revision(request: pytest.FixtureRequest) -> Revision:
     return chosen
 
 
-def arrive(world: World, revision: Revision, key: str | None = KEY, seen: str | None = None) -> tuple[Client, list[Any]]:
+def arrive(
+    world: World, revision: Revision, key: str | None = KEY, seen: str | None = None
+) -> tuple[Client, list[Any]]:
     """A client that connects with a key, and what it is told."""
     claim = {name: value for name, value in (("resume", key), ("seen", seen)) if value is not None}
     if revision == 3:
