@@ -18,6 +18,7 @@ from rtcsignal.signaling.welcome import Welcome
 from rtcsignal.signaling.wishes import Wish
 from rtcsignal.socketio.packet import Packet
 from rtcsignal.socketio.peer import Peer, Return, StaleKey
+from rtcsignal.socketio.trail import Missed
 
 __all__ = ["Resuming"]
 
@@ -87,7 +88,7 @@ class Resuming:
         if not peer.isKept:
             further["outcome"] = JOINED
         else:
-            at = peer.mark() if missed is None or outcome == RESYNC else self._positionOf(outcome, missed)
+            at = self._positionOf(peer, outcome, missed)
             standing.answered(name, at)
             further["at"] = peer.offsetOf(at)
         if not asks:
@@ -105,7 +106,7 @@ class Resuming:
             outcome, missed = standing.outcome, back.missed
             if missed.messages is None:
                 outcome = RESYNC
-            at = peer.mark() if outcome == RESYNC else self._positionOf(outcome, missed)
+            at = self._positionOf(peer, outcome, missed)
             rooms = [{"roomName": name, "userId": seat.userId} for name, seat in participant.seats.items()]
             told = {"outcome": outcome, "at": peer.offsetOf(at), "received": standing.received}
             peer.tell(RESUMED, {**told, "window": secondsOf(peer.window), "rooms": rooms})
@@ -157,10 +158,14 @@ class Resuming:
             former.application.expel(REPLACED)
 
     @staticmethod
-    def _positionOf(outcome: str, missed: Any) -> int:
-        """From where on the client has everything, once it has what it has missed."""
-        position: int = missed.start if outcome == ALL_IS_WELL else missed.before
-        return position
+    def _positionOf(peer: Peer, outcome: str, missed: Missed | None) -> int:
+        """From where on the client has everything, with what follows: that may be what it has missed.
+
+        That is so also where there was a gap before of which it hears only now.
+        """
+        if missed is None or missed.messages is None:
+            return peer.mark()
+        return missed.start if outcome == ALL_IS_WELL else missed.before
 
 
 def _membersOf(room: Room) -> list[dict[str, Any]]:

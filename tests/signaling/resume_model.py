@@ -21,12 +21,15 @@ class Sent:
         frame: What it is: an event, or ``("<ack>", what)``.
         place: Whose event it is, and `index` the position from then on.
         token: The client knows of this from then on.
+        isUnsure: The same may be said once more: with several rooms a client may have read an answer and nothing else,
+            and there is no position between what it had seen and what follows by which it could show that.
     """
 
     frame: Frame
     place: Place | None = None
     index: int = 0
     token: object = None
+    isUnsure: bool = False
 
 
 @dataclass(eq=False)
@@ -179,12 +182,11 @@ class Model:
         missed = place.sent[index:]
         isWhole = len(missed) <= self.packets
         for membership in place.rooms.values():
-            if not isWhole:
-                membership.owed = "resync"
-            elif membership.token not in known or membership.token is None:
-                membership.owed = membership.owed or "joined"
-            else:
+            if isWhole and membership.token in known:
                 membership.owed = ""
+                continue
+            membership.owed = (membership.owed or "joined") if isWhole else "resync"
+            membership.token = None
         replay = [Sent(frame, place, index + 1 + number) for number, frame in enumerate(missed if isWhole else ())]
         if room in place.rooms and not place.asked:
             self._answer(place, line, room, index if isWhole else len(place.sent))
@@ -202,7 +204,7 @@ class Model:
         outcome, membership.owed = membership.owed or "resumed", ""
         if outcome != "resumed" or membership.token is None:
             membership.token = object()
-        line.sent.append(Sent(("<ack>", outcome, place.received), place, index, membership.token))
+        line.sent.append(Sent(("<ack>", outcome, place.received), place, index, membership.token, len(place.rooms) > 1))
 
     def _go(self, place: Place) -> None:
         while place.waiting and place.asked is None:
