@@ -9,9 +9,13 @@ import re
 import secrets
 from typing import Any
 
-__all__ = ["Numbers"]
+__all__ = ["STEP", "Numbers"]
 
 _EPOCH_BYTES = 4
+
+STEP = 16
+"""How far apart numbers are: those between them are positions that only one client was told."""
+
 _OFFSET = re.compile(r"(?P<epoch>[0-9a-f]{8})\.(?P<number>[0-9]{1,18})", re.ASCII)
 
 
@@ -28,7 +32,7 @@ class Numbers:
 
     def next(self) -> int:
         """A number that was not given yet."""
-        self.last += 1
+        self.last += STEP
         return self.last
 
     def write(self, number: int) -> str:

@@ -25,7 +25,7 @@ class Missed(NamedTuple):
     Attributes:
         seen: The number that it has seen last; 0 if it has seen none.
         start: The number from which on the messages are all that there were.
-        before: The last number before the first of the messages, or that of the end of the trail if there are none.
+        before: A number between `start` and the messages, or that of the end of the trail if there are none.
         messages: In order; None if some of them are not kept any more.
     """
 
@@ -124,7 +124,7 @@ class Trail:
         if start < self._forgotten:
             return Missed(seen, start, self.last, None)
         missed = [item for item in self._kept or () if item.number > start]
-        before = missed[0].number - 1 if missed else self.last
+        before = min(start + 1, missed[0].number - 1) if missed else self.last
         return Missed(seen, start, before, [item.message for item in missed])
 
     def offsetOf(self, number: int) -> str:

@@ -21,15 +21,12 @@ class Sent:
         frame: What it is: an event, or ``("<ack>", what)``.
         place: Whose event it is, and `index` the position from then on.
         token: The client knows of this from then on.
-        isUnsure: The same may be said once more: with several rooms a client may have read an answer and nothing else,
-            and there is no position between what it had seen and what follows by which it could show that.
     """
 
     frame: Frame
     place: Place | None = None
     index: int = 0
     token: object = None
-    isUnsure: bool = False
 
 
 @dataclass(eq=False)
@@ -64,6 +61,7 @@ class Place:
     received: int = 0
     until: float | None = None
     asked: str | None = None
+    isGone: bool = False
     waiting: list[tuple[Line, tuple[Any, ...]]] = field(default_factory=list)
 
     @property
@@ -150,6 +148,8 @@ class Model:
         """A policy has thought about a room."""
         place, line = self.asking.pop(room)
         place.asked = None
+        if place.isGone:
+            return
         if isYes:
             self._enter(place, line, room)
         elif line is place.line:
@@ -204,7 +204,7 @@ class Model:
         outcome, membership.owed = membership.owed or "resumed", ""
         if outcome != "resumed" or membership.token is None:
             membership.token = object()
-        line.sent.append(Sent(("<ack>", outcome, place.received), place, index, membership.token, len(place.rooms) > 1))
+        line.sent.append(Sent(("<ack>", outcome, place.received), place, index, membership.token))
 
     def _go(self, place: Place) -> None:
         while place.waiting and place.asked is None:
@@ -283,7 +283,7 @@ class Model:
     def _gone(self, place: Place, reason: str) -> None:
         if place in self.away:
             self.away.remove(place)
-        place.until = None
+        place.until, place.isGone = None, True
         if place.key is not None and self.keys.get(place.key) is place:
             del self.keys[place.key]
         place.waiting.clear()

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from rtcsignal.socketio.offsets import Numbers
+from rtcsignal.socketio.offsets import STEP, Numbers
 
 
 def test_numbersRise() -> None:
     numbers = Numbers()
-    assert [numbers.next() for _ in range(3)] == [1, 2, 3]
-    assert numbers.last == 3
+    assert [numbers.next() for _ in range(3)] == [STEP, 2 * STEP, 3 * STEP]
+    assert numbers.last == 3 * STEP
 
 
 def test_anOffsetIsReadAsTheNumberThatItWasMadeOf() -> None:
