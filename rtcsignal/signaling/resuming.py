@@ -163,9 +163,9 @@ class Resuming:
 
         That is so also where there was a gap before of which it hears only now.
         """
-        if missed is None or missed.messages is None:
-            return peer.mark()
-        return missed.start if outcome == ALL_IS_WELL else missed.before
+        if missed is not None and missed.messages is not None and outcome == ALL_IS_WELL:
+            return missed.start
+        return missed.before if missed is not None and missed.messages else peer.mark()
 
 
 def _membersOf(room: Room) -> list[dict[str, Any]]:
