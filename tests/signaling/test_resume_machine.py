@@ -1,4 +1,4 @@
-"""Any interleaving of connections, joins, losses, returns, late frames and slow policies, against a model of its own."""
+"""Any interleaving of connections, joins, losses, returns, late frames and slow policies, against a model."""
 
 from __future__ import annotations
 
@@ -201,6 +201,7 @@ class ResumeMachine(RuleBasedStateMachine):
         userId = f"user{which}"
         for place in self.model.rooms.get(room, ()):
             if place.userId == userId:
+                view: Any
                 (view,) = self.plugins.rooms[room].peersOf(userId)
                 self.world.hub.kick(view, "kicked")
                 self.model.kick(place, room)

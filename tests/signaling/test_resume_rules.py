@@ -129,7 +129,8 @@ def aTimerOutlivesItsAbsence(patch: Patch) -> None:
         action, argument = deadline._action, deadline._argument
         ended = end(absences, peer)
         if peer.connected and action is not None:
-            absences._deadlines.clock.callLater(max(deadline.at - absences._deadlines.clock.seconds(), 0), action, argument)
+            clock = absences._deadlines.clock
+            clock.callLater(max(deadline.at - clock.seconds(), 0), action, argument)
         return ended
 
     patch.setattr(Absences, "end", endWithoutTimer)

@@ -11,7 +11,7 @@ import pytest
 
 from rtcsignal.engineio.frames import EncodedMessage
 from rtcsignal.socketio.fanout import OutgoingEvent
-from rtcsignal.socketio.offsets import Numbers
+from rtcsignal.socketio.offsets import STEP, Numbers
 from rtcsignal.socketio.trail import Missed, Trail
 from rtcsignal.socketio.trails import Trails
 from rtcsignal.socketio.work import Work
@@ -54,7 +54,7 @@ class TestNumbering:
     def test_theOffsetIsTheLastArgument(self, numbers: Numbers) -> None:
         message = send(trailOf(numbers, namespace="/a"), "x", 1)
         assert message.text is not None
-        assert re.fullmatch(r'2/a,\["x",1,"[0-9a-f]{8}\.1"\]', message.text)
+        assert re.fullmatch(r'2/a,\["x",1,"[0-9a-f]{8}\.16"\]', message.text)
 
     def test_whatWasSentStaysAsItWas(self, numbers: Numbers) -> None:
         """Also the white space that JSON allows behind a value."""
@@ -130,8 +130,8 @@ class TestMissed:
     def test_isEverythingIfTheNumberWasNeverGiven(self, numbers: Numbers) -> None:
         trail = trailOf(numbers)
         message = send(trail, "x")
-        assert missedBy(trail, numbers.write(1)) == []
-        assert missedBy(trail, numbers.write(2)) == [message]
+        assert missedBy(trail, numbers.write(STEP)) == []
+        assert missedBy(trail, numbers.write(STEP + 1)) == [message]
 
     def test_isWhatFollowsTheLatestOfSeveralOffsets(self, numbers: Numbers) -> None:
         trail = trailOf(numbers)
@@ -144,14 +144,16 @@ class TestMissed:
         mark = trail.mark()
         first = send(trail, "x")
         end = trail.mark()
-        assert trail.missed(()) == Missed(0, 0, mark, [first])
-        assert trail.missed([numbers.write(mark)]) == Missed(mark, mark, mark, [first])
-        assert trail.missed([offsetOf(first)]) == Missed(mark + 1, mark + 1, end, [])
+        assert trail.missed(()) == Missed(0, 0, 1, [first])
+        assert trail.missed([numbers.write(mark)]) == Missed(mark, mark, mark + 1, [first])
+        last = mark + STEP - 1
+        assert trail.missed([numbers.write(last)]) == Missed(last, last, last, [first]), "there is no room any more"
+        assert trail.missed([offsetOf(first)]) == Missed(mark + STEP, mark + STEP, end, [])
 
     def test_isNothingBeforeTheTrailBegan(self, numbers: Numbers) -> None:
         numbers.next()
         trail = trailOf(numbers)
-        assert trail.missed(()) == Missed(0, 1, 1, [])
+        assert trail.missed(()) == Missed(0, STEP, STEP, [])
         assert trail.offsetOf(1) == numbers.write(1)
 
 
@@ -159,7 +161,7 @@ class TestForgetting:
     def test_whatTheClientHasIsNotKept(self, numbers: Numbers) -> None:
         trail = trailOf(numbers)
         first, second = send(trail, "x"), send(trail, "x")
-        trail.forget(1)
+        trail.forget(STEP)
         assert [item.message for item in trail.kept] == [second]
         assert missedBy(trail, offsetOf(first)) == [second]
         assert missedBy(trail) is None
