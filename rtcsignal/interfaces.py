@@ -326,6 +326,9 @@ class IPeer(Interface):
         "Its authenticator has found its user id. Guests, who may take any name, and all clients of a server without "
         "authenticators have not signed in."
     )
+    away: bool = Attribute(
+        "Its connection was lost, and its client may come back: it is a member until then, or until the server gives up."
+    )
     address: str = Attribute("Its IP address, or an empty string.")
     conn: str = Attribute("What the log calls its connection: a short id, no secret.")
     namespace: str = Attribute("The namespace it uses: a slash, or a slash and a name.")

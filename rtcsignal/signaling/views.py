@@ -59,6 +59,10 @@ class PeerView:
         return self._participant.isSignedIn
 
     @property
+    def away(self) -> bool:
+        return self._participant.peer.away
+
+    @property
     def address(self) -> str:
         return self._participant.peer.address
 

@@ -59,6 +59,7 @@ class FakePeer:
         transport: ``websocket`` or ``polling``.
         connectedAt: When, on the scale of the clock.
         signedIn: Its authenticator has found its user id.
+        away: Its connection was lost, and its client may come back.
 
     Attributes:
         sent: The events that it was sent, each a tuple of name and arguments.
@@ -79,8 +80,10 @@ class FakePeer:
         transport: str = "websocket",
         connectedAt: float = 0.0,
         signedIn: bool = False,
+        away: bool = False,
     ) -> None:
         self.userId = userId
+        self.away = away
         self.signedIn = signedIn
         self.roles = frozenset(roles)
         self.claims: Mapping[str, Any] = MappingProxyType(dict(claims))

@@ -745,7 +745,9 @@ class TestPresence:
         peer.data["x"] = 1
         plugins.take()
         ann.lose()
+        assert peer.away
         ann.comesBack()
+        assert not peer.away
         assert plugins.take() == []
         assert peer.data == {"x": 1}
         peer.emit("mine", 1)
