@@ -327,7 +327,7 @@ class IPeer(Interface):
         "authenticators have not signed in."
     )
     away: bool = Attribute(
-        "Its connection was lost, and its client may come back: it is a member until then, or until the server gives up."
+        "Its connection was lost, and it is waited for: it is a member until it is given up."
     )
     address: str = Attribute("Its IP address, or an empty string.")
     conn: str = Attribute("What the log calls its connection: a short id, no secret.")

@@ -11,6 +11,7 @@ import pytest
 from rtcsignal.engineio.packet import Revision
 from rtcsignal.engineio.reasons import CloseReason
 from rtcsignal.errors import Refused, Waiting
+from rtcsignal.interfaces import IPeer, IRoom
 from rtcsignal.signaling.options import SignalingOptions
 from rtcsignal.socketio.recovery import RecoveryOptions
 from rtcsignal.socketio.server import SocketOptions
@@ -330,6 +331,33 @@ class TestComingBack:
         assert ann.asks(userId="cas").code == "not-your-user-id"
         assert holder.link.closedBecause is None
         assert ben.take() == []
+
+    def test_whoAsksForNoAnswerIsBackAsWell(self, world: World, revision: Revision, ben: Client) -> None:
+        ann = Resumer(world, "ann", revision)
+        ann.client.emit("join-room", room("ann", "kitchen", resume=ann.key))
+        ann.lose()
+        ann.dial()
+        ann.client.emit("join-room", room("ann", "kitchen", resume=ann.key))
+        say(ben, "1")
+        assert ann.take() == [joined("ann", "kitchen"), said("1")]
+
+    def test_whoIsKickedMeanwhileBeginsAnew(self, makeWorld: WorldFactory, revision: Revision) -> None:
+        """A plugin hears of the end of something else on the old connection."""
+
+        class Strict(Plugins):
+            def left(self, peer: IPeer, room: IRoom, reason: str) -> None:
+                super().left(peer, room, reason)
+                if peer.userId == "beside":
+                    self.peers["ann"].disconnect("banned")
+
+        world = makeWorld(gates=Strict(), sockets=sockets())
+        ann = Resumer(world, "ann", revision)
+        ann.joins()
+        beside = ann.client.link.client("/socket.io")
+        beside.join("kitchen", "beside")
+        ann.dial()
+        assert ann.joins() == "joined"
+        assert world.rosters() == {"kitchen": ["ann"]}
 
     def test_inExactModeNobodyIsToldAnything(self, makeWorld: WorldFactory, revision: Revision) -> None:
         world = makeWorld(SignalingOptions(exact=True), sockets=sockets())
@@ -745,9 +773,9 @@ class TestPresence:
         peer.data["x"] = 1
         plugins.take()
         ann.lose()
-        assert peer.away
+        wasAway = peer.away
         ann.comesBack()
-        assert not peer.away
+        assert (wasAway, peer.away) == (True, False)
         assert plugins.take() == []
         assert peer.data == {"x": 1}
         peer.emit("mine", 1)
@@ -823,6 +851,21 @@ class TestGrace:
         world.member("kitchen", "ann").lose()
         world.member("kitchen", "ann")
         assert world.rosters() == {"kitchen": ["ann", "ann"]}
+
+    def test_aKeyThatComesTooLateIsNone(self, makeWorld: WorldFactory, revision: Revision) -> None:
+        """It waited behind a slow join when the connection was lost."""
+        desk = Desk()
+        world = makeWorld(SignalingOptions(leaveGrace=10), Plugins(mayJoin=desk.mayJoin), sockets())
+        client = world.client(revision=revision)
+        client.emit("join-room", room("ann", "kitchen"))
+        for name in ("cellar", "attic"):
+            client.emit("join-room", room("ann", name, resume=keyOf("ann")))
+        client.lose()
+        for _ in range(3):
+            desk.yes()
+        assert world.rosters() == {"kitchen": ["ann"], "cellar": ["ann"], "attic": ["ann"]}
+        world.clock.advance(11)
+        assert world.rosters() == {}
 
     def test_noOneIsWaitedForWhoIsNowhere(self, patient: World) -> None:
         patient.client().lose()
