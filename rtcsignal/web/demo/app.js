@@ -7,6 +7,7 @@ import { Call } from "./call.js";
 import { byId, within } from "./elements.js";
 import { OwnMedia } from "./media.js";
 import { Stage, Tile } from "./stage.js";
+import { TabKey } from "./tab.js";
 import { newRoomName, whyNoCamera } from "./words.js";
 
 /** @import { Tone } from "./call.js" */
@@ -21,6 +22,7 @@ const [nameField, roomField] = ["name", "room"].map((id) => byId(id, HTMLInputEl
 
 const media = new OwnMedia();
 const ownTile = new Tile({ id: "self", self: true });
+const tabKey = new TabKey();
 const stage = new Stage(part("tiles"), { onInvite: copyLink });
 
 /** What tests and curious people may look at: `(await import("./app.js")).demo.call.mesh`. */
@@ -181,7 +183,7 @@ function startCall(roomName, name) {
   lobby.hidden = true;
   callView.hidden = part("place").hidden = false;
   part("microphone").focus();
-  const call = new Call({ roomName, name, media, stage, ownTile });
+  const call = new Call({ roomName, name, media, stage, ownTile, tabKey });
   demo.call = call;
   call.on("status", setSituation);
   call.on("news", tellNews);
@@ -329,7 +331,7 @@ media.on("changed", showMedia);
 
 prepareLobby();
 showMedia();
-const opened = media.open();
+const opened = Promise.all([media.open(), tabKey.ready]);
 const before = roomBeforeReload();
 if (before !== "") opened.then(() => startCall(before, nameField.value.trim()));
 else if (nameField.value === "") nameField.focus();

@@ -14,6 +14,7 @@ import { figuresOf, howTheyWent, PEER_STATES, whoIsHere, whyRefused } from "./wo
 /** @import { Info } from "./messages.js" */
 /** @import { Peer, PeerState, Tracks } from "./peer.js" */
 /** @import { Stage } from "./stage.js" */
+/** @import { TabKey } from "./tab.js" */
 
 const FIGURES_EVERY = 2000;
 const LOUDNESS_EVERY = 200;
@@ -67,8 +68,9 @@ export class Call extends Emitter {
    * @param {OwnMedia} options.media
    * @param {Stage} options.stage
    * @param {Tile} options.ownTile
+   * @param {TabKey} options.tabKey
    */
-  constructor({ roomName, name, media, stage, ownTile }) {
+  constructor({ roomName, name, media, stage, ownTile, tabKey }) {
     super();
     this.#media = media;
     this.#stage = stage;
@@ -76,7 +78,8 @@ export class Call extends Emitter {
     this.#ownTile = ownTile;
     this.#sent = { audio: media.microphone, video: media.picture };
     this.socket = new Socket(location.href);
-    this.room = new Room(this.socket, { roomName, userId: randomId() });
+    this.room = new Room(this.socket, { roomName, userId: randomId(), replaces: tabKey.earlier });
+    tabKey.keep(this.room.key);
     // Before the mesh learns of the same members and shows them.
     this.room.on("joined", ({ members, again }) => this.#arrived(members, again));
     this.mesh = new Mesh(this.room, { stream: media.stream, info: this.#info() });

@@ -10,9 +10,12 @@ import { LOST } from "./room.js";
 
 /** @import { Clock } from "./ground.js" */
 /** @import { Body, Info, Message } from "./messages.js" */
-/** @import { JoinAck, Room } from "./room.js" */
+/** @import { Outcome, Room } from "./room.js" */
 
-/** A member whose signalling is lost stays in the call this long while media flow; it may well come back. */
+/**
+ * A member whose signalling is lost stays in the call this long while media flow; it may well come back. While the
+ * server waits for it, it stays in any case.
+ */
 const AWAY_AT_MOST = 60000;
 /** It stays this long once they no longer flow. */
 const AWAY_AND_SILENT = 3000;
@@ -37,6 +40,11 @@ const AWAY_AND_SILENT = 3000;
  */
 
 /**
+ * `since`: milliseconds of the clock; `isWaitedFor`: by the server, which will tell how it ends; `reason`: of the end.
+ * @typedef {{timer: Timer, since: number, isWaitedFor: boolean, reason: string}} Absence
+ */
+
+/**
  * Only the newcomer starts: it makes an offer to everyone listed in the answer to its join, and the others wait for it.
  * @extends {Emitter<MeshEvents>}
  */
@@ -50,7 +58,7 @@ export class Mesh extends Emitter {
   /** What is sent, by kind. @type {Map<string, MediaStreamTrack>} */
   #tracks = new Map();
   #info;
-  /** Members whose signalling is lost. @type {Map<Peer, {timer: Timer, reason: string}>} */
+  /** Members whose signalling is lost. @type {Map<Peer, Absence>} */
   #away = new Map();
   #stops;
 
@@ -73,9 +81,11 @@ export class Mesh extends Emitter {
     this.#streams = options.stream ? [options.stream] : [];
     for (const track of options.stream?.getTracks() ?? []) this.#tracks.set(track.kind, track);
     this.#stops = [
-      room.on("joined", ({ members, again, ack }) => this.#joined(members, again, ack)),
+      room.on("joined", ({ members, again, outcome }) => this.#joined(members, again, outcome)),
       room.on("member-joined", (userId) => this.#memberJoined(userId)),
       room.on("member-left", (userId, reason) => this.#memberLeft(userId, reason)),
+      room.on("member-away", (userId) => this.#memberAway(userId)),
+      room.on("member-back", (userId) => this.#memberBack(userId)),
       room.on("message", (body) => this.#message(body)),
       room.on("ended", () => this.#dropAll("ended")),
     ];
@@ -111,7 +121,7 @@ export class Mesh extends Emitter {
    */
   setInfo(info) {
     this.#info = info;
-    if (this.#room.joined) this.#room.send(null, { msgType: MESSAGE.info, info }).catch(() => {});
+    if (this.#room.canSend) this.#room.send(null, { msgType: MESSAGE.info, info }).catch(() => {});
   }
 
   /**
@@ -126,20 +136,25 @@ export class Mesh extends Emitter {
   /**
    * @param {string[]} members
    * @param {boolean} again
-   * @param {JoinAck} ack
+   * @param {Outcome | null} outcome
    */
-  #joined(members, again, ack) {
+  #joined(members, again, outcome) {
+    if (again && outcome === "resumed") {
+      for (const peer of this.peers.values()) peer.resumed();
+      return;
+    }
+    // The server has waited in vain, and the others have been told that we left.
+    if (again && outcome === "joined") this.#dropAll("lost");
     const present = new Set(members);
-    // A server that keeps places says whether it kept ours; if it did not, the others have closed their ends.
-    if (ack.resumed === false) this.#dropAll("lost");
     for (const userId of [...this.peers.keys()]) {
       if (!present.has(userId)) this.#memberLeft(userId, "disconnect");
     }
     for (const userId of members) {
       const peer = this.peers.get(userId);
       if (peer === undefined) this.#add(userId).start();
-      else if (again) this.#returned(peer, true);
+      else if (again && !this.#room.away.has(userId)) this.#returned(peer, true);
     }
+    for (const userId of this.#room.away) this.#memberAway(userId);
   }
 
   /** @param {string} userId */
@@ -154,11 +169,43 @@ export class Mesh extends Emitter {
    * @param {boolean} ours true if it was we
    */
   #returned(peer, ours) {
-    if (this.#away.has(peer)) {
-      this.#forgetAway(peer);
-      this.fire("peer-back", peer);
-    }
+    this.#isBack(peer);
     peer.returned(ours);
+  }
+
+  /** @param {string} userId */
+  #memberBack(userId) {
+    const peer = this.peers.get(userId);
+    if (peer === undefined) return;
+    this.#isBack(peer);
+    peer.resumed();
+  }
+
+  /** @param {Peer} peer */
+  #isBack(peer) {
+    if (!this.#away.has(peer)) return;
+    this.#forgetAway(peer);
+    this.fire("peer-back", peer);
+  }
+
+  /** @param {string} userId */
+  #memberAway(userId) {
+    const peer = this.peers.get(userId);
+    if (peer !== undefined) this.#isAway(peer, "timeout", true).timer.clear();
+  }
+
+  /**
+   * @param {Peer} peer
+   * @param {string} reason
+   * @param {boolean} isWaitedFor
+   */
+  #isAway(peer, reason, isWaitedFor) {
+    const before = this.#away.get(peer);
+    const away = before ?? { timer: new Timer(this.#clock), since: this.#clock.now(), isWaitedFor, reason };
+    Object.assign(away, { isWaitedFor, reason });
+    this.#away.set(peer, away);
+    if (before === undefined) this.fire("peer-away", peer);
+    return away;
   }
 
   /**
@@ -168,13 +215,12 @@ export class Mesh extends Emitter {
   #memberLeft(userId, reason) {
     const peer = this.peers.get(userId);
     if (peer === undefined) return;
+    const before = this.#away.get(peer);
     if (!LOST.has(reason) || peer.state !== "connected") {
       this.#drop(peer, reason);
-    } else if (!this.#away.has(peer)) {
-      const timer = new Timer(this.#clock);
-      timer.set(AWAY_AT_MOST, () => this.#drop(peer, reason));
-      this.#away.set(peer, { timer, reason });
-      this.fire("peer-away", peer);
+    } else if (before === undefined || before.isWaitedFor) {
+      const { timer, since } = this.#isAway(peer, reason, false);
+      timer.set(AWAY_AT_MOST - (this.#clock.now() - since), () => this.#drop(peer, reason));
     }
   }
 
@@ -184,7 +230,7 @@ export class Mesh extends Emitter {
    */
   #stateChanged(peer) {
     const away = this.#away.get(peer);
-    if (away === undefined || peer.state === "connected") return;
+    if (away === undefined || away.isWaitedFor || peer.state === "connected") return;
     away.timer.set(AWAY_AND_SILENT, () => this.#drop(peer, away.reason));
   }
 
@@ -209,7 +255,8 @@ export class Mesh extends Emitter {
       newConnection: this.#newConnection,
       addMedia: (pc, starting) => this.#addMedia(pc, starting),
       send: (body) => this.#room.send(userId, body),
-      reachable: () => this.#room.joined && this.#room.members.has(userId),
+      reachable: () => this.#room.canSend && this.#room.members.has(userId),
+      present: () => this.#room.joined && this.#room.members.has(userId) && !this.#room.away.has(userId),
       info: () => this.#info,
     });
     this.peers.set(userId, peer);

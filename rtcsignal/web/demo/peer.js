@@ -10,6 +10,7 @@
 
 import { Candidates } from "./candidates.js";
 import { Chain } from "./chain.js";
+import { Delivery } from "./delivery.js";
 import { Emitter } from "./ground.js";
 import { Healer } from "./healer.js";
 import { MESSAGE } from "./messages.js";
@@ -25,8 +26,9 @@ import { OfferWatchdog } from "./watchdog.js";
  * @property {Clock} clock
  * @property {() => RTCPeerConnection} newConnection
  * @property {(pc: RTCPeerConnection, starting: boolean) => void} addMedia gives a new connection our tracks
- * @property {(body: Body) => Promise<number>} send to this member; must write at once
- * @property {() => boolean} reachable both we and the member are in the room
+ * @property {(body: Body) => Promise<number>} send to this member; must keep the order
+ * @property {() => boolean} reachable what is sent now reaches the member, at once or when we or it are back
+ * @property {() => boolean} present both we and the member are in the room and connected
  * @property {() => Info} info what members are told about us
  */
 
@@ -62,7 +64,7 @@ export class Peer extends Emitter {
   /** @type {Negotiation | null} */
   #negotiation = null;
   #plain = false;
-  #missed = false;
+  #delivery;
   #wasConnected = false;
   #chain;
   #candidates;
@@ -88,14 +90,20 @@ export class Peer extends Emitter {
     this.#context = context;
     this.#chain = new Chain((label, error) => this.#debug("step-failed", { label, error }));
     this.#candidates = new Candidates(this.#chain, (error) => this.#debug("bad-candidate", { error }));
+    this.#delivery = new Delivery({
+      reachable: context.reachable,
+      send: context.send,
+      failed: ({ msgType }, error) => this.#debug("not-sent", { msgType, error }),
+    });
     this.#watchdog = new OfferWatchdog(context.clock, {
       again: () => this.#resend(),
       giveUp: () => this.#giveUp("no-answer"),
+      ready: context.present,
     });
     this.#healer = new Healer({
       clock: context.clock,
       polite: () => this.#polite,
-      ready: () => context.reachable() && this.connection?.signalingState === "stable",
+      ready: () => context.present() && this.connection?.signalingState === "stable",
       restart: () => this.connection?.restartIce(),
       rebuild: () => this.start("rebuild"),
       giveUp: () => this.#giveUp("gave-up"),
@@ -126,6 +134,12 @@ export class Peer extends Emitter {
     this.start("retry");
   }
 
+  /** We, or the member, are connected again, and nothing was lost meanwhile. */
+  resumed() {
+    if (this.#delivery.missed) this.returned(true);
+    else this.#healer.resume();
+  }
+
   /**
    * We, or the member, joined the room again. Calls that work are left alone.
    * @param {boolean} ours true if it was we
@@ -134,8 +148,8 @@ export class Peer extends Emitter {
     const negotiation = this.#negotiation;
     if (negotiation === null) return;
     const { pc } = negotiation;
-    const doubtful = ours && (this.#missed || pc.connectionState !== "connected");
-    this.#missed = false;
+    const missed = this.#delivery.reset();
+    const doubtful = ours && (missed || pc.connectionState !== "connected");
     if (negotiation.offering) this.#sendOffer(negotiation, "returned");
     else if (!this.#healer.resume() && doubtful) pc.restartIce();
     // A member that no longer knows our connection starts a new one when it reads this; ours may be new by now itself.
@@ -288,18 +302,7 @@ export class Peer extends Emitter {
 
   /** @param {Body} body */
   #send(body) {
-    if (!this.#context.reachable()) {
-      this.#missed = true;
-      return;
-    }
-    const failed = (/** @type {unknown} */ error) => {
-      this.#missed = true;
-      this.#debug("not-sent", { msgType: body.msgType, error });
-      return 1;
-    };
-    this.#context.send(body).catch(failed).then((delivered) => {
-      if (delivered === 0) this.#missed = true;
-    });
+    this.#delivery.send(body);
   }
 
   /** @param {Body} body @param {boolean} [waited] whether it was held until our own offer was given up */

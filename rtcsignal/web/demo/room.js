@@ -4,9 +4,12 @@
  */
 
 import { Emitter, SignalingError } from "./ground.js";
+import { Place } from "./place.js";
+import { Roster } from "./roster.js";
 import { PASSING } from "./socket.js";
 
 /** @import { Message } from "./messages.js" */
+/** @import { SendAck } from "./outbox.js" */
 /** @import { Socket } from "./socket.js" */
 
 /**
@@ -15,27 +18,41 @@ import { PASSING } from "./socket.js";
  */
 
 /**
+ * What became of our membership while the connection was lost, as a server says that keeps it for a while:
+ * "resumed": it is the same, and what we missed follows; "resync": it is the same, but what we missed is not known any
+ * more; "joined": it is a new one.
+ * @typedef {"resumed" | "resync" | "joined"} Outcome
+ */
+
+/**
  * The server's answer to a join.
  * @typedef {object} JoinAck
  * @property {boolean} ok
- * @property {{userId: string}[]} members everyone in the room once, ourselves included; missing if we are refused
+ * @property {{userId: string, away?: boolean}[]} members everyone in the room once, ourselves included; `away` if the
+ *   server waits for a lost connection; missing if we are refused
  * @property {{[userId: string]: number}} [connections] of those who are there on several: on how many
- * @property {boolean} [resumed] whether a server that keeps places kept ours
+ * @property {Outcome} [outcome]
+ * @property {string} [at] the offset behind which events follow; missing if the server keeps no memberships
+ * @property {number} [received] the highest number of our messages that the server has
+ * @property {number} [window] for how many seconds the server keeps the membership without a connection
  * @property {Refusal} [error]
  */
 
 /**
- * What comes with a user-joined or user-left.
- * @typedef {{roomName?: string, reason?: string}} Place
+ * What comes with an event about a member.
+ * @typedef {{roomName?: string, reason?: string, window?: number}} About
  */
 
 /**
  * @typedef {object} RoomEvents
- * @property {[{members: string[], again: boolean, ack: JoinAck}]} joined we are in; `members` are the others' userIds,
- *   `again` is true after a loss, `ack` is the server's whole answer
+ * @property {[{members: string[], again: boolean, outcome: Outcome | null, ack: JoinAck}]} joined we are in; `members`
+ *   are the others' userIds, `again` is true after a loss, `outcome` is null if the server keeps no memberships, `ack` is
+ *   the server's whole answer
  * @property {[reason: string]} away the connection is lost; the socket is already trying again
  * @property {[userId: string, {again: boolean}]} member-joined `again` if they were here already, on another connection
  * @property {[userId: string, reason: string]} member-left
+ * @property {[userId: string]} member-away the member's connection is lost, and the server waits for it
+ * @property {[userId: string]} member-back the member has a connection again, and has missed nothing
  * @property {[body: Message]} message of another member; `body.userId` says whose
  * @property {[error: SignalingError]} refused a request of ours was refused, the join or a later one
  * @property {[error: SignalingError]} ended we are out and stay out, because the join was refused or we were kicked
@@ -48,8 +65,9 @@ import { PASSING } from "./socket.js";
 export const LOST = new Set(["disconnect", "timeout", "slow-consumer", "flood", "shutdown"]);
 
 /**
- * Joins at every connect of the socket, the first and each later one, because a new connection is a stranger to the
- * server. Nothing is sent before the server has confirmed the join, and nothing is kept for later.
+ * Joins at every connect of the socket, the first and each later one. A server that keeps memberships for a while gives
+ * ours back then, with what we missed, and so nothing that we send meanwhile is lost either. To others a new connection
+ * is a stranger, and nothing is kept for later. In both cases nothing is sent before the server has confirmed the join.
  *
  * A user may be in the room on several connections: on a new one while the server has not noticed yet that the old one is
  * lost. Each is announced and ends by itself; the user is gone when the last one ends.
@@ -60,19 +78,23 @@ export const LOST = new Set(["disconnect", "timeout", "slow-consumer", "flood", 
 export class Room extends Emitter {
   #socket;
   #details;
+  #replaces;
+  #place;
+  #roster;
   /** Events that came before the answer to the join. @type {[name: string, args: any[]][]} */
   #early = [];
   #wasIn = false;
+  /** How many joins were not answered yet. */
+  #asked = 0;
+  /** Whether the server keeps our membership while we have no connection. */
+  #isKept = false;
+  /** Whether a policy has told us that another session of ours takes the place of this one. */
+  #isReplaced = false;
   /** @type {(() => void)[]} */
   #stops = [];
-  /** How many connections each of the others has. @type {Map<string, number>} */
-  #connections = new Map();
 
   /** @type {"outside" | "joining" | "joined" | "away"} */
   state = "outside";
-
-  /** userIds of the others. @type {Set<string>} */
-  members = new Set();
 
   /**
    * @param {Socket} socket opened by `join` if it is not open yet
@@ -80,11 +102,16 @@ export class Room extends Emitter {
    * @param {string} options.roomName 1 to 256 characters
    * @param {string} options.userId 1 to 256 characters; unique in the room, best a `randomId()` for each page load
    * @param {object} [options.details] further keys of join-room, for policies of the server: `password`, `token`...
+   * @param {string} [options.replaces] the `key` that a room had in an earlier life of this page: its membership, if it
+   *   has not ended yet, ends before ours begins
    */
-  constructor(socket, { roomName, userId, details = {} }) {
+  constructor(socket, { roomName, userId, details = {}, replaces }) {
     super();
     this.#socket = socket;
     this.#details = details;
+    this.#replaces = replaces;
+    this.#place = Place.of(socket);
+    this.#roster = new Roster(userId);
     this.roomName = roomName;
     this.userId = userId;
   }
@@ -93,11 +120,33 @@ export class Room extends Emitter {
     return this.state === "joined";
   }
 
+  /** Whether messages are taken: those of members who are away wait, if the server keeps the membership. */
+  get canSend() {
+    return this.joined || (this.#isKept && this.state !== "outside" && this.#socket.state !== "closed");
+  }
+
+  /** userIds of the others. */
+  get members() {
+    return this.#roster.members;
+  }
+
+  /** userIds of those of them whose connection is lost, and whom the server waits for. */
+  get away() {
+    return this.#roster.away;
+  }
+
+  /** A secret that gives our membership back after a loss; the same for all rooms of the socket. */
+  get key() {
+    return this.#place.key;
+  }
+
   /** Join, and join again after every loss until `leave`. */
   join() {
     if (this.state !== "outside") return;
     this.state = "joining";
     this.#wasIn = false;
+    this.#asked = 0;
+    this.#place.stay(this.roomName);
     this.#stops = [
       this.#socket.on("connect", () => this.#enter()),
       this.#socket.on("disconnect", (reason) => this.#lost(reason)),
@@ -109,18 +158,20 @@ export class Room extends Emitter {
   }
 
   /**
-   * Send a message to one member, or to all when `targetUserId` is null.
+   * Send a message to one member, or to all when `targetUserId` is null. While we are away it waits, if the server keeps
+   * our membership.
    * @param {string | null} targetUserId
    * @param {object} body `msgType` and whatever belongs to it
    * @returns {Promise<number>} how many connections got it; 0 means that the member is not there at the moment
-   * @throws {SignalingError} the server's refusal; "offline" while we are not in the room
+   * @throws {SignalingError} the server's refusal; "offline" while we are not in the room; "outbox-full" when too much
+   *   waits already; "disconnected" when the membership ended before the server answered
    */
   async send(targetUserId, body) {
-    if (!this.joined) throw new SignalingError("offline", "You are not in the room at the moment.");
+    if (!this.canSend) throw new SignalingError("offline", "You are not in the room at the moment.");
     const target = targetUserId === null ? {} : { targetUserId };
     const message = { userId: this.userId, roomName: this.roomName, ...target, ...body };
-    /** @type {{ok?: boolean, delivered?: number, error?: Refusal} | undefined} */
-    const ack = await this.#socket.request("broadcast", message);
+    /** @type {SendAck | undefined} */
+    const ack = await (this.#isKept ? this.#place.outbox.add(this, message) : this.#socket.request("broadcast", message));
     if (ack?.ok === false) throw this.#refusal(ack.error);
     return ack?.delivered ?? 1;
   }
@@ -128,14 +179,19 @@ export class Room extends Emitter {
   /** Leave the room; the others are told at once. The socket stays open. */
   leave() {
     if (this.state === "outside") return;
-    if (this.joined) this.#socket.send("leave-room", { userId: this.userId, roomName: this.roomName });
+    const request = { userId: this.userId, roomName: this.roomName };
+    if (this.joined) this.#socket.send("leave-room", request);
+    else if (this.#isKept) this.#place.leaveLater(request);
     this.#reset();
   }
 
   async #enter() {
     this.state = "joining";
     this.#early = [];
-    const request = { ...this.#details, userId: this.userId, roomName: this.roomName, connections: true };
+    const names = { userId: this.userId, roomName: this.roomName, connections: true };
+    const replaces = this.#replaces === undefined ? {} : { replaces: this.#replaces };
+    const request = { ...this.#details, ...names, ...this.#place.claim(), ...replaces };
+    this.#asked += 1;
     /** @type {JoinAck | undefined} */
     let ack;
     try {
@@ -146,23 +202,41 @@ export class Room extends Emitter {
       if (unanswered && this.state === "joining") this.#socket.drop();
       return;
     }
-    if (this.state !== "joining") return;
-    if (ack?.ok === true) this.#entered(ack);
+    if (this.state !== "joining") this.#unwanted(ack);
+    else if (ack?.ok === true) this.#entered(ack);
     else this.#kept(this.#refusal(ack?.error));
+  }
+
+  /**
+   * The answer to a join comes when we have left again, and could not say so then.
+   * @param {JoinAck} [ack]
+   */
+  #unwanted(ack) {
+    if (this.state !== "outside" || ack?.ok !== true) return;
+    this.#place.stay(this.roomName);
+    this.#socket.send("leave-room", { userId: this.userId, roomName: this.roomName });
   }
 
   /** @param {JoinAck} ack */
   #entered(ack) {
     const again = this.#wasIn;
+    const outcome = ack.at === undefined ? null : (ack.outcome ?? null);
+    const resumed = again && outcome === "resumed";
+    // The answer to an earlier join may have been lost, and with it what came behind.
+    if (!resumed) this.#roster.take(ack, outcome === "joined" && this.#asked > 1);
+    this.#asked = 0;
     this.#wasIn = true;
+    this.#replaces = undefined;
+    this.#isKept = outcome !== null;
+    this.#place.answered(ack);
+    // Without this membership they have lost their sense, and the calls that they are about begin anew.
+    if (!resumed) this.#place.outbox.forget(this);
     this.state = "joined";
-    this.#connections = new Map(ack.members.map(({ userId }) => [userId, 1]));
-    for (const [userId, count] of Object.entries(ack.connections ?? {})) this.#connections.set(userId, count);
-    this.#connections.delete(this.userId);
-    this.members = new Set(this.#connections.keys());
-    this.fire("joined", { members: [...this.members], again, ack });
+    this.fire("joined", { members: [...this.members], again, outcome, ack });
+    if (resumed) for (const { userId, away } of ack.members) this.#setAway(userId, away === true);
     // What came while the answer was under way is newer than the answer's list.
     for (const [name, args] of this.#early.splice(0)) this.#event(name, args);
+    this.#place.outbox.flush();
   }
 
   /**
@@ -192,59 +266,62 @@ export class Room extends Emitter {
     if (name === "refused") return this.#refusedLate(args[0] ?? {});
     if (this.state === "joining") return this.#early.push([name, args]);
     if (!this.joined) return undefined;
+    if (name === "broadcast") return this.#message(args[0]);
+    if (name === "replaced") return this.#replaced(args[0]);
+    return this.#isOurs(args[1]) ? this.#presence(name, args[0], args[1]) : undefined;
+  }
+
+  /**
+   * @param {string} name
+   * @param {string} userId
+   * @param {About} [about]
+   */
+  #presence(name, userId, about) {
     switch (name) {
-      case "user-joined": return this.#memberJoined(args[0], args[1]);
-      case "user-left": return this.#memberLeft(args[0], args[1]);
-      case "broadcast": return this.#message(args[0]);
+      case "user-joined": return this.#memberJoined(userId);
+      case "user-left": return this.#memberLeft(userId, about?.reason ?? "left");
+      case "user-away": return this.#setAway(userId, true);
+      case "user-back": return this.#setAway(userId, false);
       default: return undefined;
     }
   }
 
-  /** @param {Place | undefined} place */
-  #isOurs(place) {
-    return place?.roomName === undefined || place.roomName === this.roomName;
+  /** @param {About | undefined} about */
+  #isOurs(about) {
+    return about?.roomName === undefined || about.roomName === this.roomName;
   }
 
-  /**
-   * @param {string} userId
-   * @param {Place} [place]
-   */
-  #memberJoined(userId, place) {
-    if (!this.#isOurs(place) || userId === this.userId) return;
+  /** @param {string} userId */
+  #memberJoined(userId) {
     const again = this.members.has(userId);
-    this.#connections.set(userId, (this.#connections.get(userId) ?? 0) + 1);
-    this.members.add(userId);
-    this.fire("member-joined", userId, { again });
-  }
-
-  /**
-   * @param {string} userId
-   * @param {Place} [place]
-   */
-  #memberLeft(userId, place) {
-    if (!this.#isOurs(place)) return;
-    const reason = place?.reason ?? "left";
-    if (userId === this.userId) {
-      // "left" and a loss are about another connection with our userId: ours is here.
-      if (reason !== "left" && !LOST.has(reason)) this.#end(new SignalingError(reason, "The server removed you from the room."));
-    } else if (this.members.has(userId)) {
-      this.#connectionEnded(userId, reason);
-    }
+    if (this.#roster.joined(userId)) this.fire("member-joined", userId, { again });
   }
 
   /**
    * @param {string} userId
    * @param {string} reason
    */
-  #connectionEnded(userId, reason) {
-    const left = (this.#connections.get(userId) ?? 1) - 1;
-    if (left > 0) {
-      this.#connections.set(userId, left);
-      return;
-    }
-    this.#connections.delete(userId);
-    this.members.delete(userId);
-    this.fire("member-left", userId, reason);
+  #memberLeft(userId, reason) {
+    const { hasTwin } = this.#roster;
+    const ended = this.#roster.ended(userId);
+    if (ended) this.fire("member-left", userId, reason);
+    if (userId !== this.userId || reason === "left" || LOST.has(reason)) return;
+    // Of several connections with our userId, we are told by another event if it is ours that is replaced.
+    if (reason === "replaced" && hasTwin && !this.#isReplaced) return;
+    this.#end(new SignalingError(reason, "The server removed you from the room."));
+  }
+
+  /** @param {About | undefined} about */
+  #replaced(about) {
+    if (this.#isOurs(about)) this.#isReplaced = true;
+  }
+
+  /**
+   * @param {string} userId
+   * @param {boolean} away
+   */
+  #setAway(userId, away) {
+    if (this.#roster.setAway(userId, away)) this.fire(away ? "member-away" : "member-back", userId);
   }
 
   /** @param {Message} body anything, until it was looked at */
@@ -279,9 +356,11 @@ export class Room extends Emitter {
 
   #reset() {
     this.state = "outside";
-    this.members.clear();
-    this.#connections.clear();
+    this.#isKept = false;
+    this.#isReplaced = false;
+    this.#roster.clear();
     this.#early = [];
     for (const stop of this.#stops.splice(0)) stop();
+    this.#place.outbox.forget(this);
   }
 }

@@ -1,7 +1,7 @@
 /**
  * Calls between browsers through an rtcsignal server. No dependencies; copy these files next to it:
- * ground.js, socket.js, room.js, mesh.js, peer.js, negotiation.js, candidates.js, messages.js, chain.js, watchdog.js,
- * healer.js, stats.js.
+ * ground.js, network.js, socket.js, outbox.js, place.js, roster.js, room.js, mesh.js, peer.js, negotiation.js, candidates.js,
+ * delivery.js, messages.js, chain.js, watchdog.js, healer.js, stats.js.
  *
  *     import { joinCall } from "./rtcsignal.js";
  *
@@ -47,13 +47,14 @@ export { StatsReader } from "./stats.js";
  * @param {MediaStream} [options.stream] what the others see and hear
  * @param {Info} [options.info] what the others are told about us
  * @param {object} [options.details] further keys of join-room, for policies of the server
+ * @param {string} [options.replaces] the `key` of the room before the page was reloaded, if that is known
  * @param {RTCConfiguration} [options.rtc]
  * @param {SocketOptions} [options.socket]
  * @returns {{socket: Socket, room: Room, mesh: Mesh}}
  */
-export function joinCall({ url, roomName, userId = randomId(), stream, info, details, rtc, socket: socketOptions }) {
+export function joinCall({ url, roomName, userId = randomId(), stream, info, details, replaces, rtc, socket: socketOptions }) {
   const socket = new Socket(url, socketOptions);
-  const room = new Room(socket, { roomName, userId, details });
+  const room = new Room(socket, { roomName, userId, details, replaces });
   const mesh = new Mesh(room, { stream, info, rtc });
   room.join();
   return { socket, room, mesh };

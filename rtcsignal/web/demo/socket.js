@@ -5,17 +5,25 @@
  */
 
 import { Emitter, SignalingError, systemClock, Timer } from "./ground.js";
+import { watchNetwork } from "./network.js";
 
 /** @import { Clock } from "./ground.js" */
+/** @import { Surroundings } from "./network.js" */
 
 const ENGINE = { open: "0", close: "1", ping: "2", pong: "3", message: "4" };
 const PACKET = { connect: "0", disconnect: "1", event: "2", ack: "3", refusal: "4", binaryEvent: "5", binaryAck: "6" };
 
 /** Refusals that may be over in a moment: a new connection is made, after the usual growing delays. */
-export const PASSING = new Set(["timeout", "internal", "unavailable", "rate-limited"]);
+export const PASSING = new Set(["timeout", "internal", "unavailable", "rate-limited", "stale-resume"]);
 
 /** A connection that lived this long counts as a good one: the next loss starts with the shortest delay again. */
 const SETTLED_AFTER = 5000;
+
+/** An attempt that is older than this when the network changes is one on the network of before, which leads nowhere. */
+const STALE_AFTER = 1000;
+
+/** Milliseconds that the server has to answer when we ask whether it is still there. */
+const PROBED_FOR = 3000;
 
 /**
  * A packet of Socket.IO; its body is whatever JSON says.
@@ -39,12 +47,13 @@ const SETTLED_AFTER = 5000;
  * @property {string} [path] where the server listens for Socket.IO
  * @property {string} [namespace]
  * @property {object | (() => object)} [auth] sent with every connect; a function is asked each time
- * @property {number} [connectTimeout] milliseconds until an attempt is given up
- * @property {number} [ackTimeout] milliseconds until `request` gives up
- * @property {{first?: number, longest?: number, jitter?: number}} [retry] delays in milliseconds; jitter 0..1
+ * @property {number} [connectTimeout] milliseconds until an attempt to reach the server is given up
+ * @property {number} [ackTimeout] milliseconds until `request` gives up, and an attempt that the server does not answer
+ * @property {{first?: number, longest?: number, jitter?: number}} [retry] delays in milliseconds, from the beginning of
+ *   one attempt to that of the next; jitter 0..1
  * @property {Clock} [clock]
  * @property {typeof WebSocket} [WebSocket]
- * @property {EventTarget} [network] fires "online" and "offline"; the window by default
+ * @property {Surroundings} [network] tells of the network; the window by default
  */
 
 /**
@@ -68,6 +77,7 @@ export class Socket extends Emitter {
   #watch;
   #again;
   #attempt = 0;
+  #dialledAt = 0;
   #connectedAt = 0;
   #patience = 0;
   #nextAck = 0;
@@ -75,13 +85,8 @@ export class Socket extends Emitter {
   #acks = new Map();
   /** A packet whose binary parts are still coming. @type {{packet: Packet, missing: number, parts: ArrayBuffer[]} | null} */
   #incomplete = null;
-  /** What a server that recovers lost connections knows this one by. @type {string | null} */
-  #pid = null;
-  /** Of the last event that we have, for such a server. @type {string | undefined} */
-  #offset;
-
-  /** The last connect gave us our old place back, and what we missed follows as events. */
-  recovered = false;
+  /** @type {() => void} */
+  #unwatch = () => {};
 
   /** @type {"closed" | "opening" | "connecting" | "connected" | "waiting"} */
   state = "closed";
@@ -102,9 +107,9 @@ export class Socket extends Emitter {
     this.#clock = options.clock ?? systemClock;
     this.#WebSocket = options.WebSocket ?? globalThis.WebSocket;
     this.#network = options.network ?? globalThis;
-    this.#connectTimeout = options.connectTimeout ?? 10000;
+    this.#connectTimeout = options.connectTimeout ?? 5000;
     this.#ackTimeout = options.ackTimeout ?? 10000;
-    this.#retry = { first: 1000, longest: 10000, jitter: 0.5, ...options.retry };
+    this.#retry = { first: 1000, longest: 5000, jitter: 0.5, ...options.retry };
     this.#watch = new Timer(this.#clock);
     this.#again = new Timer(this.#clock);
   }
@@ -116,8 +121,7 @@ export class Socket extends Emitter {
   /** Connect, and stay connected until `close()`. */
   open() {
     if (this.state !== "closed") return;
-    this.#network.addEventListener?.("online", this.#onOnline);
-    this.#network.addEventListener?.("offline", this.#onOffline);
+    this.#unwatch = watchNetwork(this.#network, { better: () => this.#better(), gone: () => this.#gone() });
     this.#attempt = 0;
     this.#dial();
   }
@@ -181,16 +185,27 @@ export class Socket extends Emitter {
     return answer;
   }
 
-  #onOnline = () => this.retryNow();
+  #better() {
+    const isTrying = this.state === "opening" || this.state === "connecting";
+    const isStale = isTrying && this.#clock.now() - this.#dialledAt > STALE_AFTER;
+    if (this.connected) this.#probe();
+    if (this.state !== "waiting" && !isStale) return;
+    // If it is too early after all, the next attempt follows soon.
+    this.#attempt = 0;
+    this.#again.clear();
+    this.#hangUp();
+    this.#dial();
+  }
 
   // The heartbeat would notice too, but three quarters of a minute later.
-  #onOffline = () => {
+  #gone() {
     if (this.state !== "closed" && this.state !== "waiting") this.#lose("offline");
-  };
+  }
 
   #dial() {
     this.state = "opening";
     this.#attempt += 1;
+    this.#dialledAt = this.#clock.now();
     const ws = new this.#WebSocket(this.#url);
     ws.binaryType = "arraybuffer";
     ws.onmessage = ({ data }) => {
@@ -209,6 +224,7 @@ export class Socket extends Emitter {
     switch (data[0]) {
       case ENGINE.open: return this.#guarded(() => this.#opened(JSON.parse(data.slice(1))));
       case ENGINE.ping: return this.#pinged();
+      case ENGINE.pong: return this.#isAlive();
       case ENGINE.message: return this.#guarded(() => this.#decode(data.slice(1)));
       case ENGINE.close: return this.#lose("server-close");
       default: return undefined;
@@ -229,14 +245,25 @@ export class Socket extends Emitter {
   #opened({ pingInterval, pingTimeout }) {
     this.#patience = pingInterval + pingTimeout;
     this.state = "connecting";
+    // Authenticators may ask others, and so it may take longer than to get here.
+    this.#watch.set(this.#ackTimeout, () => this.#lose("connect-timeout"));
     const auth = typeof this.#auth === "function" ? this.#auth() : this.#auth;
-    const claim = this.#pid === null ? auth : { pid: this.#pid, offset: this.#offset, ...auth };
-    this.#write(PACKET.connect, "", claim ?? undefined);
+    this.#write(PACKET.connect, "", auth ?? undefined);
   }
 
   #pinged() {
     this.#ws?.send(ENGINE.pong);
+    this.#isAlive();
+  }
+
+  #isAlive() {
     if (this.connected) this.#watch.set(this.#patience, () => this.#lose("ping-timeout"));
+  }
+
+  /** Find out whether the server is still there, without waiting for its next ping. */
+  #probe() {
+    this.#ws?.send(ENGINE.ping);
+    this.#watch.set(PROBED_FOR, () => this.#lose("ping-timeout"));
   }
 
   /** @param {string} text */
@@ -267,33 +294,19 @@ export class Socket extends Emitter {
   /** @param {Packet} packet */
   #handle({ type, id, body }) {
     switch (type) {
-      case PACKET.connect: return this.#joined(body);
+      case PACKET.connect: return this.#joined();
       case PACKET.disconnect: return this.#end("server-disconnect");
       case PACKET.refusal: return this.#refused(body);
       case PACKET.event:
-      case PACKET.binaryEvent: return this.#happened(id, body);
+      case PACKET.binaryEvent: return this.fire("event", body[0], body.slice(1));
       default: return this.#acks.get(Number(id))?.resolve(body[0]);
     }
   }
 
-  /**
-   * A server that recovers lost connections sends an offset behind the arguments, unless it asks for an answer.
-   * @param {string} id "" if it does not
-   * @param {[string, ...any[]]} body
-   */
-  #happened(id, [name, ...args]) {
-    if (this.#pid !== null && id === "") this.#offset = args.pop();
-    this.fire("event", name, args);
-  }
-
-  /** @param {{pid?: string | null}} [body] */
-  #joined({ pid = null } = {}) {
+  #joined() {
     this.state = "connected";
-    this.recovered = pid !== null && pid === this.#pid;
-    if (!this.recovered) this.#offset = undefined;
-    this.#pid = pid;
     this.#connectedAt = this.#clock.now();
-    this.#watch.set(this.#patience, () => this.#lose("ping-timeout"));
+    this.#isAlive();
     this.fire("connect");
   }
 
@@ -329,7 +342,7 @@ export class Socket extends Emitter {
     this.#hangUp();
     if (wasConnected && this.#clock.now() - this.#connectedAt >= SETTLED_AFTER) this.#attempt = 0;
     this.state = "waiting";
-    const delay = this.#delay();
+    const delay = this.#delay(wasConnected ? 0 : this.#clock.now() - this.#dialledAt);
     this.#again.set(delay, () => this.#dial());
     if (wasConnected) this.fire("disconnect", reason);
     if (this.state === "waiting") this.fire("retry", { attempt: this.#attempt + 1, delay, reason });
@@ -341,11 +354,9 @@ export class Socket extends Emitter {
    */
   #end(reason) {
     const wasConnected = this.connected;
-    this.#network.removeEventListener?.("online", this.#onOnline);
-    this.#network.removeEventListener?.("offline", this.#onOffline);
+    this.#unwatch();
     this.#again.clear();
     this.#hangUp();
-    this.#pid = null;
     this.state = "closed";
     if (wasConnected) this.fire("disconnect", reason);
   }
@@ -361,10 +372,12 @@ export class Socket extends Emitter {
     }
   }
 
-  #delay() {
+  /** @param {number} spent milliseconds that an attempt without success took */
+  #delay(spent) {
     const { first, longest, jitter } = this.#retry;
-    const plain = Math.min(longest, first * 2 ** Math.max(0, this.#attempt - 1));
-    return Math.round(plain * (1 - jitter + 2 * jitter * this.#clock.random()));
+    const plain = Math.min(longest / (1 + jitter), first * 2 ** Math.max(0, this.#attempt - 1));
+    const scattered = plain * (1 - jitter + 2 * jitter * this.#clock.random());
+    return Math.round(Math.max(scattered - spent, first * jitter * this.#clock.random()));
   }
 }
 

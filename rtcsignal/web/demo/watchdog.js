@@ -21,17 +21,19 @@ export class OfferWatchdog {
   #timer;
   #again;
   #giveUp;
+  #ready;
   #times = 0;
 
   /**
    * @param {Clock} clock
-   * @param {{again: () => void, giveUp: () => void}} owner `again` sends the offer again and calls `sent`, if there
-   *   is still no answer
+   * @param {{again: () => void, giveUp: () => void, ready: () => boolean}} owner `again` sends the offer again and calls
+   *   `sent`, if there is still no answer; while it is not `ready`, there can be none, and nothing is repeated
    */
-  constructor(clock, { again, giveUp }) {
+  constructor(clock, { again, giveUp, ready }) {
     this.#timer = new Timer(clock);
     this.#again = again;
     this.#giveUp = giveUp;
+    this.#ready = ready;
   }
 
   /**
@@ -39,7 +41,10 @@ export class OfferWatchdog {
    * @param {() => void} call what to do if it does not come
    */
   expect(call) {
-    this.#timer.set(WAIT_FOR_OFFER, call);
+    this.#timer.set(WAIT_FOR_OFFER, () => {
+      if (this.#ready()) call();
+      else this.expect(call);
+    });
   }
 
   /** A new offer is going to be sent. */
@@ -58,6 +63,10 @@ export class OfferWatchdog {
   }
 
   #unanswered() {
+    if (!this.#ready()) {
+      this.sent();
+      return;
+    }
     this.#times += 1;
     if (this.#times > TIMES) this.#giveUp();
     else this.#again();

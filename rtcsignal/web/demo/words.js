@@ -26,7 +26,8 @@ export function whyRefused(error) {
   return REFUSALS[error.code] ?? error.message;
 }
 
-const LEFT = new Set(["left", "hangup"]);
+/** Whoever is "replaced" is there again: after a reload of the page, or on another one. */
+const LEFT = new Set(["left", "hangup", "replaced"]);
 
 /**
  * @param {string} name "" if it is not known

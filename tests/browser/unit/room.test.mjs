@@ -28,7 +28,9 @@ describe("being in a room", () => {
     await stage.clock.advance(50);
     const [[name, { members, again, ack }]] = room.seen;
     assert.deepEqual([name, members, again, ack.ok], ["joined", ["a"], false, true]);
-    assert.deepEqual(stage.server.log.at(-1).body, { password: "secret", userId: "b", roomName: "kitchen", connections: true });
+    const { resume, ...body } = stage.server.log.at(-1).body;
+    assert.deepEqual(body, { password: "secret", userId: "b", roomName: "kitchen", connections: true });
+    assert.deepEqual([resume, /^[\w-]{22,64}$/.test(resume)], [room.key, true]);
   });
 
   it("tells who comes and goes, each once, and not of itself", async () => {

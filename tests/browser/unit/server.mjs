@@ -48,7 +48,9 @@ export class FakeServer {
   }
 
   received(ws, text) {
-    if (text === "3") {
+    if (text === "2") {
+      ws.put("3");
+    } else if (text === "3") {
       ws.ponged = true;
     } else if (text.startsWith("40")) {
       ws.auth = text.length > 2 ? JSON.parse(text.slice(2)) : null;
@@ -59,7 +61,9 @@ export class FakeServer {
       const [, id, body] = /^42(\d*)(.*)$/.exec(text);
       const [name, ...args] = JSON.parse(body);
       this.log.push({ at: this.clock.now(), from: ws.userId ?? args[0]?.userId, name, body: args[0] });
-      if (!this.loses(ws, name, args[0])) this.answer(ws, id, this.event(ws, name, args[0]));
+      if (this.loses(ws, name, args[0])) return;
+      this.answer(ws, id, this.event(ws, name, ...args));
+      for (const frame of ws.behind.splice(0)) ws.event(...frame);
     }
   }
 
@@ -80,8 +84,9 @@ export class FakeServer {
     const error = this.refuses(ws, userId);
     if (error !== null) return { ok: false, error };
     ws.userId = userId;
+    ws.behind.push(["user-joined", userId, { roomName }]);
     ws.room = roomName;
-    for (const other of this.inRoom(roomName)) other.event("user-joined", userId, { roomName });
+    for (const other of this.inRoom(roomName)) if (other !== ws) other.event("user-joined", userId, { roomName });
     const counts = new Map();
     for (const each of this.inRoom(roomName)) counts.set(each.userId, (counts.get(each.userId) ?? 0) + 1);
     const several = [...counts].filter(([, count]) => count > 1);
@@ -121,6 +126,8 @@ class FakeWebSocket {
   room = null;
   auth = null;
   ponged = false;
+  /** Events that follow the answer. */
+  behind = [];
   number = ++numbers;
   #server;
   #open = true;

@@ -14,6 +14,16 @@ function watched(stage, options) {
   return socket;
 }
 
+/** What a browser tells of its network, and by which events. */
+function browser() {
+  const target = (event, more = {}) => Object.assign(new EventTarget(), { event, ...more });
+  return {
+    network: target("online"),
+    document: target("visibilitychange", { visibilityState: "visible" }),
+    connection: target("change"),
+  };
+}
+
 describe("connecting", () => {
   it("asks for EIO 4 over a WebSocket of the same host, secure where the page is", async () => {
     const urls = [];
@@ -69,9 +79,9 @@ describe("connecting", () => {
     }
     const socket = watched(stage, { WebSocket: Silent });
     socket.open();
-    await stage.clock.advance(10000);
+    await stage.clock.advance(5000);
     assert.equal(socket.seen[0][1].reason, "connect-timeout");
-    await stage.clock.advance(2000);
+    await stage.clock.advance(500);
     assert.equal(made, 2);
   });
 
@@ -102,16 +112,34 @@ describe("coming back", () => {
     assert.equal(socket.connected, true);
   });
 
-  it("doubles the delay up to ten seconds, scattered by half of it either way", async () => {
+  it("doubles the delay, scattered by half of it either way, up to five seconds", async () => {
     const stage = new Stage();
     stage.server.down = true;
     const socket = watched(stage);
     socket.open();
     await stage.clock.advance(120000);
     const delays = socket.seen.filter(([name]) => name === "retry").map(([, { delay }]) => delay);
-    const plain = [1000, 2000, 4000, 8000, 10000, 10000];
-    plain.forEach((ms, index) => assert.ok(delays[index] >= ms / 2 && delays[index] <= ms * 1.5, `${delays}`));
-    assert.equal(new Set(delays.map((delay, index) => delay / plain[Math.min(index, 5)])).size, delays.length);
+    const plain = (index) => Math.min(1000 * 2 ** index, 10000 / 3);
+    delays.forEach((delay, index) => {
+      assert.ok(delay >= plain(index) / 2 - 5 && delay <= plain(index) * 1.5 && delay <= 5000, `${delays}`);
+    });
+    assert.ok(new Set(delays).size > delays.length - 3, `${delays}`);
+  });
+
+  it("waits less after an attempt that took long: five and a half seconds from one beginning to the next", async () => {
+    const stage = new Stage();
+    const begun = [];
+    class Silent {
+      constructor() {
+        begun.push(stage.clock.now());
+      }
+      close() {}
+    }
+    const socket = watched(stage, { WebSocket: Silent });
+    socket.open();
+    await stage.clock.advance(120000);
+    const gaps = begun.slice(1).map((when, index) => when - begun[index]);
+    assert.ok(gaps.length > 20 && gaps.every((gap) => gap >= 5000 && gap <= 5500), `${gaps}`);
   });
 
   it("connects again after a loss and starts with the shortest delay after a good connection", async () => {
@@ -136,7 +164,7 @@ describe("coming back", () => {
     socket.open();
     await stage.clock.advance(60000);
     const delays = socket.seen.filter(([name]) => name === "retry").map(([, { delay }]) => delay);
-    assert.ok(delays[4] >= 5000, `${delays}`);
+    assert.ok(delays.slice(2).every((delay) => delay >= 1666), `${delays}`);
   });
 
   it("closes at once when the browser goes offline and returns at once when it is online", async () => {
@@ -150,6 +178,87 @@ describe("coming back", () => {
     network.dispatchEvent(new Event("online"));
     await stage.clock.advance(20);
     assert.equal(socket.connected, true);
+  });
+
+  it("returns at once when the network changes or the page becomes visible, and soon again if that was too early", async () => {
+    for (const [what, target] of Object.entries(browser())) {
+      const stage = new Stage();
+      const page = browser();
+      const network = Object.assign(page.network, { document: page.document, navigator: { connection: page.connection } });
+      stage.server.down = true;
+      const socket = watched(stage, { network });
+      socket.open();
+      await stage.clock.advance(60000);
+      socket.seen = [];
+      const fire = () => page[what].dispatchEvent(new Event(target.event));
+      fire();
+      await stage.clock.advance(10);
+      assert.equal(socket.seen[0][1].attempt, 2, what);
+      assert.ok(socket.seen[0][1].delay <= 1500, what);
+      stage.server.down = false;
+      fire();
+      await stage.clock.advance(10);
+      assert.equal(socket.connected, true, what);
+    }
+  });
+
+  it("does not mind a page that is hidden", async () => {
+    const stage = new Stage();
+    const { network, document } = browser();
+    document.visibilityState = "hidden";
+    stage.server.down = true;
+    const socket = watched(stage, { network: Object.assign(network, { document }) });
+    socket.open();
+    await stage.clock.advance(60000);
+    const { state } = socket;
+    document.dispatchEvent(new Event("visibilitychange"));
+    assert.deepEqual([state, socket.state], ["waiting", "waiting"]);
+  });
+
+  it("gives up an attempt that has been going on for a while when the network changes, and no other", async () => {
+    const stage = new Stage();
+    const network = new EventTarget();
+    let made = 0;
+    class Silent {
+      constructor() {
+        made += 1;
+      }
+      close() {}
+    }
+    const socket = watched(stage, { WebSocket: Silent, network });
+    socket.open();
+    for (const [ms, attempts] of [[500, 1], [600, 2], [100, 2]]) {
+      await stage.clock.advance(ms);
+      network.dispatchEvent(new Event("online"));
+      assert.equal(made, attempts);
+    }
+  });
+
+  it("asks whether the server is still there when the network changes", async () => {
+    const stage = new Stage();
+    const network = new EventTarget();
+    const socket = watched(stage, { network });
+    socket.open();
+    await stage.clock.advance(10000);
+    network.dispatchEvent(new Event("online"));
+    await stage.clock.advance(60000);
+    assert.deepEqual(socket.seen, [["connect"]]);
+    stage.server.received = () => {};
+    network.dispatchEvent(new Event("online"));
+    await stage.clock.advance(3000);
+    assert.deepEqual(socket.seen[1], ["disconnect", "ping-timeout"]);
+  });
+
+  it("hears nothing of the network once it is closed", async () => {
+    const stage = new Stage();
+    const network = new EventTarget();
+    const socket = watched(stage, { network });
+    socket.open();
+    await stage.clock.advance(20);
+    socket.close();
+    network.dispatchEvent(new Event("online"));
+    await stage.clock.advance(20);
+    assert.equal(socket.state, "closed");
   });
 
   it("does not return after the server ended the connection, nor after close", async () => {
@@ -235,86 +344,5 @@ describe("events and acknowledgements", () => {
     socket.close();
     await stage.clock.advance(60000);
     assert.equal(stage.clock.pending, 0);
-  });
-});
-
-describe("a server that recovers lost connections", () => {
-  /** A server that gives everyone the same place, as long as it is `kept`, and keeps what it is told. */
-  function recovering(stage) {
-    const server = { auths: [], places: 0, kept: true, ws: null };
-    stage.server.received = (ws, text) => {
-      if (!text.startsWith("40")) return;
-      server.ws = ws;
-      server.auths.push(text.length > 2 ? JSON.parse(text.slice(2)) : null);
-      if (!server.kept) server.places += 1;
-      ws.put(`40{"sid":"s${server.places}","pid":"p${server.places}"}`);
-    };
-    return server;
-  }
-
-  it("is told the key and the last offset, beside the auth data", async () => {
-    const stage = new Stage();
-    const server = recovering(stage);
-    const socket = watched(stage, { auth: { token: "t" } });
-    socket.open();
-    await stage.clock.advance(20);
-    assert.equal(socket.recovered, false);
-    for (let loss = 0; loss < 2; loss += 1) {
-      stage.server.cut();
-      await stage.clock.advance(5000);
-      assert.equal(socket.recovered, true);
-      server.ws.put(`42["x",1,"0123abcd.${loss}"]`);
-      await stage.clock.advance(20);
-    }
-    stage.server.cut();
-    await stage.clock.advance(5000);
-    assert.deepEqual(server.auths, [
-      { token: "t" },
-      { pid: "p0", token: "t" },
-      { pid: "p0", offset: "0123abcd.0", token: "t" },
-      { pid: "p0", offset: "0123abcd.1", token: "t" },
-    ]);
-    const events = socket.seen.filter(([name]) => name === "event");
-    assert.deepEqual(events, [["event", "x", [1]], ["event", "x", [1]]]);
-  });
-
-  it("may have forgotten us", async () => {
-    const stage = new Stage();
-    const server = recovering(stage);
-    const socket = watched(stage);
-    socket.open();
-    await stage.clock.advance(20);
-    server.ws.put('42["x","0123abcd.1"]');
-    server.kept = false;
-    await stage.clock.advance(20);
-    for (let loss = 0; loss < 2; loss += 1) {
-      stage.server.cut();
-      await stage.clock.advance(5000);
-      assert.equal(socket.recovered, false);
-    }
-    assert.deepEqual(server.auths, [null, { pid: "p0", offset: "0123abcd.1" }, { pid: "p1" }]);
-  });
-
-  it("is a stranger once we have left", async () => {
-    const stage = new Stage();
-    const server = recovering(stage);
-    const socket = watched(stage);
-    socket.open();
-    await stage.clock.advance(20);
-    socket.close();
-    socket.open();
-    await stage.clock.advance(20);
-    assert.deepEqual(server.auths, [null, null]);
-  });
-
-  it("sends no offset where it asks for an answer", async () => {
-    const stage = new Stage();
-    const server = recovering(stage);
-    const socket = watched(stage);
-    socket.open();
-    await stage.clock.advance(20);
-    server.ws.put('427["x",1]');
-    await stage.clock.advance(20);
-    assert.deepEqual(socket.seen.at(-1), ["event", "x", [1]]);
   });
 });
