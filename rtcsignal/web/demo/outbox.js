@@ -49,6 +49,7 @@ export class Outbox {
   constructor(socket) {
     this.#socket = socket;
     socket.on("disconnect", () => this.#lost());
+    socket.on("closed", () => this.#giveUp());
   }
 
   /**
@@ -126,7 +127,9 @@ export class Outbox {
 
   #lost() {
     for (const entry of this.#entries) entry.isSent = false;
-    if (this.#socket.state !== "closed") return;
+  }
+
+  #giveUp() {
     const error = new SignalingError("offline", "The connection was closed.");
     for (const { reject } of this.#entries.splice(0)) reject(error);
   }

@@ -36,6 +36,7 @@ const PROBED_FOR = 3000;
  * @property {[reason: string]} disconnect we are no longer; reason "transport-close", "ping-timeout", "connect-timeout",
  *   "offline", "server-close", "parse-error", "dropped", or, when it will not come back by itself, "closed",
  *   "server-disconnect"
+ * @property {[]} closed it does not come back by itself, whether it was connected or not
  * @property {[{attempt: number, delay: number, reason: string}]} retry the next attempt follows in `delay` milliseconds
  * @property {[error: SignalingError]} refused the server does not let us into this namespace; no further attempt
  * @property {[name: string, args: any[]]} event an event of the server
@@ -359,6 +360,7 @@ export class Socket extends Emitter {
     this.#hangUp();
     this.state = "closed";
     if (wasConnected) this.fire("disconnect", reason);
+    if (this.state === "closed") this.fire("closed");
   }
 
   #hangUp() {

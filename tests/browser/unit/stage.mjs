@@ -12,9 +12,9 @@ export const modules = await import(pathToFileURL(`${process.env.RTCSIGNAL_MODUL
 const nobody = { addEventListener() {}, removeEventListener() {} };
 
 export class Stage {
-  constructor(seed = 1) {
+  constructor(seed = 1, Server = FakeServer) {
     this.clock = new FakeClock(seed);
-    this.server = new FakeServer(this.clock);
+    this.server = new Server(this.clock);
     this.world = new World(this.clock);
     this.pages = new Map();
   }
