@@ -48,9 +48,9 @@ export class Place {
     return place;
   }
 
-  /** What a join says of it. @returns {{resume: string, seen?: string}} */
+  /** What a join says of it. */
   claim() {
-    return this.#seen === undefined ? { resume: this.key } : { resume: this.key, seen: this.#seen };
+    return { resume: this.key, seen: this.#seen };
   }
 
   /**

@@ -66,6 +66,7 @@ export class Roster {
     if (this.#retold.delete(userId)) return false;
     this.#connections.set(userId, (this.#connections.get(userId) ?? 0) + 1);
     this.members.add(userId);
+    this.away.delete(userId);
     return true;
   }
 

@@ -100,6 +100,45 @@ describe("a server that keeps memberships", () => {
     assert.deepEqual([a.seen.at(-1)[0], c.joined], ["member-joined", true]);
   });
 
+  it("tells who is away even if it does not say so again", async () => {
+    const stage = newStage();
+    const [a, , c] = await members(stage, "a", "b", "c");
+    stage.server.down = true;
+    a.socket.drop();
+    await stage.clock.advance(10);
+    c.socket.drop();
+    await stage.clock.advance(10);
+    const { trail } = stage.server.members.get(a.key);
+    trail.splice(0, trail.length, ...trail.filter(({ frame: [name] }) => name !== "user-away"));
+    c.socket.close();
+    stage.server.down = false;
+    await stage.clock.advance(6000);
+    assert.deepEqual([outcomes(a), [...a.away], a.seen.at(-1)], [["resumed"], ["c"], ["member-away", "c"]]);
+  });
+
+  it("is not told of anything but its own offsets, which follow its answer", async () => {
+    const stage = newStage();
+    stage.server.loses = (ws, name) => {
+      if (name === "join-room") ws.event("news", "ffffffff.99");
+      return name === "join-room";
+    };
+    const a = member(stage, "a");
+    for (let round = 0; round < 2; round += 1) {
+      await stage.clock.advance(5000);
+      stage.server.cut("a");
+      await stage.clock.advance(5000);
+      const { loses } = stage.server;
+      stage.server.loses = () => false;
+      stage.server.cut();
+      await stage.clock.advance(6000);
+      assert.equal(a.joined, true);
+      stage.server.loses = loses;
+      stage.server.cut();
+    }
+    const told = joins(stage, "a").map(({ body }) => body.seen);
+    assert.ok(told.length >= 4 && told.every((seen) => !seen?.startsWith("ffffffff")), `${told}`);
+  });
+
   it("lists those who are away to those who come", async () => {
     const stage = newStage();
     await members(stage, "a");
@@ -278,6 +317,33 @@ describe("two memberships of one user", () => {
       await stage.clock.advance(50);
       assert.deepEqual([a.state, kinds(a)], ["outside", ["ended"]]);
     }
+  });
+
+  it("are ours after a resync too", async () => {
+    const stage = newStage();
+    const [a, b] = await members(stage, "a", "b");
+    stage.server.packets = 1;
+    stage.server.cut("a");
+    await stage.clock.advance(10);
+    for (let text = 0; text < 3; text += 1) b.send("a", { text });
+    await stage.clock.advance(6000);
+    await members(stage, "a");
+    const { ws } = stage.server.members.get(a.key);
+    ws.event("user-left", "a", { roomName: "kitchen", reason: "replaced" }, "0a1b2c3d.91");
+    await stage.clock.advance(50);
+    assert.deepEqual([outcomes(a), a.joined], [["resync"], true]);
+  });
+
+  it("are one member, which is not away any more when it has a new one", async () => {
+    const stage = newStage();
+    const [a, first] = await members(stage, "a", "b");
+    first.socket.drop();
+    await stage.clock.advance(10);
+    first.socket.close();
+    const [second] = await members(stage, "b");
+    assert.deepEqual([a.seen.slice(1), [...a.away]], [[["member-joined", "b", { again: true }]], []]);
+    await stage.clock.advance(61000);
+    assert.deepEqual([second.joined, [...a.members], a.seen.length], [true, ["b"], 2]);
   });
 
   it("are one member, which is away when both are and gone when both are", async () => {
