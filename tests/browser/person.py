@@ -133,16 +133,31 @@ class Person:
     def begun(self, kind: int) -> int:
         """How many negotiations this page has begun by an offer, or answered; repetitions count once."""
         messages = (json.loads(frame[frame.index("[") :]) for frame in self._frames if frame.startswith("42"))
-        bodies = (body for name, body in messages if name == "broadcast" and body["msgType"] == kind)
+        bodies = (body for name, body, *_ in messages if name == "broadcast" and body["msgType"] == kind)
         return len({(body["targetUserId"], body["pc"], body["neg"]) for body in bodies})
 
+    def joins(self) -> list[dict[str, Any]]:
+        """What this page has sent to join a room, each time that it did, the first one first."""
+        messages = (json.loads(frame[frame.index("[") :]) for frame in self._frames if frame.startswith("42"))
+        return [body for name, body, *_ in messages if name == "join-room"]
+
+    def outcomes(self) -> list[str]:
+        """What became of this page's membership at each join."""
+        answers = (each[each.index("[") :] for each in self._heard if re.match(r"43\d+\[", each))
+        return [answer["outcome"] for (answer,) in map(json.loads, answers) if "outcome" in answer]
+
+    def heard(self, *events: str) -> list[str]:
+        """The names of such events of the server that have come so far, in their order."""
+        names = (re.match(r'42\["([^"]+)"', each) for each in self._heard)
+        return [name[1] for name in names if name and name[1] in events]
+
     def hears(self, event: str) -> Any:
-        """The last argument of the first such event of the server, which has come or comes soon."""
+        """The object in the first such event of the server, which has come or comes soon."""
         end = time.monotonic() + PATIENCE / 1000
         while not (found := [each for each in self._heard if each.startswith(f'42["{event}"')]):
             assert time.monotonic() < end, event
             self.page.wait_for_timeout(50)
-        return json.loads(found[0][2:])[-1]
+        return next(each for each in json.loads(found[0][2:]) if isinstance(each, dict))
 
     def screenshot(self, name: str) -> Path:
         """Keep what the page looks like."""

@@ -72,26 +72,6 @@ def test_thePageWaitsForAServerOutOfReach(person: PersonFactory, line: Line, roo
     expect(alice.status).to_have_text("Waiting for others")
 
 
-def test_whereConnectionsAreRecoveredTheOthersNoticeNothing(
-    person: PersonFactory, server: ServerFactory, room: str
-) -> None:
-    """The member who was away finds everything as it was, and neither of the two negotiates again."""
-    process = server({"web": {"demo": True}, "socketio": {"recovery": {"window": 120, "everybody": True}}})
-    with closing(Line(process.port)) as line:
-        alice, bob = person("Alice", url=process.url), person("Bob", url=line.url)
-        call(alice, bob, room)
-        alice.expectMedia("Bob")
-        line.cut()
-        expect(bob.status).to_have_text("Server connection lost. Your call goes on; reconnecting…")
-        expect(alice.tile("Bob")).not_to_contain_text("reconnecting")
-        line.mend()
-        bob.page.evaluate("dispatchEvent(new Event('online'))")
-        expect(bob.status).to_have_text("In a call with Alice")
-        expect(alice.tile("Bob")).not_to_contain_text("reconnecting")
-        alice.expectMedia("Bob")
-        assert (alice.begun(OFFER), bob.begun(OFFER)) == (0, 1)
-
-
 def test_aSilentChangeOfTheNetworkDoesNotEndTheCall(
     person: PersonFactory, server: ServerFactory, room: str
 ) -> None:

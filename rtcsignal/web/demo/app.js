@@ -26,7 +26,7 @@ const tabKey = new TabKey();
 const stage = new Stage(part("tiles"), { onInvite: copyLink });
 
 /** What tests and curious people may look at: `(await import("./app.js")).demo.call.mesh`. */
-export const demo = { call: /** @type {Call | null} */ (null), media, stage };
+export const demo = { call: /** @type {Call | null} */ (null), media, stage, tabKey };
 
 // What is going on
 

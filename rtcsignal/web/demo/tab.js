@@ -25,9 +25,9 @@ export class TabKey {
 
   /**
    * @param {() => Storage} [storage] throws where storage is forbidden; then nothing is remembered
-   * @param {LockManager} [locks] missing on insecure pages; then nobody knows who is alive, and nothing is replaced
+   * @param {LockManager | null} [locks] null on insecure pages; then nobody knows who is alive, and nothing is replaced
    */
-  constructor(storage = () => sessionStorage, locks = navigator.locks) {
+  constructor(storage = () => sessionStorage, locks = navigator.locks ?? null) {
     this.#storage = storage;
     this.#locks = locks;
     this.ready = this.#find();
@@ -38,7 +38,7 @@ export class TabKey {
    * @param {string} key
    */
   keep(key) {
-    this.earlier = this.#locks === undefined ? undefined : key;
+    this.earlier = this.#locks === null ? undefined : key;
     this.#locks?.request(nameOf(key), () => new Promise(() => {})).catch(() => {});
     try {
       this.#storage().setItem(ITEM, key);
@@ -47,7 +47,7 @@ export class TabKey {
 
   async #find() {
     const key = this.#stored();
-    if (key === null || this.#locks === undefined) return;
+    if (key === null || this.#locks === null) return;
     try {
       const signal = AbortSignal.timeout(PATIENCE);
       await this.#locks.request(nameOf(key), { signal }, () => {});

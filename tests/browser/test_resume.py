@@ -1,0 +1,89 @@
+"""The line to the server breaks, and the server keeps the membership until the page is back."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import PersonFactory
+from tests.browser.person import ANSWER, OFFER, Person
+from tests.browser.test_signalling_loss import call
+from tests.clients.line import Line
+from tests.conftest import ServerFactory
+
+
+def expectUntouched(alice: Person, bob: Person) -> None:
+    """The call is whole, and one offer and one answer were enough for it."""
+    expect(bob.status).to_have_text("In a call with Alice")
+    alice.expectCallWith("Bob")
+    bob.expectCallWith("Alice")
+    alice.expectMedia("Bob")
+    bob.expectMedia("Alice")
+    assert (alice.begun(OFFER), bob.begun(OFFER)) == (0, 1)
+    assert (alice.begun(ANSWER), bob.begun(ANSWER)) == (1, 0)
+
+
+def test_othersSeeThatAMemberIsAwayAndBack(person: PersonFactory, line: Line, room: str) -> None:
+    """It neither left nor joined, and nothing is negotiated."""
+    alice, bob = person("Alice"), person("Bob", url=line.url)
+    call(alice, bob, room)
+    alice.expectMedia("Bob")
+    line.cut()
+    expect(alice.tile("Bob")).to_contain_text("reconnecting")
+    expect(bob.status).to_have_text("Server connection lost. Your call goes on; reconnecting…")
+    alice.expectMedia("Bob")
+    line.mend()
+    bob.page.evaluate("dispatchEvent(new Event('online'))")
+    expectUntouched(alice, bob)
+    assert bob.outcomes() == ["joined", "resumed"]
+    assert alice.heard("user-away", "user-back", "user-left", "user-joined")[-2:] == ["user-away", "user-back"]
+
+
+def test_aSilentChangeOfTheNetworkIsSeenByNobody(person: PersonFactory, line: Line, room: str) -> None:
+    """The server takes the old connection for alive until the page is back on a new one."""
+    alice, bob = person("Alice"), person("Bob", url=line.url)
+    call(alice, bob, room)
+    before = alice.heard("user-away", "user-back", "user-left", "user-joined")
+    line.swallow()
+    line.mend()
+    bob.page.wait_for_function("async () => (await import('./app.js')).demo.call.room.joined === false")
+    bob.page.evaluate("dispatchEvent(new Event('online'))")
+    expectUntouched(alice, bob)
+    assert bob.outcomes() == ["joined", "resumed"]
+    assert alice.heard("user-away", "user-back", "user-left", "user-joined") == before
+
+
+def test_whatWasSaidMeanwhileArrives(person: PersonFactory, line: Line, room: str) -> None:
+    """In both directions: Bob mutes, and Alice turns her camera off."""
+    alice, bob = person("Alice"), person("Bob", url=line.url)
+    call(alice, bob, room)
+    line.cut()
+    expect(bob.status).to_contain_text("Server connection lost")
+    bob.page.get_by_role("button", name="Mute").click()
+    alice.page.get_by_role("button", name="Camera off").click()
+    line.mend()
+    bob.page.evaluate("dispatchEvent(new Event('online'))")
+    heard = "async ([kind]) => [...(await import('./app.js')).demo.call.mesh.peers.values()][0].info[kind] === false"
+    alice.page.wait_for_function(heard, arg=["audio"])
+    bob.page.wait_for_function(heard, arg=["video"])
+
+
+@pytest.mark.parametrize("silent", [False, True])
+def test_aReloadEndsAMembershipThatTheServerKeeps(
+    person: PersonFactory, server: ServerFactory, room: str, silent: bool
+) -> None:
+    """The page could not say that it left, and yet its ghost is gone as soon as it is back."""
+    process = server({"web": {"demo": True}})
+    with closing(Line(process.port)) as line:
+        alice, bob = person("Alice", url=process.url), person("Bob", url=line.url)
+        call(alice, bob, room)
+        (line.swallow if silent else line.cut)()
+        expect(bob.status).to_contain_text("Server connection lost")
+        line.mend()
+        bob.page.reload()
+        bob.expectCallWith("Alice")
+        alice.expectCallWith("Bob")
+        assert alice.hears("user-left")["reason"] in ("replaced", "left")
+        alice.expectMedia("Bob")
