@@ -75,8 +75,9 @@ def test_thePageWaitsForAServerOutOfReach(person: PersonFactory, line: Line, roo
 def test_aSilentChangeOfTheNetworkDoesNotEndTheCall(
     person: PersonFactory, server: ServerFactory, room: str
 ) -> None:
-    """When the server notices the loss of the old connection, the page has long had a new one: nobody is gone."""
-    process = server({"web": {"demo": True}, "socketio": {"ping_interval": 2, "ping_timeout": 8}})
+    """The page has a new membership, and is not gone when the server finds the connection of the old one lost."""
+    heartbeat = {"ping_interval": 2, "ping_timeout": 8}
+    process = server({"web": {"demo": True}, "socketio": {**heartbeat, "recovery": {"window": 0}}})
     with closing(Line(process.port)) as line:
         alice, bob = person("Alice", url=process.url), person("Bob", url=line.url)
         call(alice, bob, room)

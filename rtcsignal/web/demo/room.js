@@ -122,7 +122,7 @@ export class Room extends Emitter {
 
   /** Whether messages are taken: those of members who are away wait, if the server keeps the membership. */
   get canSend() {
-    return this.joined || (this.#isKept && this.state !== "outside" && this.#socket.state !== "closed");
+    return this.#socket.state !== "closed" && (this.joined || this.#isKept);
   }
 
   /** userIds of the others. */

@@ -67,10 +67,12 @@ describe("messages while we are away", () => {
   });
 
   it("are given up when the socket is closed or the room left", async () => {
-    for (const [end, code] of [["close", "offline"], ["leave", "disconnected"]]) {
+    const ends = [["close", "offline", true], ["leave", "disconnected", true], ["close", "offline", false]];
+    for (const [end, code, away] of ends) {
       const stage = newStage();
       const [a, b] = await pair(stage);
-      stage.server.cut("a");
+      if (away) stage.server.cut("a");
+      else stage.server.loses = () => true;
       await stage.clock.advance(10);
       const answer = codeOf(a.send("b", { text: 1 }));
       if (end === "close") a.socket.close();
