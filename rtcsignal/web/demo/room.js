@@ -220,7 +220,7 @@ export class Room extends Emitter {
   /** @param {JoinAck} ack */
   #entered(ack) {
     const again = this.#wasIn;
-    const outcome = ack.at === undefined ? null : (ack.outcome ?? null);
+    const outcome = ack.outcome === undefined || ack.at === undefined ? null : ack.outcome;
     const resumed = again && outcome === "resumed";
     // The answer to an earlier join may have been lost, and with it what came behind.
     if (!resumed) this.#roster.take(ack, outcome === "joined" && this.#asked > 1);
@@ -228,7 +228,7 @@ export class Room extends Emitter {
     this.#wasIn = true;
     this.#replaces = undefined;
     this.#isKept = outcome !== null;
-    this.#place.answered(ack);
+    if (this.#isKept) this.#place.answered(ack);
     // Without this membership they have lost their sense, and the calls that they are about begin anew.
     if (!resumed) this.#place.outbox.forget(this);
     this.state = "joined";
@@ -244,6 +244,7 @@ export class Room extends Emitter {
    * @param {SignalingError} error
    */
   #kept(error) {
+    this.#asked -= 1;
     if (PASSING.has(error.code)) this.#socket.drop();
     else this.#end(error);
   }

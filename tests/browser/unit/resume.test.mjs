@@ -70,6 +70,21 @@ describe("a server that keeps memberships", () => {
     assert.deepEqual(await Promise.all(missed), [1, 1]);
   });
 
+  for (const down of [true, "silent"]) {
+    it(`gives it back within six seconds of the network, after up to 55 s (${down === true ? "refused" : down})`, async () => {
+      for (let seconds = 1; seconds <= 55; seconds += 1) {
+        const stage = new Stage(seconds, ResumingServer);
+        const [a, b] = await members(stage, "a", "b");
+        stage.server.down = down;
+        stage.server.cut("a");
+        await stage.clock.advance(seconds * 1000 - 50);
+        stage.server.down = false;
+        await stage.clock.advance(6000);
+        assert.deepEqual([outcomes(a), kinds(b)], [["resumed"], ["member-away", "member-back"]], `${seconds} s`);
+      }
+    });
+  }
+
   it("takes over a connection whose loss it has not noticed, and nobody sees anything", async () => {
     const stage = newStage();
     const [a, b] = await members(stage, "a", "b");
@@ -221,6 +236,16 @@ describe("outcomes", () => {
     assert.deepEqual([outcomes(a), heard(a)], [["resumed"], [1]]);
   });
 
+  it("is none where the answer does not name one, whatever else it says", async () => {
+    const stage = newStage();
+    const { joinNow } = stage.server;
+    stage.server.joinNow = (...args) => ({ ...joinNow.apply(stage.server, args), outcome: undefined });
+    const [a] = await members(stage, "a");
+    stage.server.cut("a");
+    await stage.clock.advance(5000);
+    assert.deepEqual([outcomes(a), joins(stage, "a").map(({ body }) => body.seen)], [[null], [undefined, undefined]]);
+  });
+
   it("is none where the server keeps nothing, and messages have no numbers there", async () => {
     const stage = newStage();
     stage.server.window = 0;
@@ -332,6 +357,20 @@ describe("two memberships of one user", () => {
     ws.event("user-left", "a", { roomName: "kitchen", reason: "replaced" }, "0a1b2c3d.91");
     await stage.clock.advance(50);
     assert.deepEqual([outcomes(a), a.joined], [["resync"], true]);
+  });
+
+  it("are counted although the first join was refused for a moment", async () => {
+    const stage = newStage();
+    const [first] = await members(stage, "b");
+    stage.server.refuses = (ws, userId) => (userId === "a" ? { code: "rate-limited", message: "Too fast." } : null);
+    const a = member(stage, "a");
+    await stage.clock.advance(50);
+    stage.server.refuses = () => null;
+    await stage.clock.advance(5000);
+    await members(stage, "b");
+    first.leave();
+    await stage.clock.advance(50);
+    assert.deepEqual([outcomes(a), [...a.members]], [["joined"], ["b"]]);
   });
 
   it("are one member, which is not away any more when it has a new one", async () => {

@@ -5,7 +5,7 @@ const LATENCY = 2;
 export class FakeServer {
   clock;
   connections = new Set();
-  /** While true no new connection is made. */
+  /** While true no new connection is made; while "silent" whoever tries hears nothing. */
   down = false;
   /** Whether a member whose connection was cut is not announced as gone. */
   keepsPlaces = false;
@@ -183,7 +183,7 @@ class FakeWebSocket {
   }
 
   #accept() {
-    if (!this.#open) return;
+    if (!this.#open || this.#server.down === "silent") return;
     if (this.#server.down) {
       this.fall("disconnect");
       return;
