@@ -34,6 +34,11 @@ class TokenBucket:
         self._at = now
         return -self._tokens / self._rate if self._tokens < 0 else 0.0
 
+    @property
+    def at(self) -> float:
+        """When tokens were taken last, or looked at."""
+        return self._at
+
     def left(self, now: float) -> float:
         """How many tokens there are; below 0, how many are owed."""
         return min(self._burst, self._tokens + (now - self._at) * self._rate)

@@ -17,6 +17,13 @@ class Transport(Protocol):
     def transportName(self) -> str:
         """``websocket`` or ``polling``."""
 
+    @property
+    def mark(self) -> int | None:
+        """A number that becomes another one with whatever comes from the client.
+
+        None if the client could not answer a ping now: there is no `ping`, or the client is not read at the moment.
+        """
+
     def send(self, message: EncodedMessage) -> None:
         """Send, or keep until it can be sent. Never calls back into the application."""
 
@@ -47,6 +54,8 @@ class _Gone:
     Args:
         name: That one's name.
     """
+
+    mark = None
 
     def __init__(self, name: str) -> None:
         self.transportName = name

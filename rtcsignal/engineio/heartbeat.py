@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from rtcsignal.deadlines import Deadline, DeadlineQueue, Deadlines
 from rtcsignal.engineio.packet import PING, PONG
+from rtcsignal.engineio.probes import Probes
 from rtcsignal.engineio.reasons import CloseReason
 from rtcsignal.engineio.session import Session
 from rtcsignal.errors import ProtocolError
@@ -52,7 +53,7 @@ def _ended(session: Session) -> Deadline | None:
     return deadline if deadline is not None and not deadline.cancel() else None
 
 
-class ServerHeartbeat:
+class ServerHeartbeat(Probes):
     """Revision 4: the server pings.
 
     Args:
@@ -62,6 +63,7 @@ class ServerHeartbeat:
     """
 
     def __init__(self, deadlines: Deadlines, interval: float, timeout: float) -> None:
+        super().__init__(deadlines)
         self._intervals = deadlines.after(interval)
         self._timeouts = deadlines.after(timeout)
 
@@ -92,7 +94,7 @@ class ServerHeartbeat:
         session.transport.sendPacket(PING)
 
 
-class ClientHeartbeat:
+class ClientHeartbeat(Probes):
     """Revision 3: the client pings.
 
     Args:
@@ -102,6 +104,7 @@ class ClientHeartbeat:
     """
 
     def __init__(self, deadlines: Deadlines, interval: float, timeout: float) -> None:
+        super().__init__(deadlines)
         late = max(timeout - _ASK_BEFORE_SECONDS, timeout / 8)
         self._intervals = deadlines.after(interval)
         self._delays = deadlines.after(late)

@@ -38,6 +38,7 @@ def checkEngine(engine: EngineServer) -> Iterator[str]:
         yield f"a polling transport of no session: {sid[:4]}..."
     yield from _checkLinks(engine)
     owned = [session.deadline for session in sessions.values()]
+    owned.extend(session.inquiry.deadline for session in sessions.values() if session.inquiry is not None)
     for polling in engine.pollings.values():
         owned.extend(polling.deadlines())
     owned.extend(link.stall for link in engine.links)

@@ -64,6 +64,7 @@ class PollingTransport:
     """
 
     transportName = "polling"
+    mark = None
 
     __slots__ = (
         "_clock",

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from rtcsignal.deadlines import Deadline
 from rtcsignal.engineio.carriers import GONE, Transport
 from rtcsignal.engineio.frames import EncodedMessage
 from rtcsignal.engineio.http.exchange import Request
+from rtcsignal.engineio.inquiry import Inquiry
 from rtcsignal.engineio.packet import CLOSE, MESSAGE, Packet, Revision
 from rtcsignal.engineio.phases import OPEN_PHASES, POLLING_PHASES, Phase
 from rtcsignal.engineio.reasons import CloseReason
@@ -55,6 +57,15 @@ class Heartbeat(Protocol):
 
     def ponged(self, session: Session) -> None:
         """A sign of life came that is not a packet."""
+
+    def ask(self, session: Session, seconds: float, patience: float) -> Deferred[bool]:
+        """See `Session.probe`."""
+
+    def answered(self, session: Session) -> None:
+        """One that was asked out of turn has given a sign of life."""
+
+    def ended(self, inquiry: Inquiry) -> None:
+        """The session of an inquiry is over."""
 
 
 class Witness(Protocol):
@@ -110,6 +121,7 @@ class Session:
         allowance: What the application keeps to limit what the client does, whatever it is in the application.
         application: What its messages are for; set right after construction. `NOBODY` after the end.
         witness: Is told of heartbeats; None if nobody needs to know.
+        inquiry: What is known since somebody wanted to know whether the client is there; None if nobody did.
         transport: What carries it; set by `carriedBy`. After the end one that drops everything.
     """
 
@@ -123,6 +135,7 @@ class Session:
         "bucket",
         "deadline",
         "heard",
+        "inquiry",
         "phase",
         "request",
         "revision",
@@ -154,6 +167,7 @@ class Session:
         self.bucket: TokenBucket | None = None
         self.allowance: TokenBucket | None = None
         self.witness: Witness | None = None
+        self.inquiry: Inquiry | None = None
         self._heartbeat = heartbeat
         self._gone = gone
         self._count = count
@@ -237,6 +251,20 @@ class Session:
         """The ping that `Transport.ping` sent has been answered."""
         if self.phase in OPEN_PHASES:
             self._heartbeat.ponged(self)
+            if self.inquiry is not None:
+                self._heartbeat.answered(self)
+
+    def probe(self, seconds: float, patience: float = 0.0) -> Deferred[bool]:
+        """Find out whether the client is there. If it is not, the session ends as it does without a heartbeat.
+
+        Args:
+            seconds: How long the client has to answer a ping.
+            patience: Seconds in which it may say something by itself before it is asked.
+
+        Returns:
+            Whether it has answered, or cannot be asked; False if the session is over.
+        """
+        return self._heartbeat.ask(self, seconds, patience)
 
     def messageReceived(self, data: str | bytes) -> None:
         """Hand a message to the application. If that fails it costs this session and one line in the log."""
@@ -308,11 +336,14 @@ class Session:
         if phase is Phase.CLOSED:
             self._closed()
         application, self.application = self.application, NOBODY
+        inquiry, self.inquiry = self.inquiry, None
         self.witness = None
         try:
             application.sessionClosed(reason)
         except Exception:
             _log.failure("the end of a session could not be handled (conn {conn})", conn=self.conn)
+        if inquiry is not None:
+            self._heartbeat.ended(inquiry)
 
     def _closed(self) -> None:
         """The sid means nothing any more. Transport and application know the session, which must not know them."""

@@ -249,6 +249,9 @@ class _Awaited:
         return USED
 
     def _late(self) -> None:
+        if self._guard.probes:  # it waits for a client, and not the server for it
+            self._deadline = self._guard.waitsOn(_Awaited._late, self)
+            return
         self._over()
         self._settle(self._gate.late)
         self._cancel()

@@ -61,6 +61,7 @@ class Guard:
         passed: As a message filter it has passed a message on.
         dropped: How many messages it has dropped before that.
         idle: Called whenever its last asynchronous answer has come; may be replaced.
+        probes: How many clients it is asking for a sign of life, which takes as long as it takes.
     """
 
     _log = Logger()
@@ -81,6 +82,7 @@ class Guard:
         self.stopwatch = stopwatch
         self.idle: Callable[[], None] = _nothing
         self.passed = False
+        self.probes = 0
         self.dropped = 0
         self._pending = 0
         self._deadlines = deadlines
@@ -99,6 +101,10 @@ class Guard:
         """
         self._pending += 1
         self.counters.pending += 1
+        return self.waitsOn(action, argument)
+
+    def waitsOn(self, action: Callable[[Any], None], argument: Any) -> Deadline:
+        """The same for one that it waits for already: it gets as much time again."""
         return self._deadlines.after(self.treatment.timeout).start(action, argument)
 
     def waited(self, began: float) -> None:

@@ -18,6 +18,7 @@ from rtcsignal.policy.httpclient import HttpClient
 from rtcsignal.policy.logs import PluginLogger
 from rtcsignal.policy.steps import measured
 from rtcsignal.signaling.gates import Gates
+from rtcsignal.signaling.silence import PROBE_SECONDS
 from rtcsignal.signaling.waiting import WaitingList
 
 __all__ = ["Rooms", "Services"]
@@ -44,6 +45,9 @@ class Rooms(Protocol):
     @property
     def waiting(self) -> WaitingList:
         """Who waits for which room."""
+
+    def probe(self, peer: Any, seconds: float) -> Deferred[bool]:
+        """Find out whether the client of an `IPeer` is there."""
 
     def kick(self, peer: Any, reason: str) -> None:
         """End a membership, given as the `IPeer` that is its view. Does nothing if it has ended."""
@@ -141,6 +145,10 @@ class Services:
     def kick(self, peer: IPeer, reason: str = "kicked") -> None:
         self._rooms.kick(peer, reason)
 
+    def probe(self, peer: IPeer, seconds: float = PROBE_SECONDS) -> Deferred[bool]:
+        self._guard.probes += 1
+        return self._rooms.probe(peer, seconds).addBoth(self._probed)
+
     def emit(self, roomName: str, event: str, *arguments: Any) -> None:
         room = self.room(roomName)
         if room is not None:
@@ -161,6 +169,10 @@ class Services:
         if self._http is not None:
             self._http.close()
         self.log.close()
+
+    def _probed(self, result: Any) -> Any:
+        self._guard.probes -= 1
+        return result
 
     def _runTask(self, task: _Task) -> None:
         # A call that was made still knows what it was for, and must not be known by that.

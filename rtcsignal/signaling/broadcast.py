@@ -11,13 +11,14 @@ from typing import Any, TypeAlias
 from twisted.internet.defer import Deferred, ensureDeferred
 
 from rtcsignal.errors import Refused
-from rtcsignal.signaling.events import BROADCAST, PLAIN, readEnvelope
+from rtcsignal.signaling.events import BROADCAST, OFFER, PLAIN, readEnvelope
 from rtcsignal.signaling.gates import CurrentGates, Gates
 from rtcsignal.signaling.handlers import acknowledge
 from rtcsignal.signaling.messages import messageOf, plain, relay
 from rtcsignal.signaling.options import SignalingOptions
 from rtcsignal.signaling.participant import Participant
 from rtcsignal.signaling.room import Seat
+from rtcsignal.signaling.silence import Silence
 from rtcsignal.signaling.standing import Standing
 from rtcsignal.signaling.wishes import numberIn
 from rtcsignal.socketio.fanout import OutgoingEvent, deliver
@@ -37,10 +38,12 @@ class Broadcasts:
     Args:
         options: Settings.
         gates: The filters.
+        silence: Asks those to whom somebody offers a call whether they are there.
     """
 
-    def __init__(self, options: SignalingOptions, gates: CurrentGates) -> None:
+    def __init__(self, options: SignalingOptions, gates: CurrentGates, silence: Silence) -> None:
         self._gates = gates
+        self._silence = silence
         self._routes = not options.exact
         self._echo = options.echo
 
@@ -85,6 +88,8 @@ class Broadcasts:
         isFiltered = gates.judgesMessages
         kind, userId, target, roomName = readEnvelope(data[1], routes) if routes or isFiltered else PLAIN
         seats = self._speaking(participant, userId, roomName)
+        if kind == OFFER:
+            self._silence.offered(participant, seats, target)
         if isFiltered:
             seat = seats[0]
             message = messageOf(event, kind, target, seat)

@@ -5,6 +5,7 @@ Nothing here knows packets or sockets; plugins are reached through `Gates`.
 
 from __future__ import annotations
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from rtcsignal.clocks import WallClock
@@ -20,6 +21,7 @@ from rtcsignal.signaling.participant import Participant
 from rtcsignal.signaling.pluginevents import PluginEvents
 from rtcsignal.signaling.presence import Presence
 from rtcsignal.signaling.resuming import Resuming
+from rtcsignal.signaling.silence import Silence
 from rtcsignal.signaling.views import PeerView, participantOf, seatAmong
 from rtcsignal.signaling.waiting import WaitingList
 from rtcsignal.signaling.welcome import Welcome
@@ -70,7 +72,7 @@ class Hub:
         self.resuming = Resuming(options, self.presence, welcome, self.expiries)
         self.joining = Joining(options, self._gates, self.presence, self.waiting, clock, welcome, self.resuming)
         self.leaving = Leaving(options, self.presence, self.waiting)
-        self.broadcasts = Broadcasts(options, self._gates)
+        self.broadcasts = Broadcasts(options, self._gates, Silence(clock))
         self.pluginEvents = PluginEvents(self._gates)
 
     @property
@@ -108,6 +110,10 @@ class Hub:
         seat = seatAmong(participantOf(peer).seats, peer)
         if seat is not None:
             self.presence.end(seat, told)
+
+    def probe(self, peer: PeerView, seconds: float) -> Deferred[bool]:
+        """Find out whether a client is there; see `IServices.probe`."""
+        return participantOf(peer).peer.probe(seconds)
 
     def close(self) -> None:
         """The server stops; see `Presence.close`."""

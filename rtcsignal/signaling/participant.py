@@ -40,7 +40,9 @@ class Participant:
         data: For plugins, as long as it is connected; None until one asks.
         endReason: Why it is being disconnected; the reason that its rooms are told.
         standing: What a client with a key has heard; None if it has none.
+        arrivedAt: When it became a member last, likewise.
         absence: For how many seconds it is waited for while it is away.
+        awayUntil: When it is given up then, on the clock of the hub.
         heir: Who has its connection, and so what its client has sent; None while that is its own.
     """
 
@@ -50,6 +52,8 @@ class Participant:
         "_late",
         "_newInbox",
         "absence",
+        "arrivedAt",
+        "awayUntil",
         "connectedAt",
         "data",
         "endReason",
@@ -75,7 +79,9 @@ class Participant:
         self.endReason: str | None = None
         self.data: dict[str, Any] | None = None
         self.standing: Standing | None = None
+        self.arrivedAt = 0.0
         self.absence = 0.0
+        self.awayUntil = 0.0
         self.heir: Participant | None = None
         self._late = 0
         self._handle = handle

@@ -80,6 +80,7 @@ class Presence:
         room = seat.room = self._openRoom(seat.room)
         room.add(seat)
         participant.seats[room.name] = seat
+        participant.arrivedAt = self._clock.seconds()
         if participant.standing is not None:
             participant.standing.begun(room.name)
         welcome(seat)
@@ -124,6 +125,7 @@ class Presence:
             seconds: How long.
         """
         participant.absence = seconds
+        participant.awayUntil = self._clock.seconds() + seconds
         for seat in list(participant.seats.values()):
             self._tellAway(seat)
 

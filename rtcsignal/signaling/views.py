@@ -63,6 +63,14 @@ class PeerView:
         return self._participant.peer.away
 
     @property
+    def awayUntil(self) -> float | None:
+        return self._participant.awayUntil if self._participant.peer.away else None
+
+    @property
+    def hasKey(self) -> bool:
+        return self._participant.peer.key is not None
+
+    @property
     def address(self) -> str:
         return self._participant.peer.address
 

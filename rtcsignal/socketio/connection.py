@@ -201,6 +201,12 @@ class Connection(Inbox):
         """Whether this is the key of a peer's client."""
         return self._server.recovery.holds(peer, key)
 
+    @property
+    def heardAt(self) -> float:
+        """When something came from the client last, as far as it is counted."""
+        buckets = (self._bucket, self._session.bucket)
+        return max((bucket.at for bucket in buckets if bucket is not None), default=0.0)
+
     def carry(self, peer: Peer) -> None:
         """From now on it carries a peer."""
         self._peers[peer.namespace] = peer

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 
 from rtcsignal.engineio.frames import EncodedMessage
 from rtcsignal.engineio.reasons import CloseReason
@@ -54,6 +54,10 @@ class Keeper(Protocol):
     @property
     def desk(self) -> Desk | None:
         """Where the peer may ask for another one; None while its client is away."""
+
+    @property
+    def heardAt(self) -> float:
+        """When something came from its client last, as far as that is counted; 0 if it is not, or while it is away."""
 
 
 class Desk(Protocol):
@@ -175,6 +179,15 @@ class Peer:
     def isKept(self) -> bool:
         """What it is sent is kept, as its client may come back."""
         return isinstance(self.channel, Trail)
+
+    @property
+    def heardAt(self) -> float:
+        """See `Keeper.heardAt`; 0 if it has gone."""
+        return 0.0 if self._keeper is None else self._keeper.heardAt
+
+    def probe(self, seconds: float, patience: float = 0.0) -> Deferred[bool]:
+        """Find out whether its client is there; see `Session.probe`. False if it is away, or has gone."""
+        return succeed(False) if self.away or self._keeper is None else self.session.probe(seconds, patience)
 
     def find(self, key: str) -> Peer | None:
         """The peer that its client had before, on another connection.

@@ -310,6 +310,8 @@ class Recovery:
         """A peer that waits asks for no other one."""
         return None
 
+    heardAt = 0.0
+
     def surrender(self, peer: Peer) -> None:
         """A peer no longer waits."""
         self._absences.end(peer)

@@ -12,6 +12,7 @@ from rtcsignal.engineio.frames import EncodedMessage
 from rtcsignal.engineio.http.exchange import Request
 from rtcsignal.engineio.packet import MESSAGE, Packet, Revision
 from rtcsignal.engineio.phases import Phase
+from rtcsignal.engineio.probes import Probes
 from rtcsignal.engineio.reasons import CloseReason
 from rtcsignal.engineio.session import Session
 from rtcsignal.socketio.binary import encodeData
@@ -78,6 +79,7 @@ class MemoryClient:
         connected: It is in the namespace.
         refusal: With what it was refused; None if it was not. ``{"message": ..., "data": {"code": ..., ...}}``, and
             with revision 3 ``{"code": ..., "message": ..., ...}``.
+        isSilent: It answers no pings, as one whose network is gone without a word. The test sets it.
         received: The events that it has heard, but for those taken out: a list of tuples of name and arguments, such
             as ``("user-joined", "ann", {"roomName": "kitchen"})`` and ``("broadcast", {"msgType": 4})``.
     """
@@ -94,12 +96,14 @@ class MemoryClient:
         settle: Callable[[], None],
     ) -> None:
         self.connected = False
+        self.isSilent = False
         self._settle = settle
         self.refusal: Any = None
         self.received: list[tuple[Any, ...]] = []
         self._namespace = namespace
         self._answers: list[Answer] = []
-        self._session = Session(secrets.token_urlsafe(16), revision, request, _NoHeartbeat(), _forget)
+        self._said = 0
+        self._session = Session(secrets.token_urlsafe(16), revision, request, _NoHeartbeat(server.deadlines), _forget)
         self._session.carriedBy(self, Phase.WEBSOCKET)
         self._session.application = server.connect(self._session)
         if revision == 4 or namespace != "/":
@@ -111,7 +115,8 @@ class MemoryClient:
         Args:
             roomName: The room.
             userId: As whom.
-            more: Further keys of the request, such as ``password="sesame"``; policies find them in ``joinRequest``.
+            more: Further keys of the request, such as ``password="sesame"``; policies find them in ``joinRequest``, but
+                for those with which clients come back (``resume``, ``seen``, ``replaces``).
 
         Returns:
             The answer, which is there at once unless a plugin takes its time.
@@ -186,7 +191,7 @@ class MemoryClient:
             self.connected = False
 
     def lose(self) -> None:
-        """The connection breaks. The rooms hear the same."""
+        """The connection breaks. The rooms hear the same; or ``user-away``, if it has joined with a ``resume`` key."""
         self._session.lost(CloseReason.TRANSPORT_CLOSE)
         self.connected = False
         self._settle()
@@ -225,8 +230,15 @@ class MemoryClient:
     def pauseReading(self, seconds: float) -> None:
         """Nothing is on its way."""
 
+    @property
+    def mark(self) -> int:
+        """How much it has said; as a `Transport`."""
+        return self._said
+
     def ping(self) -> None:
-        """There is nothing below."""
+        """The server wants to know whether it is there; as a `Transport`."""
+        if not self.isSilent:
+            self._session.pongReceived()
 
     def _emit(self, ackId: str | None, event: str, arguments: tuple[Any, ...]) -> None:
         text, attachments = encodeData((event, *arguments))
@@ -234,12 +246,13 @@ class MemoryClient:
 
     def _transmit(self, text: str, *attachments: bytes) -> None:
         packets: tuple[str | bytes, ...] = (text, *attachments)
+        self._said += 1
         for data in packets:
             self._session.packetReceived(Packet(MESSAGE, data))
         self._settle()
 
 
-class _NoHeartbeat:
+class _NoHeartbeat(Probes):
     def start(self, session: Session) -> None:
         """No client is watched."""
 

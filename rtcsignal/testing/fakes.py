@@ -17,6 +17,7 @@ from rtcsignal.interfaces import IPeer, IRoom, IServices
 from rtcsignal.policy.httpmethods import HttpMethods
 from rtcsignal.policy.logs import PluginLogger
 from rtcsignal.signaling.events import REFUSED, checkedReason, expulsion, kindOf
+from rtcsignal.signaling.silence import PROBE_SECONDS
 from rtcsignal.socketio.binary import encodeData
 from rtcsignal.socketio.fanout import OutgoingEvent
 from rtcsignal.values import EMPTY, Message
@@ -60,8 +61,11 @@ class FakePeer:
         connectedAt: When, on the scale of the clock.
         signedIn: Its authenticator has found its user id.
         away: Its connection was lost, and its client may come back.
+        awayUntil: When it is given up then, on the scale of the clock.
+        hasKey: Its client has a key with which it takes its place back.
 
     Attributes:
+        isSilent: Its client answers no `FakeServices.probe`. The test sets it.
         sent: The events that it was sent, each a tuple of name and arguments.
         disconnectedFor: The reason for which it was disconnected; None while it was not.
     """
@@ -81,9 +85,14 @@ class FakePeer:
         connectedAt: float = 0.0,
         signedIn: bool = False,
         away: bool = False,
+        awayUntil: float | None = None,
+        hasKey: bool = False,
     ) -> None:
         self.userId = userId
         self.away = away
+        self.awayUntil = awayUntil
+        self.hasKey = hasKey
+        self.isSilent = False
         self.signedIn = signedIn
         self.roles = frozenset(roles)
         self.claims: Mapping[str, Any] = MappingProxyType(dict(claims))
@@ -292,6 +301,23 @@ class FakeServices:
                 room.emit("user-left", peer.userId, {"roomName": room.name, "reason": reason})
                 room.remove(peer)
                 return
+
+    def probe(self, peer: Any, seconds: float = PROBE_SECONDS) -> Deferred[bool]:
+        if peer.away or not peer.rooms:
+            return succeed(False)
+        answer: Deferred[bool] = Deferred()
+        if peer.isSilent:
+            self._calls.append(self.clock.callLater(seconds, self._silent, peer, answer))
+        else:
+            answer.callback(True)
+        return answer
+
+    def _silent(self, peer: FakePeer, answer: Deferred[bool]) -> None:
+        for room in self._rooms.values():
+            if peer in room.peers():
+                room.remove(peer)
+                room.emit("user-left", peer.userId, {"roomName": room.name, "reason": "timeout"})
+        answer.callback(False)
 
     def emit(self, roomName: str, event: str, *arguments: Any) -> None:
         room = self.room(roomName)

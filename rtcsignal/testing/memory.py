@@ -28,6 +28,7 @@ from rtcsignal.service.handlers import HANDLERS, namespacesOf
 from rtcsignal.signaling.gates import OpenGates
 from rtcsignal.signaling.hub import Hub
 from rtcsignal.signaling.options import SignalingOptions
+from rtcsignal.socketio.recovery import RecoveryOptions
 from rtcsignal.socketio.server import SocketOptions, SocketServer
 from rtcsignal.testing.client import Answer, MemoryClient
 from rtcsignal.testing.drops import forgetsReturn
@@ -40,6 +41,8 @@ __all__ = ["Answer", "InMemoryServer", "MemoryClient", "loadPlugin"]
 _STEP = 0.05
 _MOST_STEPS = 400
 _IDENTITY = "rtcsignal-testing-identity"
+_RECOVERY = RecoveryOptions(window=60, everybody=False)
+"""As the server comes: whoever joins with a key, and then loses the connection, is waited for."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,7 @@ class InMemoryServer:
         self._sockets = SocketServer(
             namespacesOf(self.hub, Config()),
             self.clock,
-            SocketOptions(connectTimeout=0, eventsPerSecond=0, turn=0),
+            SocketOptions(connectTimeout=0, eventsPerSecond=0, turn=0, recovery=_RECOVERY),
         )
         self._identities = _Identities()
         self._host: PluginHost | None = None
@@ -128,6 +131,7 @@ class InMemoryServer:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         try:
+            self._sockets.close()
             for client in self._clients:
                 client.lose()
             forgetful = self._forgetful()

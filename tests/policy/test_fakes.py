@@ -44,6 +44,7 @@ class Things:
         heard: Gives the events that a member has heard since it was last asked.
         advance: Lets time go by.
         stop: Stops the plugin.
+        silence: Lets a member answer no pings any more.
     """
 
     def __init__(
@@ -54,7 +55,9 @@ class Things:
         heard: Callable[[str], list[Any]],
         advance: Callable[[float], None],
         stop: Callable[[], None],
+        silence: Callable[[str], None],
     ) -> None:
+        self.silence = silence
         self.ann, self.bob = peers
         self.room = room
         self.services = services
@@ -83,6 +86,7 @@ def real() -> Things:
         lambda name: clients[name].take(),
         server.advance,
         lambda: server.__exit__(None, None, None),
+        lambda name: setattr(clients[name], "isSilent", True),
     )
 
 
@@ -98,7 +102,10 @@ def fake() -> Things:
         sent, peers[name].sent = peers[name].sent, []
         return sent
 
-    return Things((ann, bob), room, services, heard, services.clock.advance, services.close)
+    def silence(name: str) -> None:
+        peers[name].isSilent = True
+
+    return Things((ann, bob), room, services, heard, services.clock.advance, services.close, silence)
 
 
 @pytest.fixture(params=[real, fake], ids=["real", "fake"])
@@ -318,3 +325,33 @@ def test_handshakesAreAsTheServerMakesThem() -> None:
     (got,) = seen
     assert got == Handshake("/socket.io", {"token": "t"}, {"q": "1"}, {"cookie": "a=b"}, "10.0.0.1", 4, False)
     assert got.cookies == {"a": "b"}
+
+
+class TestProbes:
+    def ask(self, things: Things, peer: Any, *seconds: float) -> list[bool]:
+        answers: list[bool] = []
+        things.services.probe(peer, *seconds).addCallback(answers.append)
+        return answers
+
+    def test_whoAnswersIsThere(self, things: Things) -> None:
+        assert self.ask(things, things.bob) == [True]
+
+    def test_whoDoesNotIsGone(self, things: Things) -> None:
+        things.silence("bob")
+        answers = self.ask(things, things.bob)
+        things.advance(2.5)
+        assert answers == []
+        things.advance(1)
+        assert answers == [False]
+        assert [peer.userId for peer in things.room.peers()] == ["ann"]
+        assert things.heard("ann") == [("user-left", "bob", {"roomName": "kitchen", "reason": "timeout"})]
+        assert self.ask(things, things.bob) == [False]
+
+    def test_howLongItMayTakeIsThePluginsAffair(self, things: Things) -> None:
+        things.silence("bob")
+        answers = self.ask(things, things.bob, 0.5)
+        things.advance(0.6)
+        assert answers == [False]
+
+    def test_nobodyHasAKeyOrIsAwayUnlessThatIsSaid(self, things: Things) -> None:
+        assert (things.ann.hasKey, things.ann.away, things.ann.awayUntil) == (False, False, None)

@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from twisted.internet.defer import Deferred
 
 from rtcsignal.engineio.packet import Revision
+from rtcsignal.engineio.probes import Probes
 from rtcsignal.engineio.session import Session
 from rtcsignal.errors import Refused
 from rtcsignal.interfaces import IPeer, IRoom
@@ -54,7 +55,7 @@ def _plain(heard: Heard) -> tuple[Any, ...]:
     return "<ack>", answer.get("delivered", "ok")
 
 
-class Silence:
+class Silence(Probes):
     """A heartbeat that watches nobody: the machine says itself who is lost."""
 
     def start(self, session: Session) -> None:
@@ -107,7 +108,7 @@ class ResumeMachine(RuleBasedStateMachine):
         self.plugins = Plugins(mayJoin=self._mayJoin)
         recovery = RecoveryOptions(window=WINDOW, everybody=False, packets=PACKETS, heldPerAddress=0)
         self.world = World(gates=self.plugins, sockets=SocketOptions(eventsPerSecond=0, turn=0, recovery=recovery))
-        self.world.heartbeats.update({3: Silence(), 4: Silence()})
+        self.world.heartbeats.update({3: Silence(self.world.deadlines), 4: Silence(self.world.deadlines)})
         self.model = Model(WINDOW, PACKETS)
         self.pages = [Page(number) for number in range(3)]
         self.given: list[tuple[Wire, Page]] = []

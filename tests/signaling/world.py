@@ -154,6 +154,9 @@ class Link:
     Attributes:
         closedBecause: Why the server closed it; None while it did not.
         pings: How many pings of the server await an answer.
+        answers: It answers pings of the WebSocket protocol; else signs of life are the test's to give.
+        wsPings: How many of these it got.
+        mark: See `Transport.mark`; None for a client that cannot be asked.
     """
 
     transportName = "websocket"
@@ -171,6 +174,9 @@ class Link:
         request = Request("GET", query, headers, b"", address, secure)
         self.closedBecause: CloseReason | None = None
         self.pings = 0
+        self.answers = False
+        self.wsPings = 0
+        self.mark: int | None = 0
         self._unasked = "/" if revision == 3 else ""
         self._received: list[EncodedMessage] = []
         self._heard: defaultdict[str, list[Heard]] = defaultdict(list)
@@ -198,12 +204,14 @@ class Link:
 
     def transmit(self, text: str, *attachments: bytes) -> None:
         """The client sends a Socket.IO packet, as it stands."""
+        self._says()
         self.session.packetReceived(Packet(MESSAGE, text))
         for data in attachments:
             self.session.packetReceived(Packet(MESSAGE, data))
 
     def keepAlive(self) -> None:
         """The client does what its revision wants for the heartbeat."""
+        self._says()
         if self.session.revision == 3:
             self.session.packetReceived(Packet(PING, ""))
         elif self.pings:
@@ -245,7 +253,13 @@ class Link:
         """Nothing is on its way that could be held back."""
 
     def ping(self) -> None:
-        """Signs of life are the test's to give."""
+        self.wsPings += 1
+        if self.answers:
+            self.session.pongReceived()
+
+    def _says(self) -> None:
+        if self.mark is not None:
+            self.mark += 1
 
     def _read(self) -> None:
         """Decode what has come; only when somebody asks, as most of it nobody asks for."""

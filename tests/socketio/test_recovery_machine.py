@@ -17,6 +17,7 @@ from rtcsignal.engineio.frames import EncodedMessage
 from rtcsignal.engineio.http.exchange import Request
 from rtcsignal.engineio.packet import MESSAGE, PING, Packet
 from rtcsignal.engineio.phases import Phase
+from rtcsignal.engineio.probes import Probes
 from rtcsignal.engineio.reasons import CloseReason
 from rtcsignal.engineio.session import Session
 from rtcsignal.socketio.fanout import OutgoingEvent, deliver
@@ -30,7 +31,7 @@ WINDOW = 100.0
 PACKETS = 6
 
 
-class Silence:
+class Silence(Probes):
     """A heartbeat that watches nobody: the machine says itself who is lost."""
 
     def start(self, session: Session) -> None:
@@ -47,11 +48,12 @@ class Wire:
     """A connection whose client reads when the machine lets it, and perhaps never all."""
 
     transportName = "websocket"
+    mark = None
 
     def __init__(self, sockets: SocketServer, number: int) -> None:
         self.unread: list[str] = []
         request = Request("GET", {}, {}, b"", "192.0.2.1", False)
-        self.session = Session(f"s{number}", 4, request, Silence(), lambda session: None)
+        self.session = Session(f"s{number}", 4, request, Silence(sockets.deadlines), lambda session: None)
         self.session.carriedBy(self, Phase.WEBSOCKET)
         self.session.application = sockets.connect(self.session)
 

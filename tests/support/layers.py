@@ -41,6 +41,7 @@ FLOORS: tuple[tuple[Room, ...], ...] = (
                 "clocks",
                 "deadlines",
                 "errors",
+                "givens",
                 "interfaces",
                 "lograte",
                 "logtext",

@@ -185,6 +185,11 @@ class Backpressure(FastLane):
         self.credit += len(data)  # it has been counted
         self.dataReceived(data)
 
+    @property
+    def isRead(self) -> bool:
+        """What the client sends is read, and not left in the network for now."""
+        return not self._congested and self._pause is None and not self._isInLine
+
     def _resumeReading(self) -> None:
-        if not self._congested and self._pause is None and not self._isInLine:
+        if self.isRead:
             self.transport.resumeProducing()

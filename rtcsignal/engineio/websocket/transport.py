@@ -49,6 +49,10 @@ class WebSocketTransport:
         link.receiver = self
         link.accountBegins(allowance)
 
+    @property
+    def mark(self) -> int | None:
+        return self.link.credit if self.link.isRead else None
+
     def send(self, message: EncodedMessage) -> None:
         frames = self._frames  # as `WebSocketLink.writeFrame`; called once for each receiver of each message
         if not frames:

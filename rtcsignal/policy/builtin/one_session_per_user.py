@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from typing import Any, Literal, TypeAlias
 
 from zope.interface import implementer
@@ -23,7 +23,7 @@ from rtcsignal.api import (
 
 _MOST_TABS = 32
 _MOST_CHARACTERS = 128
-_REPLACED = "replaced"
+_REPLACED, _ALREADY_HERE = "replaced", "already-here"
 _Mode: TypeAlias = Literal["refuse", "replace", "many"]
 
 
@@ -45,23 +45,55 @@ class OneSessionPerUser(Configurable):
     )
     most = Option(int, 3, "Times that a user may be replaced within `seconds`, if the clients tell no `tab`.", least=1)
     seconds = Option(float, 10, "The time for `most`.", least=1)
+    probe = Option(
+        float,
+        3,
+        "Seconds in which the one who is there must answer a ping, before another one is refused; 0 for no ping.",
+        least=0,
+        most=30,
+    )
 
     def start(self, services: IServices) -> None:
         self._services = services
 
-    def mayJoin(self, peer: IPeer, room: IRoom) -> None:
+    def mayJoin(self, peer: IPeer, room: IRoom) -> Awaitable[None] | None:
+        if not self._inTheWay(peer, room):
+            self._checkPace(peer, room)
+            return None
+        return self._askThem(peer, room)
+
+    async def _askThem(self, peer: IPeer, room: IRoom) -> None:
+        """Those who are in the way may be gone without a word."""
+        asked: set[IPeer] = set()
+        while others := self._inTheWay(peer, room):
+            away = [other.awayUntil for other in others if other.awayUntil is not None]
+            if away:
+                left = math.ceil(max(away) - self._services.clock.seconds())
+                text = "The user of this name lost the connection, and may come back."
+                raise Refused(_ALREADY_HERE, text, {"retry_after": max(left, 1)})
+            if not self.probe or asked.issuperset(others):
+                raise Refused(_ALREADY_HERE, _whyNot(peer, others))
+            answers = [self._services.probe(other, self.probe) for other in others if other not in asked]
+            asked.update(others)
+            for answer in answers:
+                await answer
+        self._checkPace(peer, room)
+
+    def _inTheWay(self, peer: IPeer, room: IRoom) -> list[IPeer]:
+        """The members whose places a peer would have to take, and may not."""
         mode = self._modeOf(room)
-        same = room.peersOf(peer.userId) if mode != "many" else ()
-        if not peer.signedIn and any(other.signedIn for other in same):
-            raise Refused("already-here", "The user of this name has signed in, and is in this room already.")
-        others = _equals(peer, same)
-        tab = _tabOf(peer)
-        if not others or (tab and tab in map(_tabOf, others)):
+        others = room.peersOf(peer.userId) if mode != "many" else ()
+        evenLive = mode == "replace" or _hasTabOf(peer, _equals(peer, others))
+        return [other for other in others if not _mayTake(peer, other, evenLive)]
+
+    def _checkPace(self, peer: IPeer, room: IRoom) -> None:
+        """Two pages must not take turns in replacing each other."""
+        others = room.peersOf(peer.userId) if self._modeOf(room) != "many" else ()
+        live = [other for other in _equals(peer, others) if not other.away]
+        if not live or _hasTabOf(peer, live):
             return  # a client that comes back before the end of its old connection was noticed
-        if mode == "refuse":
-            raise Refused("already-here", "You are in this room already, on another page or device.")
-        tabs, times = self._memoryOf(others, room)
-        if tab and tab in tabs:
+        tabs, times = self._memoryOf(live, room)
+        if _tabOf(peer) in tabs:
             raise Refused(_REPLACED, "You have joined from another page or device since.")
         if len(times) >= self.most:
             left = math.ceil(times[-self.most] + self.seconds - self._services.clock.seconds())
@@ -70,9 +102,10 @@ class OneSessionPerUser(Configurable):
 
     def entering(self, peer: IPeer, room: IRoom) -> None:
         others = room.peersOf(peer.userId) if self._modeOf(room) != "many" else ()
-        if not others:
+        replaced = [other for other in others if _mayTake(peer, other, evenLive=True)]
+        if not replaced:
             return
-        equals = _equals(peer, others)
+        equals = _equals(peer, replaced)
         tabs, times = self._memoryOf(equals, room)
         own = _tabOf(peer)
         for other in equals:
@@ -81,7 +114,7 @@ class OneSessionPerUser(Configurable):
                 times = [*times, self._services.clock.seconds()]
                 tabs = [*tabs, tab] if tab else tabs
         peer.data.setdefault(self.name, {})[room.name] = (tabs[-_MOST_TABS:], times[-self.most :])
-        for other in others:
+        for other in replaced:
             self._end(other, room)
 
     def withdrew(self, peer: IPeer, room: IRoom, reason: str) -> None:
@@ -118,6 +151,37 @@ class OneSessionPerUser(Configurable):
 def _equals(peer: IPeer, others: Iterable[IPeer]) -> list[IPeer]:
     """Those who are the same user as a peer: to one who has signed in, guests under the same name are not."""
     return [other for other in others if other.signedIn or not peer.signedIn]
+
+
+def _mayTake(peer: IPeer, other: IPeer, evenLive: bool) -> bool:
+    """Whether a peer may take the place of another one that says the same name.
+
+    A place belongs to whoever has signed in, or else to whoever has a key. The client that has it is not judged here.
+
+    Args:
+        peer: The one that joins.
+        other: The one that is there.
+        evenLive: Also if the connection of that one was not lost.
+    """
+    if peer.signedIn != other.signedIn:
+        return peer.signedIn
+    if other.hasKey and not other.signedIn:
+        return False
+    return evenLive or other.away
+
+
+def _whyNot(peer: IPeer, others: Iterable[IPeer]) -> str:
+    if not peer.signedIn and any(other.signedIn for other in others):
+        return "The user of this name has signed in, and is in this room already."
+    if any(other.hasKey for other in others):
+        return "Somebody of this name is in this room already."
+    return "You are in this room already, on another page or device."
+
+
+def _hasTabOf(peer: IPeer, others: Iterable[IPeer]) -> bool:
+    """Whether a peer is on the same page as one of the others."""
+    tab = _tabOf(peer)
+    return tab != "" and tab in map(_tabOf, others)
 
 
 def _tabOf(peer: IPeer) -> str:

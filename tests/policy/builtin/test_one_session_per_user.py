@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from rtcsignal.api import ConfigError, Identity
-from rtcsignal.testing import InMemoryServer, MemoryClient
+from rtcsignal.signaling.options import SignalingOptions
+from rtcsignal.testing import Answer, InMemoryServer, MemoryClient
 
 
 def using(**options: Any) -> list[Any]:
@@ -210,6 +211,201 @@ class TestRefuse:
             assert server.connect().join("kitchen", "ann", tab="one").ok
             assert not old.connected
             assert server.members("kitchen") == ["ann"]
+
+
+def keyOf(name: str) -> str:
+    return f"{name}-{'k' * 30}"
+
+
+def answered(answer: Answer) -> str | None:
+    """The code of a refusal that has come; None for a yes."""
+    assert answer.given
+    return answer.code
+
+
+class TestKeys:
+    """A guest who holds a key has a place that others cannot take by its name."""
+
+    @pytest.fixture(params=["replace", "refuse"])
+    def server(self, request: pytest.FixtureRequest) -> Iterator[InMemoryServer]:
+        with InMemoryServer(use=using(rooms={"*": request.param})) as running:
+            yield running
+
+    @pytest.fixture
+    def ann(self, server: InMemoryServer) -> MemoryClient:
+        return enter(server, "ann", resume=keyOf("one"), tab="t")
+
+    @pytest.mark.parametrize("more", [{}, {"tab": "t"}, {"resume": keyOf("two")}, {"replaces": keyOf("two")}], ids=str)
+    def test_withoutItsKeyItsPlaceIsNotTaken(
+        self, server: InMemoryServer, ann: MemoryClient, more: dict[str, str]
+    ) -> None:
+        assert answered(server.connect().join("kitchen", "ann", **more)) == "already-here"
+        assert (ann.take(), ann.connected, server.members("kitchen")) == ([], True, ["ann"])
+
+    def test_withItIsResumed(self, server: InMemoryServer, ann: MemoryClient) -> None:
+        assert server.connect().join("kitchen", "ann", resume=keyOf("one")).ok
+        assert server.members("kitchen") == ["ann"]
+        assert not ann.connected
+
+    def test_theNextPageReplacesIt(self, server: InMemoryServer, ann: MemoryClient) -> None:
+        ben = enter(server, "ben")
+        ann.take()
+        new = server.connect()
+        assert new.join("kitchen", "ann", resume=keyOf("two"), replaces=keyOf("one")).ok
+        assert ben.take() == [left("ann"), joined("ann")]
+        assert server.members("kitchen") == ["ben", "ann"]
+
+    def test_whoSignsInHasTheNameAllTheSame(self, server: InMemoryServer, ann: MemoryClient) -> None:
+        assert server.connect(ANN).join("kitchen", "ann").ok
+        assert (ann.connected, server.members("kitchen")) == (False, ["ann"])
+
+    def test_aKeyIsNoProofAgainstWhoHasNone(self, server: InMemoryServer) -> None:
+        old = enter(server, "ann")
+        isReplaced = server.connect().join("kitchen", "ann", resume=keyOf("two")).ok
+        assert isReplaced is not old.connected
+
+
+class TestTheAbsent:
+    @pytest.fixture(params=["replace", "refuse"])
+    def server(self, request: pytest.FixtureRequest) -> Iterator[InMemoryServer]:
+        options = SignalingOptions(leaveGrace=20)
+        with InMemoryServer(use=using(rooms={"*": request.param}), options=options) as running:
+            yield running
+
+    @pytest.fixture
+    def ben(self, server: InMemoryServer) -> MemoryClient:
+        return enter(server, "ben")
+
+    def lost(self, server: InMemoryServer, ben: MemoryClient, identity: Identity | None = None, **more: Any) -> None:
+        """Ann was here, and lost the connection."""
+        ann = server.connect(identity)
+        assert ann.join("kitchen", "ann", **more).ok
+        ben.take()
+        ann.lose()
+        assert [heard[0] for heard in ben.take()] == ["user-away"]
+
+    def test_theSameIdentityTakesItsPlace(self, server: InMemoryServer, ben: MemoryClient) -> None:
+        self.lost(server, ben, ANN, resume=keyOf("one"))
+        assert server.connect(ANN).join("kitchen", "ann").ok
+        assert ben.take() == [left("ann"), joined("ann")]
+        assert server.members("kitchen") == ["ben", "ann"]
+
+    def test_soDoesAnyoneWhereNobodyHasProof(self, server: InMemoryServer, ben: MemoryClient) -> None:
+        self.lost(server, ben)
+        assert server.connect().join("kitchen", "ann").ok
+        assert ben.take() == [left("ann"), joined("ann")]
+
+    @pytest.mark.parametrize(("identity", "window"), [(None, 60), (ANN, 60), (ANN, 20)], ids=str)
+    def test_othersHearHowLongItTakes(
+        self, server: InMemoryServer, ben: MemoryClient, identity: Identity | None, window: int
+    ) -> None:
+        self.lost(server, ben, identity, **({"resume": keyOf("one")} if window == 60 else {}))
+        server.advance(7.5)
+        answer = server.connect(GUEST).join("kitchen", "ann", tab="t")
+        assert (answer.code, answer.value["error"]["retry_after"]) == ("already-here", window - 7)
+        assert ben.take() == []
+        server.advance(window - 7)
+        assert ben.take() == [left("ann", "timeout")]
+        assert server.connect(GUEST).join("kitchen", "ann").ok
+
+    def test_itsOwnKeyIsNotJudged(self, server: InMemoryServer, ben: MemoryClient) -> None:
+        self.lost(server, ben, resume=keyOf("one"))
+        assert server.connect().join("kitchen", "ann", resume=keyOf("one")).ok
+        assert [heard[0] for heard in ben.take()] == ["user-back"]
+
+    def test_aPageThatWasReplacedMayHaveThePlaceOfOneThatIsAway(self, server: InMemoryServer) -> None:
+        enter(server, "ann", tab="one").lose()
+        second = enter(server, "ann", tab="two")
+        second.lose()
+        third = enter(server, "ann", tab="one")
+        assert third.connected
+        assert server.connect().join("kitchen", "ann", tab="two").code in ("replaced", "already-here")
+
+
+class TestTheHalfOpen:
+    """The old connection looks alive, and nobody is there."""
+
+    @pytest.fixture
+    def server(self) -> Iterator[InMemoryServer]:
+        with InMemoryServer(use=using(rooms={"*": "refuse"})) as running:
+            yield running
+
+    def silent(self, server: InMemoryServer, identity: Identity | None = None, **more: Any) -> MemoryClient:
+        ann = server.connect(identity)
+        assert ann.join("kitchen", "ann", **more).ok
+        ann.isSilent = True
+        return ann
+
+    def test_isGivenUpBeforeAnyoneIsRefused(self, server: InMemoryServer) -> None:
+        ben, old = enter(server, "ben"), self.silent(server)
+        ben.take()
+        answer = server.connect().join("kitchen", "ann")
+        server.advance(2.5)
+        assert not answer.given
+        server.advance(1)
+        assert answer.ok
+        assert not old.connected
+        assert ben.take() == [left("ann", "timeout"), joined("ann")]
+
+    def test_alsoWithoutProof(self) -> None:
+        with InMemoryServer(use=using(rooms={"*": "replace"})) as server:
+            self.silent(server, ANN)
+            answer = server.connect(GUEST).join("kitchen", "ann")
+            server.advance(3.5)
+            assert answer.ok
+
+    def test_oneWithAKeyIsAwayThen(self, server: InMemoryServer) -> None:
+        self.silent(server, resume=keyOf("one"))
+        answer = server.connect().join("kitchen", "ann")
+        server.advance(3.5)
+        assert (answer.code, answer.value["error"]["retry_after"]) == ("already-here", 60)
+
+    def test_andTheSameIdentityTakesItsPlaceThen(self, server: InMemoryServer) -> None:
+        self.silent(server, ANN, resume=keyOf("one"))
+        answer = server.connect(ANN).join("kitchen", "ann")
+        server.advance(3.5)
+        assert answer.ok
+        assert server.members("kitchen") == ["ann"]
+
+    def test_whoeverAnswersStays(self, server: InMemoryServer) -> None:
+        old = enter(server, "ann")
+        for _ in range(3):
+            assert answered(server.connect().join("kitchen", "ann")) == "already-here"
+        server.advance(10)
+        assert old.connected
+
+    def test_severalAreAskedAtOnce(self, server: InMemoryServer) -> None:
+        assert server.reload(use=using(rooms={"*": "many"}))
+        for _ in range(3):
+            self.silent(server)
+        assert server.reload(use=using(rooms={"*": "refuse"}))
+        answer = server.connect().join("kitchen", "ann")
+        server.advance(3.5)
+        assert answer.ok
+        assert server.members("kitchen") == ["ann"]
+
+    def test_howLongIsAnOption(self) -> None:
+        with InMemoryServer(use=using(rooms={"*": "refuse"}, probe=0.5)) as server:
+            self.silent(server)
+            answer = server.connect().join("kitchen", "ann")
+            server.advance(0.6)
+            assert answer.ok
+
+    def test_zeroIsNotToAsk(self) -> None:
+        with InMemoryServer(use=using(rooms={"*": "refuse"}, probe=0)) as server:
+            old = self.silent(server)
+            assert answered(server.connect().join("kitchen", "ann")) == "already-here"
+            server.advance(10)
+            assert old.connected
+
+    def test_whoeverGivesUpMeanwhileLeavesNothingBehind(self, server: InMemoryServer) -> None:
+        self.silent(server)
+        impatient = server.connect()
+        answer = impatient.join("kitchen", "ann")
+        impatient.lose()
+        server.advance(3.5)
+        assert not answer.given
+        assert server.members("kitchen") == []
 
 
 class TestPatterns:
