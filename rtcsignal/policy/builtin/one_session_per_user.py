@@ -23,7 +23,7 @@ from rtcsignal.api import (
 
 _MOST_TABS = 32
 _MOST_CHARACTERS = 128
-_REPLACED, _ALREADY_HERE = "replaced", "already-here"
+_REPLACED = "replaced"
 _Mode: TypeAlias = Literal["refuse", "replace", "many"]
 
 
@@ -70,9 +70,9 @@ class OneSessionPerUser(Configurable):
             if away:
                 left = math.ceil(max(away) - self._services.clock.seconds())
                 text = "The user of this name lost the connection, and may come back."
-                raise Refused(_ALREADY_HERE, text, {"retry_after": max(left, 1)})
+                raise Refused("already-here", text, {"retry_after": max(left, 1)})
             if not self.probe or asked.issuperset(others):
-                raise Refused(_ALREADY_HERE, _whyNot(peer, others))
+                raise Refused("already-here", _whyNot(peer, others))
             answers = [self._services.probe(other, self.probe) for other in others if other not in asked]
             asked.update(others)
             for answer in answers:
