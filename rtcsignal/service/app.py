@@ -107,7 +107,8 @@ class RTCSignalService(Service):
         """Open the ports, which may need rights that the process gives up afterwards."""
         super().privilegedStartService()
         self._state = _State.OPENING
-        opening = openPorts(self._reactor, self._config.listen, self._application.factory)
+        unconfirmed = self._config.socketio.pingTimeout
+        opening = openPorts(self._reactor, self._config.listen, self._application.factory, unconfirmed)
         self._opening = Deferred.fromCoroutine(opening).addCallbacks(self._opened, self._notOpened)
         if self._state is _State.FAILED:
             self._fail(self._problem)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,7 @@ __all__ = ["CannotListen", "OpenPort", "closePorts", "openPorts", "whyNot"]
 
 _log = Logger()
 _MOST_REASON = 1_000
+_TCP_USER_TIMEOUT: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)
 _EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104 - these are compared with, nothing is bound to them
 
 
@@ -82,7 +84,7 @@ class OpenPort:
 
 
 async def openPorts(
-    reactor: Any, endpoints: Iterable[str], factory: IProtocolFactory
+    reactor: Any, endpoints: Iterable[str], factory: IProtocolFactory, unconfirmed: float = 0.0
 ) -> tuple[OpenPort, ...]:
     """Listen on every endpoint.
 
@@ -90,6 +92,8 @@ async def openPorts(
         reactor: Listens.
         endpoints: Twisted endpoint strings.
         factory: Makes the protocol of each connection.
+        unconfirmed: Seconds for which a client may not confirm that it got what it was sent, where the system can tell;
+            0 for as long as the system waits, which is a quarter of an hour.
 
     Raises:
         CannotListen: One of them cannot be opened. The others are closed again.
@@ -99,11 +103,24 @@ async def openPorts(
         try:
             port = await serverFromString(reactor, completed(endpoint)).listen(factory)
             useFrugalTls(port)
+            _limitSilence(port, unconfirmed)
             ports.append(OpenPort(endpoint, port))
         except Exception as error:
             await closePorts(ports)
             raise CannotListen(endpoint, whyNot(error, endpoint)) from error
     return tuple(ports)
+
+
+def _limitSilence(port: Any, seconds: float) -> None:
+    """Let the system end connections on which nothing is confirmed; they have it from the socket that listens.
+
+    Source: RFC 5482; tcp(7), TCP_USER_TIMEOUT.
+    """
+    listening = getattr(port, "socket", None)
+    if _TCP_USER_TIMEOUT is None or not seconds or listening is None:
+        return
+    if listening.family in (socket.AF_INET, socket.AF_INET6):
+        listening.setsockopt(socket.IPPROTO_TCP, _TCP_USER_TIMEOUT, max(round(seconds * 1000), 1))
 
 
 async def closePorts(ports: Sequence[OpenPort]) -> None:

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
+from twisted.internet import reactor
 from twisted.internet.address import HostnameAddress, IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IAddress, IListeningPort
+from twisted.internet.protocol import Factory
 from zope.interface import implementer
 
-from rtcsignal.service.ports import OpenPort, closePorts, whyNot
+from rtcsignal.service.ports import OpenPort, closePorts, openPorts, whyNot
 from tests.conftest import LoggedFailures
 
 
@@ -116,3 +122,37 @@ def test_aPortThatDoesNotCloseIsLoggedAndTheOthersAreClosed(loggedFailures: Logg
 )
 def test_theReasonIsOneLine(error: Exception, reason: str) -> None:
     assert whyNot(error, "tcp:8080") == reason
+
+
+@contextmanager
+def opened(endpoint: str, seconds: float) -> Iterator[Any]:
+    """A port of a real reactor, which does not run."""
+    ports: list[OpenPort] = []
+    Deferred.fromCoroutine(openPorts(reactor, [endpoint], Factory(), seconds)).addCallback(ports.extend)
+    try:
+        yield ports[0].port
+    finally:
+        Deferred.fromCoroutine(closePorts(ports))
+        turning: Any = reactor
+        turning.runUntilCurrent()
+
+
+@pytest.mark.parametrize("endpoint", ["tcp:0:interface=127.0.0.1", "haproxy:tcp:0:interface=127.0.0.1"])
+@pytest.mark.parametrize(("seconds", "milliseconds"), [(20, 20_000), (0.25, 250), (0.0001, 1), (0, 0)])
+def test_theSystemEndsConnectionsOnWhichNothingIsConfirmed(endpoint: str, seconds: float, milliseconds: int) -> None:
+    with opened(endpoint, seconds) as port:
+        with socket.create_connection(("127.0.0.1", port.getHost().port)):
+            accepted, _ = port.socket.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == milliseconds
+
+
+def test_thatIsNothingForOtherSockets(tmp_path: Path) -> None:
+    with opened(f"unix:{tmp_path / 'socket'}", 20) as port:
+        assert port.socket.family == socket.AF_UNIX
+
+
+def test_norForSystemsThatCannot(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rtcsignal.service.ports._TCP_USER_TIMEOUT", None)
+    with opened("tcp:0:interface=127.0.0.1", 20) as port:
+        assert port.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 0

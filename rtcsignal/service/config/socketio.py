@@ -43,7 +43,8 @@ class Socketio(Section, frozen=True, kw_only=True):
     pingTimeout: Annotated[
         Seconds,
         Key(
-            "How long the answer to a heartbeat may take before the connection counts as lost.",
+            "How long the answer to a heartbeat may take before the connection counts as lost. Where the system has "
+            "TCP_USER_TIMEOUT, also how long a client may not confirm that it got what it was sent.",
             "A phone can change its network meanwhile; a silent client is gone after 45 s at most.",
             unit="seconds",
         ),
