@@ -211,6 +211,7 @@ class Connection(Inbox):
         """From now on it carries a peer."""
         self._peers[peer.namespace] = peer
         peer.attach(self, self._session)
+        self._mark = 0  # what it has missed comes behind a question that has been asked before
         self.witness()
 
     def witness(self) -> None:

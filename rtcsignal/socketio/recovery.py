@@ -229,6 +229,7 @@ class Recovery:
             Its pass; None if no one is ever waited for.
         """
         if key is not None:
+            self._forgetKey(peer)  # one that comes by its pid may have chosen another
             peer.key = key
         if not self._options.window:
             return None
@@ -323,13 +324,12 @@ class Recovery:
 
     def forget(self, peer: Peer) -> None:
         """A peer is gone: its keys mean nothing any more."""
+        self._forgetKey(peer)
         found = self._passes.pop(peer, None)
         if found is None:
             return
         self._absences.end(peer)
         self.renew(found, None)
-        if peer.key is not None and self._keys.byDigest.get(peer.key) is found:
-            del self._keys.byDigest[peer.key]
         if found.trail is not None:
             found.trail.end()
 
@@ -345,6 +345,11 @@ class Recovery:
         self._closed = True
         for peer in self._absences.peers:
             self.left(peer, SHUTDOWN)
+
+    def _forgetKey(self, peer: Peer) -> None:
+        """Its key leads to it no longer. The same one of the same user, with other roles, may lead to another peer."""
+        if peer.key is not None and self._keys.byDigest.get(peer.key) is self._passes.get(peer):
+            self._keys.byDigest.pop(peer.key, None)
 
     def _waitsFor(self, peer: Peer) -> float:
         found = self._passes.get(peer)

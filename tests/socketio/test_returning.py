@@ -137,6 +137,21 @@ class TestAtTheHandshake:
         now = json.loads(str(again.take()[0])[1:])
         assert (now["sid"], now["pid"] == told["pid"]) == (told["sid"], False)
 
+    def test_whoComesByItsPidMayHaveAnotherKey(self, world: World) -> None:
+        """The one before leads nowhere then, also once the peer has gone."""
+        ann, (answer,) = arrive(world, 4)
+        told = json.loads(str(answer)[1:])
+        ann.hangUp()
+        again = world.client(4)
+        again.send("0" + json.dumps({"pid": told["pid"], "resume": OTHER}))
+        (peer,) = world.root.peers
+        assert (peer.holds(KEY), peer.holds(OTHER)) == (False, True)
+        arrive(world, 4)
+        assert len(world.root.peers) == 2
+        peer.disconnect()
+        world.root.peer.disconnect()
+        assert list(world.sockets.recovery.problems()) == []
+
     def test_theConnectionOpenedLaterHasIt(self, world: World) -> None:
         ann, _ = arrive(world, 4)
         ann.hangUp()
@@ -428,6 +443,21 @@ class TestHeartbeats:
         world.root.back = lambda peer, back: returns.append(back)
         arrive(world, 4)
         assert returns[0].missed.messages is None
+
+    def test_anAnswerToAnEarlierQuestionDoesNotShowWhatWasReplayed(self, makeWorld: WorldFactory) -> None:
+        """A client may be asked, and get its peer back before it answers."""
+        engine = EngineOptions(pingInterval=5, pingTimeout=5)
+        world = makeWorld(recovery=RecoveryOptions(window=WINDOW), engine=engine)
+        asker = Asker(world)
+        ann = _arrived(world)
+        asker.ask(ann)
+        ann.hangUp()
+        say(world, 1)
+        again = _arrived(world)
+        world.clock.advance(6)
+        asker.ask(again)
+        again.socket.send("3")
+        assert world.sockets.recovery.size > 0
 
 
 def beat(world: World, client: Client, revision: Revision) -> None:
