@@ -12,6 +12,7 @@
  */
 
 const readline = require("node:readline");
+const { ResumingPage } = require("./resuming_page.js");
 const { AndroidApp, ManyPartyPage, OneToOnePage } = require("./seed_pages.js");
 
 const PAGES = { "one-to-one": OneToOnePage, "many-party": ManyPartyPage, android: AndroidApp };
@@ -154,6 +155,21 @@ const commands = {
   page({ client, kind, library, url, options, userId, roomName }, answer) {
     const report = (...news) => say({ client, heard: news.map(wrapped) });
     pages.set(client, new PAGES[kind]({ io: require(library), url, options, userId, roomName, report }));
+    answer(null);
+  },
+
+  /** A page that comes back with a key of its own. */
+  resumingPage({ client, library, ...rest }, answer) {
+    const connect = require(library);
+    const io = typeof connect === "function" ? connect : connect.io;
+    const report = (...news) => say({ client, heard: news.map(wrapped) });
+    pages.set(client, new ResumingPage({ io, isOld: library.startsWith("client-2."), report, ...rest }));
+    answer(null);
+  },
+
+  /** Has such a page say things, one after the other. */
+  say({ client, count, everyMs, padding }, answer) {
+    pages.get(client).say({ count, everyMs, padding });
     answer(null);
   },
 

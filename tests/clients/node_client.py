@@ -18,6 +18,9 @@ from tests.clients.client import Client, Listener
 from tests.clients.kinds import EVENTS, Kind
 from tests.support.patience import PATIENCE
 
+# Some libraries do not notice that a connection is lost while they open it.
+_OPENING_MS = 2_000
+
 _HERE = Path(__file__).parent
 
 
@@ -209,6 +212,38 @@ class SeedPage(Listener):
     def press(self, button: str) -> None:
         """Does what a click on that button does."""
         self._process.call("press", client=self._handle, button=button)
+
+    def close(self) -> None:
+        self._process.call("closePage", client=self._handle)
+
+
+class ResumingPage(Listener):
+    """A page that comes back with a key of its own (`resuming_page.js`), and what it hears, without offsets.
+
+    Besides the server's events these are ("outcome", which, whether it was in before) and ("trouble", at what, code).
+    """
+
+    def __init__(
+        self, process: NodeProcess, handle: str, kind: Kind, name: str, url: str, roomName: str, **more: Any
+    ) -> None:
+        super().__init__(kind, name)
+        self._process = process
+        self._handle = handle
+        process.adopt(handle, self)
+        process.call(
+            "resumingPage",
+            client=handle,
+            library=f"client-{kind.library}",
+            url=url + kind.namespace.rstrip("/"),
+            options={**socketOptions(kind.transports), "timeout": _OPENING_MS},
+            userId=name,
+            roomName=roomName,
+            **more,
+        )
+
+    def say(self, count: int, everyMs: int, padding: int) -> None:
+        """Says numbered things, from 1; the first is so much longer."""
+        self._process.call("say", client=self._handle, count=count, everyMs=everyMs, padding=padding)
 
     def close(self) -> None:
         self._process.call("closePage", client=self._handle)

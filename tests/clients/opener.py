@@ -8,7 +8,7 @@ from typing import Any
 from tests.clients.client import Client
 from tests.clients.kinds import PYTHON, Kind
 from tests.clients.loop_thread import LoopThread
-from tests.clients.node_client import NodeClient, NodeProcess, SeedPage
+from tests.clients.node_client import NodeClient, NodeProcess, ResumingPage, SeedPage
 from tests.clients.python_client import PythonClient
 
 _handles = itertools.count(1)
@@ -21,7 +21,7 @@ class Clients:
         self._node = node
         self._loop = loop
         self._url = url
-        self._open: list[Client | SeedPage] = []
+        self._open: list[Client | SeedPage | ResumingPage] = []
 
     def begin(self, kind: Kind, name: str, *, url: str | None = None, process: NodeProcess | None = None) -> Client:
         """Opens a client that begins to connect; `url` other than the shared server's, `process` other than
@@ -77,6 +77,12 @@ class Clients:
     def page(self, page: str, kind: Kind, name: str, roomName: str) -> SeedPage:
         """Loads a page of the original server, which joins the room by itself."""
         loaded = SeedPage(self._node, self._handle(), kind, name, self._url, page, roomName)
+        self._open.append(loaded)
+        return loaded
+
+    def resumingPage(self, kind: Kind, name: str, roomName: str, url: str, **more: Any) -> ResumingPage:
+        """Loads a page that comes back with a key of its own."""
+        loaded = ResumingPage(self._node, self._handle(), kind, name, url, roomName, **more)
         self._open.append(loaded)
         return loaded
 
