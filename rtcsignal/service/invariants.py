@@ -58,6 +58,7 @@ def census(server: Parts) -> dict[str, int]:
         "websockets": len(engine.links),
         "peers": len(peersOf(server.sockets, sessions)),
         "away": recovery.away,
+        "kept": recovery.size,
         "rooms": len(hub.rooms),
         "members": sum(len(room.seats) for room in hub.rooms.values()),
         "waiting": len(hub.waiting),

@@ -68,7 +68,8 @@ class PeerView:
 
     @property
     def hasKey(self) -> bool:
-        return self._participant.peer.key is not None
+        peer = self._participant.peer
+        return peer.key is not None and peer.isKept
 
     @property
     def address(self) -> str:

@@ -97,6 +97,7 @@ def test_whereAllIsWellItFindsNothing(house: House) -> None:
         "websockets": 3,
         "peers": 4,
         "away": 0,
+            "kept": 0,
         "rooms": 1,
         "members": 2,
         "waiting": 0,
