@@ -18,11 +18,14 @@ from rtcsignal.api import (
     IServices,
     Option,
     Refused,
+    Throttle,
     firstFit,
+    networkOf,
 )
 
 _MOST_TABS = 32
 _MOST_CHARACTERS = 128
+_WAITS, _PAUSE = 20, 15  # pings that nobody answers, for each address
 _REPLACED = "replaced"
 _Mode: TypeAlias = Literal["refuse", "replace", "many"]
 
@@ -55,6 +58,7 @@ class OneSessionPerUser(Configurable):
 
     def start(self, services: IServices) -> None:
         self._services = services
+        self._waits = Throttle(_WAITS, _PAUSE, services.data.setdefault("waits", {}))
 
     def mayJoin(self, peer: IPeer, room: IRoom) -> Awaitable[None] | None:
         if not self._inTheWay(peer, room):
@@ -75,9 +79,18 @@ class OneSessionPerUser(Configurable):
                 raise Refused("already-here", _whyNot(peer, others))
             answers = [self._services.probe(other, self.probe) for other in others if other not in asked]
             asked.update(others)
-            for answer in answers:
-                await answer
+            await self._hear(answers, peer)
         self._checkPace(peer, room)
+
+    async def _hear(self, answers: Iterable[Awaitable[bool]], peer: IPeer) -> None:
+        """Wait for the answers to pings, and the room's other joins with it, but not for ever for one address."""
+        clock, origin = self._services.clock, networkOf(peer.address)
+        if self._waits.wait(origin, clock.seconds()):
+            text = "You are in this room already, perhaps by a connection that is dead. Try again."
+            raise Refused("already-here", text, {"retry_after": math.ceil(self.probe)})
+        for answer in answers:
+            if not await answer:
+                self._waits.count(origin, clock.seconds())
 
     def _inTheWay(self, peer: IPeer, room: IRoom) -> list[IPeer]:
         """The members whose places a peer would have to take, and may not."""

@@ -384,6 +384,24 @@ class TestTheHalfOpen:
         assert answer.ok
         assert server.members("kitchen") == ["ann"]
 
+    def test_oneAddressCannotHoldUpARoomForEver(self, server: InMemoryServer) -> None:
+        admitted = 0
+        while True:
+            self.silent(server)
+            new = server.connect()
+            answer = new.join("kitchen", "ann")
+            if answer.given:
+                break
+            server.advance(3.1)
+            assert answer.ok
+            new.lose()
+            admitted += 1
+        assert 20 <= admitted < 30
+        assert (answer.code, answer.value["error"]["retry_after"]) == ("already-here", 3)
+        other = server.connect(address="192.0.2.9").join("kitchen", "ann")
+        server.advance(3.1)
+        assert other.ok, "the ping was sent all the same, and others may wait"
+
     def test_howLongIsAnOption(self) -> None:
         with InMemoryServer(use=using(rooms={"*": "refuse"}, probe=0.5)) as server:
             self.silent(server)
