@@ -260,6 +260,7 @@ def test_whoWasLostFindsItsPlaceAgain(tmp_path: Path, step: int) -> None:
         assert json.loads(str(ben.receive())[2:])[1] == "ann"
         assert isinstance(ann, EngineSocket)
         ann.socket.connection.reset()
+        assert json.loads(str(ben.receive())[2:])[:2] == ["user-away", "ann"]
         server.clock.set(step)
         heartbeat(ben)
         ben.send(event("broadcast", {"userId": "ben", "text": "are you there?"}))
