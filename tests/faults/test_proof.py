@@ -12,6 +12,7 @@ import pytest
 from rtcsignal.policy.builtin.shared_secret import makeTicket
 from tests.faults.target import Target, joined
 from tests.support.sharedservers import SharedServers
+from tests.wire.engine import EngineSocket
 from tests.wire.socketio import Peer, event
 from tests.wire.wire import Wire
 
@@ -44,6 +45,11 @@ def signedIn(wire: Wire, revision: int, userId: str | None) -> Peer:
 def answer(peer: Peer, name: str, **body: Any) -> Any:
     """The acknowledgement of an event."""
     peer.send(event(name, body, ack="7"))
+    return answered(peer)
+
+
+def answered(peer: Peer) -> Any:
+    """The acknowledgement that comes next."""
     while not (packet := str(peer.receive())).startswith("437"):
         pass
     return json.loads(packet[3:])[0]
@@ -57,7 +63,10 @@ def test_aGuestDoesNotReplaceAUserWhoHasSignedIn(
     name = f"{mode} {room}"
     ann = joined(signedIn(wire, revision, "ann"), "ann", name)
     guest = signedIn(wire, 7 - revision, None) if ticket else wire.namespacePeer(7 - revision)
-    assert answer(guest, "join-room", userId="ann", roomName=name)["error"]["code"] == "already-here"
+    guest.send(event("join-room", {"userId": "ann", "roomName": name}, ack="7"))
+    assert isinstance(ann, EngineSocket)
+    ann.socket.answerPing()
+    assert answered(guest)["error"]["code"] == "already-here"
     assert answer(ann, "broadcast", msgType=4) == {"ok": True, "delivered": 1}
 
 

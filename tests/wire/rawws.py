@@ -158,6 +158,12 @@ class WebSocket:
             payload, fin = payload + more.payload, more.fin
         return payload.decode() if message.opcode == TEXT else payload
 
+    def answerPing(self) -> None:
+        """Reads until the server sends a ping, and answers it, which this client does not do by itself."""
+        while (received := self.readFrame()).opcode != PING:
+            pass
+        self.connection.send(frame(PONG, received.payload))
+
     def readUntilClosed(self, within: float = PATIENCE) -> tuple[list[str | bytes], int | None]:
         """Reads until the server has closed the connection, not only the WebSocket.
 
