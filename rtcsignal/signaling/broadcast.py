@@ -11,14 +11,14 @@ from typing import Any, TypeAlias
 from twisted.internet.defer import Deferred, ensureDeferred
 
 from rtcsignal.errors import Refused
-from rtcsignal.signaling.events import BROADCAST, OFFER, PLAIN, readEnvelope
+from rtcsignal.signaling.events import BROADCAST, PLAIN, readEnvelope
 from rtcsignal.signaling.gates import CurrentGates, Gates
 from rtcsignal.signaling.handlers import acknowledge
 from rtcsignal.signaling.messages import messageOf, plain, relay
 from rtcsignal.signaling.options import SignalingOptions
 from rtcsignal.signaling.participant import Participant
 from rtcsignal.signaling.room import Seat
-from rtcsignal.signaling.silence import Silence
+from rtcsignal.signaling.silence import OFFER, Silence
 from rtcsignal.signaling.standing import Standing
 from rtcsignal.signaling.wishes import numberIn
 from rtcsignal.socketio.fanout import OutgoingEvent, deliver

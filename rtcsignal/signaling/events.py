@@ -30,7 +30,6 @@ __all__ = [
     "BROADCAST",
     "JOIN",
     "LEAVE",
-    "OFFER",
     "OWN_EVENTS",
     "PLAIN",
     "REFUSED",
@@ -60,10 +59,7 @@ OWN_EVENTS = frozenset((JOIN, LEAVE, BROADCAST, USER_JOINED, USER_LEFT, REFUSED,
 """The names of the server's own events, from clients and to them. No plugin can have them."""
 
 _USUAL_KEYS = 2
-OFFER = "offer"
-"""The kind of a message with which a call begins."""
-
-_KINDS = {1: OFFER, 2: "answer", 3: "candidate", 4: "hangup"}
+_KINDS = {1: "offer", 2: "answer", 3: "candidate", 4: "hangup"}
 
 
 @dataclass(frozen=True, slots=True)

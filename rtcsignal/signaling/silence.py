@@ -13,7 +13,11 @@ from twisted.internet.interfaces import IReactorTime
 from rtcsignal.signaling.participant import Participant
 from rtcsignal.signaling.room import Seat
 
-__all__ = ["PROBE_SECONDS", "Silence"]
+__all__ = ["OFFER", "PROBE_SECONDS", "Silence"]
+
+OFFER = "offer"
+"""The kind of a message with which a call begins."""
+
 
 PROBE_SECONDS = 3.0
 """How long a client has to answer, unless a plugin wants it otherwise."""
