@@ -16,7 +16,7 @@ __all__ = ["Channel", "Kept", "OutgoingEvent", "PlainChannel", "Receiver", "Stam
 
 # A receiver of four kilobytes is as much work as two of a few bytes.
 _PIECE_BITS = 12
-# What an event that is kept takes besides its texts: the tuple, the number, the message, the heads of its strings.
+# What an event that is kept takes besides its texts: the message, the number, the heads of its strings, its places.
 _ENTRY_BYTES = 250
 
 
@@ -75,22 +75,26 @@ class OutgoingEvent:
         return EncodedMessage(EVENT + self.text if namespace == "/" else f"{EVENT}{namespace},{self.text}")
 
 
-class Kept:
-    """An event with its number, encoded for one namespace, as it is kept by the trails of its receivers.
+class Kept(EncodedMessage):
+    """An event with its number, encoded for one namespace, as it is sent to receivers and kept by their trails.
+
+    Args:
+        number: The number.
+        text: As of any message.
+        attachments: Likewise.
 
     Attributes:
         number: The number.
-        message: The message.
         size: How many bytes of memory it takes.
         holders: How many trails keep it.
     """
 
-    __slots__ = ("holders", "message", "number", "size")
+    __slots__ = ("holders", "number", "size")
 
-    def __init__(self, number: int, message: EncodedMessage) -> None:
+    def __init__(self, number: int, text: str, attachments: tuple[bytes, ...] = ()) -> None:
+        EncodedMessage.__init__(self, text, attachments)
         self.number = number
-        self.message = message
-        self.size = _memoryOf(message)
+        self.size = _memoryOf(text, self.frame, attachments)
         self.holders = 0
 
 
@@ -99,25 +103,43 @@ class Stamp:
 
     Args:
         numbers: Where the number is from.
+        event: The event.
+        namespace: That of the first receiver.
+
+    Attributes:
+        number: The number.
+        numbers: Where it is from.
+        namespace: That of the first receiver.
+        first: What carries the event with its offset to the peers of that namespace.
     """
 
-    __slots__ = ("_kept", "number", "numbers")
+    __slots__ = ("_others", "first", "namespace", "number", "numbers")
 
-    def __init__(self, numbers: Numbers) -> None:
+    def __init__(self, numbers: Numbers, event: OutgoingEvent, namespace: str) -> None:
         self.numbers = numbers
         self.number = numbers.next()
-        self._kept: dict[str, Kept] = {}
+        self.namespace = namespace
+        self._others: dict[str, Kept] | None = None
+        self.first = self._newMessage(event, namespace)
 
     def keptFor(self, event: OutgoingEvent, namespace: str) -> Kept:
-        """What carries the event with its offset to peers of a namespace. The same for all of them."""
-        found = self._kept.get(namespace)
+        """What carries it to the peers of another namespace. The same for all of them."""
+        if self._others is None:
+            self._others = {}
+        found = self._others.get(namespace)
         if found is None:
-            # The text is an array, perhaps with the white space behind it that its sender put there.
-            text = f'{event.text.rstrip()[:-1]},"{self.numbers.write(self.number)}"]'
-            attachments = event.attachments
-            message = EncodedMessage(encode(EVENT, namespace, text, attachments=len(attachments)), attachments)
-            found = self._kept[namespace] = Kept(self.number, message)
+            found = self._others[namespace] = self._newMessage(event, namespace)
         return found
+
+    def _newMessage(self, event: OutgoingEvent, namespace: str) -> Kept:
+        # The text is an array, perhaps with the white space behind it that its sender put there.
+        text = f'{event.text.rstrip()[:-1]},"{self.numbers.write(self.number)}"]'
+        attachments = event.attachments
+        if attachments or namespace != "/":
+            text = encode(EVENT, namespace, text, attachments=len(attachments))
+        else:
+            text = EVENT + text
+        return Kept(self.number, text, attachments)
 
 
 class Channel(Protocol):
@@ -190,9 +212,9 @@ def deliver(event: OutgoingEvent, peers: Collection[Receiver]) -> int:
     return count
 
 
-def _memoryOf(message: EncodedMessage) -> int:
-    """Bytes of memory, with all that is made of a message for its receivers."""
-    text, frame = message.text or "", message.frame
-    framed = len(text.encode()) if frame is None else len(frame)
+def _memoryOf(text: str, frame: bytes | None, attachments: tuple[bytes, ...]) -> int:
+    """Bytes of memory of a message, with all that is made of it for its receivers."""
+    if frame is not None:
+        return _ENTRY_BYTES + sys.getsizeof(text) + len(frame)
     # Attachments are kept as they are, framed, and perhaps in base64 as well.
-    return _ENTRY_BYTES + sys.getsizeof(text) + framed + 4 * sum(map(len, message.attachments))
+    return _ENTRY_BYTES + sys.getsizeof(text) + len(text.encode()) + 4 * sum(map(len, attachments))

@@ -7,8 +7,7 @@ Source: Socket.IO, connection state recovery.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from rtcsignal.engineio.frames import EncodedMessage
@@ -32,7 +31,7 @@ class Missed(NamedTuple):
     seen: int
     start: int
     before: int
-    messages: list[EncodedMessage] | None
+    messages: Sequence[EncodedMessage] | None
 
 
 class Trail:
@@ -54,8 +53,8 @@ class Trail:
         self._namespace = namespace
         self._shared = shared
         self._first = self.last = self._forgotten = shared.numbers.last
-        # An empty deque takes more memory than all the rest.
-        self._kept: deque[Kept] | None = None
+        # A list, of which the oldest is at the front: most keep a few events, for which a deque takes far more memory.
+        self._kept: list[Kept] | None = None
         self._size = 0
         self._isOver = False
 
@@ -71,27 +70,33 @@ class Trail:
 
     def messageOf(self, event: OutgoingEvent) -> EncodedMessage:
         """The numbered message of an event, kept from now on."""
-        shared, stamp = self._shared, event.stamp
+        shared, stamp, namespace = self._shared, event.stamp, self._namespace
         if stamp is None or stamp.number <= self.last or stamp.numbers is not shared.numbers:
             # The first receiver of this fan-out: an event object may have been sent before.
-            stamp = event.stamp = Stamp(shared.numbers)
-        self.last = stamp.number
-        item = stamp.keptFor(event, self._namespace)
+            stamp = event.stamp = Stamp(shared.numbers, event, namespace)
+        item = stamp.first if stamp.namespace == namespace else stamp.keptFor(event, namespace)
+        self.last = item.number
         kept = self._kept
         if kept is None:
             if self._isOver:
-                return item.message
-            kept = self._kept = deque()
+                return item
+            kept = self._kept = []
         kept.append(item)
-        if not item.holders:
-            shared.size += item.size
-        item.holders += 1
         self._size += item.size
+        item.holders += 1
+        if item.holders == 1:
+            shared.size += item.size
+            if shared.size > shared.total:
+                shared.trim()
         while self._size > shared.sizeOfOne or len(kept) > shared.packets:
-            self._forgetOldest(kept)
-        if shared.size > shared.total:
-            shared.trim()
-        return item.message
+            # As `forget`; this is done for each receiver.
+            oldest = kept.pop(0)
+            self._forgotten = oldest.number
+            self._size -= oldest.size
+            oldest.holders -= 1
+            if not oldest.holders:
+                shared.size -= oldest.size
+        return item
 
     def mark(self) -> int:
         """A number of its own, which is that of no event: what is sent from now on has a higher one."""
@@ -100,9 +105,15 @@ class Trail:
 
     def forget(self, number: int) -> None:
         """Keep nothing up to a number."""
-        kept = self._kept
-        while kept and kept[0].number <= number:
-            self._forgetOldest(kept)
+        kept, count = self._kept or [], 0
+        for item in kept:
+            if item.number > number:
+                break
+            count += 1
+            self._forgotten = item.number
+            self._size -= item.size
+            self._shared.released(item)
+        del kept[:count]
         if not kept:
             self._kept = None
 
@@ -125,14 +136,8 @@ class Trail:
             return Missed(seen, start, self.last, None)
         missed = [item for item in self._kept or () if item.number > start]
         before = min(start + 1, missed[0].number - 1) if missed else self.last
-        return Missed(seen, start, before, [item.message for item in missed])
+        return Missed(seen, start, before, missed)
 
     def offsetOf(self, number: int) -> str:
         """The offset of a number."""
         return self._shared.numbers.write(number)
-
-    def _forgetOldest(self, kept: deque[Kept]) -> None:
-        item = kept.popleft()
-        self._forgotten = item.number
-        self._size -= item.size
-        self._shared.released(item)

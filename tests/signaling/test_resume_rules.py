@@ -116,7 +116,7 @@ def whatIsLeftIsReplayed(patch: Patch) -> None:
 
     def missedInPart(trail: Trail, offsets: Iterable[Any]) -> Missed:
         found = missed(trail, offsets)
-        return found if found.messages is not None else found._replace(messages=[each.message for each in trail.kept])
+        return found if found.messages is not None else found._replace(messages=list(trail.kept))
 
     patch.setattr(Trail, "missed", missedInPart)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tracemalloc
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -34,7 +35,7 @@ def trailOf(numbers: Numbers, packets: int = 100, size: int = 0, namespace: str 
     return trails[0]
 
 
-def missedBy(trail: Trail, *offsets: Any) -> list[EncodedMessage] | None:
+def missedBy(trail: Trail, *offsets: Any) -> Sequence[EncodedMessage] | None:
     return trail.missed(offsets).messages
 
 
@@ -71,7 +72,11 @@ class TestNumbering:
         event = OutgoingEvent.of("x")
         message = one.messageOf(event)
         assert two.messageOf(event) is message
-        assert offsetOf(other.messageOf(event)) == offsetOf(message)
+        far = other.messageOf(event)
+        assert (offsetOf(far), far is message) == (offsetOf(message), False)
+        assert trailOf(numbers, namespace="/a").messageOf(event) is far
+        third = trailOf(numbers, namespace="/b").messageOf(event)
+        assert (offsetOf(third), third.text) == (offsetOf(message), f'2/b,["x","{offsetOf(message)}"]')
 
     def test_whoComesLaterIsNotSentAnOldNumber(self, numbers: Numbers) -> None:
         """It would count as seen before the peer was there."""
@@ -162,7 +167,7 @@ class TestForgetting:
         trail = trailOf(numbers)
         first, second = send(trail, "x"), send(trail, "x")
         trail.forget(STEP)
-        assert [item.message for item in trail.kept] == [second]
+        assert list(trail.kept) == [second]
         assert missedBy(trail, offsetOf(first)) == [second]
         assert missedBy(trail) is None
         trail.forget(trail.last)
