@@ -88,7 +88,6 @@ export class Call extends Emitter {
   /** Go in. */
   start() {
     const { socket, room, mesh } = this;
-    socket.on("retry", () => this.#retried());
     room.on("joined", () => this.#review());
     room.on("away", () => this.#review());
     room.on("ended", (error) => this.#ended(error));
@@ -97,6 +96,7 @@ export class Call extends Emitter {
     mesh.on("peer-away", (peer) => this.#show(peer, "away"));
     mesh.on("peer-back", (peer) => this.#show(peer, peer.state));
     this.#stops = [
+      socket.on("retry", () => this.#retried()),
       this.#media.on("changed", () => this.#mediaChanged()),
       () => this.#figures.stop(),
       () => this.#loudness.stop(),
@@ -109,8 +109,10 @@ export class Call extends Emitter {
 
   /** Hang up. */
   leave() {
-    this.mesh.leave();
-    this.socket.close();
+    const told = this.mesh.leave();
+    // Otherwise the others would wait for us.
+    if (this.socket.connected) this.socket.close();
+    else told.then(() => this.socket.close());
     for (const stop of this.#stops.splice(0)) stop();
     this.#stage.remove(this.#ownTile);
   }

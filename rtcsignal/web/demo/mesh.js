@@ -10,7 +10,8 @@ import { LOST } from "./room.js";
 
 /** @import { Clock } from "./ground.js" */
 /** @import { Body, Info, Message } from "./messages.js" */
-/** @import { Outcome, Room } from "./room.js" */
+/** @import { Outcome } from "./place.js" */
+/** @import { Room } from "./room.js" */
 
 /**
  * A member whose signalling is lost stays in the call this long while media flow; it may well come back. While the
@@ -60,6 +61,8 @@ export class Mesh extends Emitter {
   #info;
   /** Members whose signalling is lost. @type {Map<Peer, Absence>} */
   #away = new Map();
+  /** Those of them to whom we have to say something when they are back. @type {WeakSet<Peer>} */
+  #unsure = new WeakSet();
   #stops;
 
   /** The others by userId. @type {Map<string, Peer>} */
@@ -91,12 +94,16 @@ export class Mesh extends Emitter {
     ];
   }
 
-  /** Hang up everywhere, leave the room and stop. */
+  /**
+   * Hang up everywhere, leave the room and stop.
+   * @returns {Promise<void>} as that of the room's `leave`
+   */
   leave() {
     if (this.#room.joined) this.#room.send(null, { msgType: MESSAGE.hangup }).catch(() => {});
-    this.#room.leave();
+    const told = this.#room.leave();
     this.#dropAll("left");
     for (const stop of this.#stops.splice(0)) stop();
+    return told;
   }
 
   /**
@@ -152,7 +159,8 @@ export class Mesh extends Emitter {
     for (const userId of members) {
       const peer = this.peers.get(userId);
       if (peer === undefined) this.#add(userId).start();
-      else if (again && !this.#room.away.has(userId)) this.#returned(peer, true);
+      else if (again && this.#room.away.has(userId)) this.#unsure.add(peer);
+      else if (again) this.#returned(peer, true);
     }
     for (const userId of this.#room.away) this.#memberAway(userId);
   }
@@ -178,7 +186,8 @@ export class Mesh extends Emitter {
     const peer = this.peers.get(userId);
     if (peer === undefined) return;
     this.#isBack(peer);
-    peer.resumed();
+    if (this.#unsure.delete(peer)) peer.returned(true);
+    else peer.resumed();
   }
 
   /** @param {Peer} peer */

@@ -16,7 +16,7 @@ const AT_MOST = 256;
  * @property {boolean} ok
  * @property {number} [delivered] how many connections got it
  * @property {boolean} [duplicate] whether the server had it already, and delivers it no second time
- * @property {import("./room.js").Refusal} [error]
+ * @property {import("./place.js").Refusal} [error]
  */
 
 /**

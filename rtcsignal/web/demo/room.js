@@ -10,33 +10,8 @@ import { PASSING } from "./socket.js";
 
 /** @import { Message } from "./messages.js" */
 /** @import { SendAck } from "./outbox.js" */
+/** @import { JoinAck, Outcome, Refusal } from "./place.js" */
 /** @import { Socket } from "./socket.js" */
-
-/**
- * Why the server refused a request.
- * @typedef {{code?: string, message?: string, [key: string]: unknown}} Refusal
- */
-
-/**
- * What became of our membership while the connection was lost, as a server says that keeps it for a while:
- * "resumed": it is the same, and what we missed follows; "resync": it is the same, but what we missed is not known any
- * more; "joined": it is a new one.
- * @typedef {"resumed" | "resync" | "joined"} Outcome
- */
-
-/**
- * The server's answer to a join.
- * @typedef {object} JoinAck
- * @property {boolean} ok
- * @property {{userId: string, away?: boolean}[]} members everyone in the room once, ourselves included; `away` if the
- *   server waits for a lost connection; missing if we are refused
- * @property {{[userId: string]: number}} [connections] of those who are there on several: on how many
- * @property {Outcome} [outcome]
- * @property {string} [at] the offset behind which events follow; missing if the server keeps no memberships
- * @property {number} [received] the highest number of our messages that the server has
- * @property {number} [window] for how many seconds the server keeps the membership without a connection
- * @property {Refusal} [error]
- */
 
 /**
  * What comes with an event about a member.
@@ -64,6 +39,8 @@ import { PASSING } from "./socket.js";
  */
 export const LOST = new Set(["disconnect", "timeout", "slow-consumer", "flood", "shutdown"]);
 
+const PRESENCE = new Set(["user-joined", "user-left", "user-away", "user-back"]);
+
 /**
  * Joins at every connect of the socket, the first and each later one. A server that keeps memberships for a while gives
  * ours back then, with what we missed, and so nothing that we send meanwhile is lost either. To others a new connection
@@ -81,11 +58,16 @@ export class Room extends Emitter {
   #replaces;
   #place;
   #roster;
-  /** Events that came before the answer to the join. @type {[name: string, args: any[]][]} */
+  /**
+   * Events that came before the answer to the join; `isSeen`: the server will not send it again.
+   * @type {{name: string, args: any[], isSeen: boolean}[]}
+   */
   #early = [];
   #wasIn = false;
   /** How many joins were not answered yet. */
   #asked = 0;
+  /** Whether the server has told us of a new membership that nobody here has been told of. */
+  #isUntold = false;
   /** Whether the server keeps our membership while we have no connection. */
   #isKept = false;
   /** Whether a policy has told us that another session of ours takes the place of this one. */
@@ -146,6 +128,7 @@ export class Room extends Emitter {
     this.state = "joining";
     this.#wasIn = false;
     this.#asked = 0;
+    this.#isUntold = false;
     this.#place.stay(this.roomName);
     this.#stops = [
       this.#socket.on("connect", () => this.#enter()),
@@ -176,19 +159,32 @@ export class Room extends Emitter {
     return ack?.delivered ?? 1;
   }
 
-  /** Leave the room; the others are told at once. The socket stays open. */
+  /**
+   * Leave the room; the others are told at once. The socket stays open.
+   * @returns {Promise<void>} settled when the server has been told: that is later if we are away, and the server keeps
+   *   our membership; or when the socket is closed
+   */
   leave() {
-    if (this.state === "outside") return;
-    const request = { userId: this.userId, roomName: this.roomName };
-    if (this.joined) this.#socket.send("leave-room", request);
-    else if (this.#isKept) this.#place.leaveLater(request);
-    this.#reset();
+    const { state } = this;
+    const request = this.#request;
+    const isInDoubt = this.#isKept || this.#asked > 0;
+    if (state !== "outside") this.#reset();
+    if (state === "joined") this.#socket.send("leave-room", request);
+    return state === "away" && isInDoubt ? this.#place.leaveLater(request) : Promise.resolve();
   }
 
-  async #enter() {
+  get #request() {
+    return { userId: this.userId, roomName: this.roomName };
+  }
+
+  #enter() {
     this.state = "joining";
-    this.#early = [];
-    const names = { userId: this.userId, roomName: this.roomName, connections: true };
+    this.#early = this.#early.filter(({ isSeen }) => isSeen);
+    this.#ask();
+  }
+
+  async #ask() {
+    const names = { ...this.#request, connections: true };
     const replaces = this.#replaces === undefined ? {} : { replaces: this.#replaces };
     const request = { ...this.#details, ...names, ...this.#place.claim(), ...replaces };
     this.#asked += 1;
@@ -199,7 +195,8 @@ export class Room extends Emitter {
     } catch (error) {
       // A lost connection comes back by itself; one that is there but does not answer has to be given up.
       const unanswered = error instanceof SignalingError && error.code === "timeout";
-      if (unanswered && this.state === "joining") this.#socket.drop();
+      if (this.state === "outside") this.#place.leaveLater(this.#request);
+      else if (unanswered && this.state === "joining") this.#socket.drop();
       return;
     }
     if (this.state !== "joining") this.#unwanted(ack);
@@ -213,29 +210,48 @@ export class Room extends Emitter {
    */
   #unwanted(ack) {
     if (this.state !== "outside" || ack?.ok !== true) return;
-    this.#place.stay(this.roomName);
-    this.#socket.send("leave-room", { userId: this.userId, roomName: this.roomName });
+    this.#socket.send("leave-room", this.#request);
   }
 
   /** @param {JoinAck} ack */
   #entered(ack) {
-    const again = this.#wasIn;
-    const outcome = ack.outcome === undefined || ack.at === undefined ? null : ack.outcome;
-    const resumed = again && outcome === "resumed";
-    // The answer to an earlier join may have been lost, and with it what came behind.
-    if (!resumed) this.#roster.take(ack, outcome === "joined" && this.#asked > 1);
+    const isKept = ack.outcome !== undefined && ack.at !== undefined;
+    if (isKept) this.#place.answered(ack);
+    const isReplayed = isKept && ack.outcome === "joined" && this.#asked > 1;
     this.#asked = 0;
-    this.#wasIn = true;
     this.#replaces = undefined;
+    if (isReplayed) {
+      // The answer to an earlier join was lost. What came behind it, of which this list knows, follows; the answer to
+      // another join stands where that ends.
+      this.#isUntold = true;
+      this.#ask();
+    } else {
+      this.#begin(ack, isKept ? (this.#isUntold ? "joined" : ack.outcome ?? null) : null);
+    }
+  }
+
+  /**
+   * We are in the room.
+   * @param {JoinAck} ack
+   * @param {Outcome | null} outcome
+   */
+  #begin(ack, outcome) {
+    const again = this.#wasIn;
+    const resumed = again && outcome === "resumed";
+    const isEchoed = outcome === null || (outcome === "joined" && !this.#isUntold);
+    if (!resumed) this.#roster.take(ack, isEchoed);
+    this.#wasIn = true;
+    this.#isUntold = false;
     this.#isKept = outcome !== null;
-    if (this.#isKept) this.#place.answered(ack);
     // Without this membership they have lost their sense, and the calls that they are about begin anew.
     if (!resumed) this.#place.outbox.forget(this);
     this.state = "joined";
     this.fire("joined", { members: [...this.members], again, outcome, ack });
+    const early = this.#early.splice(0);
+    // A server that keeps memberships sends in order: the list of members knows of all that came before it.
+    const isListed = outcome !== null && !resumed;
+    for (const { name, args } of early) if (!isListed || !PRESENCE.has(name)) this.#event(name, args);
     if (resumed) for (const { userId, away } of ack.members) this.#setAway(userId, away === true);
-    // What came while the answer was under way is newer than the answer's list.
-    for (const [name, args] of this.#early.splice(0)) this.#event(name, args);
     this.#place.outbox.flush();
   }
 
@@ -265,7 +281,7 @@ export class Room extends Emitter {
    */
   #event(name, args) {
     if (name === "refused") return this.#refusedLate(args[0] ?? {});
-    if (this.state === "joining") return this.#early.push([name, args]);
+    if (this.state === "joining") return this.#early.push({ name, args, isSeen: this.#place.isFollowing });
     if (!this.joined) return undefined;
     if (name === "broadcast") return this.#message(args[0]);
     if (name === "replaced") return this.#replaced(args[0]);
@@ -362,6 +378,7 @@ export class Room extends Emitter {
     this.#roster.clear();
     this.#early = [];
     for (const stop of this.#stops.splice(0)) stop();
+    this.#place.leave(this.roomName);
     this.#place.outbox.forget(this);
   }
 }

@@ -3,7 +3,7 @@
  * @module roster
  */
 
-/** @import { JoinAck } from "./room.js" */
+/** @import { JoinAck } from "./place.js" */
 
 /**
  * The users in a room but ourselves. A user may be there on several connections, each of which is announced and ends by
@@ -13,8 +13,6 @@ export class Roster {
   #self;
   /** How many connections each of the others has. @type {Map<string, number>} */
   #connections = new Map();
-  /** Listed by an answer behind which their joining may be told again. @type {Set<string>} */
-  #retold = new Set();
   /** Other connections with our own userId. */
   #twins = 0;
   /** Whether the server tells us next that we have joined. */
@@ -39,17 +37,16 @@ export class Roster {
   /**
    * Take everyone from the answer to a join.
    * @param {JoinAck} ack
-   * @param {boolean} retold whether what happened in the room before the answer follows it
+   * @param {boolean} echo whether we are told next that we have joined
    */
-  take({ members, connections = {}, outcome }, retold) {
+  take({ members, connections = {} }, echo) {
     this.#connections = new Map(members.map(({ userId }) => [userId, 1]));
     for (const [userId, count] of Object.entries(connections)) this.#connections.set(userId, count);
     this.#twins = (this.#connections.get(this.#self) ?? 1) - 1;
-    this.#echo = outcome !== "resync";
+    this.#echo = echo;
     this.#connections.delete(this.#self);
     this.members = new Set(this.#connections.keys());
     this.away = new Set(members.filter((each) => each.away && each.userId !== this.#self).map(({ userId }) => userId));
-    this.#retold = new Set(retold ? this.members : []);
   }
 
   /**
@@ -63,7 +60,6 @@ export class Roster {
       this.#echo = false;
       return false;
     }
-    if (this.#retold.delete(userId)) return false;
     this.#connections.set(userId, (this.#connections.get(userId) ?? 0) + 1);
     this.members.add(userId);
     this.away.delete(userId);
@@ -78,7 +74,6 @@ export class Roster {
   ended(userId) {
     if (userId === this.#self) this.#twins = Math.max(0, this.#twins - 1);
     const left = (this.#connections.get(userId) ?? 0) - 1;
-    this.#retold.delete(userId);
     if (left > 0) {
       this.#connections.set(userId, left);
       return false;
@@ -104,6 +99,5 @@ export class Roster {
     this.#connections.clear();
     this.members.clear();
     this.away.clear();
-    this.#retold.clear();
   }
 }

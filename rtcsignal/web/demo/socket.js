@@ -92,6 +92,9 @@ export class Socket extends Emitter {
   /** @type {"closed" | "opening" | "connecting" | "connected" | "waiting"} */
   state = "closed";
 
+  /** Further keys of `auth`. */
+  claim = /** @type {() => object | undefined} */ (() => undefined);
+
   /**
    * @param {string | URL} url any address of the server, such as `location.href`
    * @param {SocketOptions} [options]
@@ -248,8 +251,8 @@ export class Socket extends Emitter {
     this.state = "connecting";
     // Authenticators may ask others, and so it may take longer than to get here.
     this.#watch.set(this.#ackTimeout, () => this.#lose("connect-timeout"));
-    const auth = typeof this.#auth === "function" ? this.#auth() : this.#auth;
-    this.#write(PACKET.connect, "", auth ?? undefined);
+    const [auth, more] = [typeof this.#auth === "function" ? this.#auth() : this.#auth, this.claim()];
+    this.#write(PACKET.connect, "", more === undefined ? auth ?? undefined : { ...auth, ...more });
   }
 
   #pinged() {

@@ -15,6 +15,20 @@ export class ResumingServer extends FakeServer {
   /** Whose join is being handled: what it is told meanwhile follows the answer. */
   #joining = null;
 
+  /** A key in the handshake gives the place back before anything else is read. */
+  received(ws, text) {
+    super.received(ws, text);
+    const member = text.startsWith("40") ? this.members.get(ws.auth?.resume) : undefined;
+    if (member === undefined) return;
+    const [[, { userId }]] = member.rooms;
+    ws.userId = userId;
+    const missed = member.after(this.numberOf(ws.auth.seen));
+    member.fresh = ws;
+    this.takeOver(member, ws);
+    ws.event("resumed", { outcome: "resumed" });
+    for (const frame of missed) ws.event(...frame);
+  }
+
   join(ws, request) {
     this.#joining = ws;
     try {

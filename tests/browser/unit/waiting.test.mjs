@@ -221,6 +221,44 @@ describe("a return to less than there was", () => {
     assert.deepEqual([stage.faults(), eventsOf(stage, "b")], [[], ["+a", "+c", "?a", "!a"]]);
   });
 
+  it("says after the return of those who are still away what it could not say before", async () => {
+    const stage = await call("a", "b", "c");
+    stage.server.packets = 2;
+    stage.server.window = 600;
+    stage.server.cut("a");
+    stage.server.refuses = (ws, userId) => (userId === "a" ? { code: "unavailable", message: "Later." } : null);
+    stage.server.cut("b");
+    await stage.clock.advance(10);
+    for (let count = 0; count < 4; count += 1) stage.pages.get("c").room.send("b", { msgType: "chat" });
+    await stage.clock.advance(6000);
+    const before = stage.server.log.filter(({ from, body }) => from === "b" && body.targetUserId === "a").length;
+    assert.deepEqual(eventsOf(stage, "b"), ["+a", "+c", "?a"]);
+    stage.server.refuses = () => null;
+    await stage.clock.advance(8000);
+    const after = stage.server.log.filter(({ from, body }) => from === "b" && body.targetUserId === "a").length;
+    assert.deepEqual([stage.faults(), eventsOf(stage, "b"), after > before], [[], ["+a", "+c", "?a", "!a"], true]);
+  });
+
+  it("does not give up those whom the server waits for again", async () => {
+    const stage = await call("a", "b", "c");
+    stage.server.packets = 2;
+    const { room } = stage.pages.get("b");
+    stage.server.members.get(room.key).ws.event("user-left", "a", { roomName: "kitchen", reason: "timeout" });
+    await stage.clock.advance(10);
+    assert.deepEqual(eventsOf(stage, "b"), ["+a", "+c", "?a"]);
+    stage.server.window = 600;
+    stage.server.refuses = (ws, userId) => (userId === "a" ? { code: "unavailable", message: "Later." } : null);
+    stage.server.cut("a");
+    stage.server.cut("b");
+    await stage.clock.advance(10);
+    for (let count = 0; count < 4; count += 1) stage.pages.get("c").room.send("b", { msgType: "chat" });
+    await stage.clock.advance(100000);
+    assert.deepEqual([eventsOf(stage, "b"), [...room.away]], [["+a", "+c", "?a"], ["a"]]);
+    stage.server.refuses = () => null;
+    await stage.clock.advance(8000);
+    assert.deepEqual([stage.faults(), eventsOf(stage, "b")], [[], ["+a", "+c", "?a", "!a"]]);
+  });
+
   it("replaces the candidates that were forgotten with what waited", async () => {
     const stage = await call("a", "b");
     stage.server.packets = 2;
