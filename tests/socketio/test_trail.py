@@ -68,15 +68,15 @@ class TestNumbering:
         assert message.attachments == (b"\x01",)
 
     def test_receiversOfOneFanOutShareTheNumberAndTheMessage(self, numbers: Numbers) -> None:
-        one, two, other = trailOf(numbers), trailOf(numbers), trailOf(numbers, namespace="/a")
+        one, two = trailOf(numbers), trailOf(numbers)
+        other, another, third = (trailOf(numbers, namespace=name) for name in ("/a", "/a", "/b"))
         event = OutgoingEvent.of("x")
         message = one.messageOf(event)
         assert two.messageOf(event) is message
         far = other.messageOf(event)
         assert (offsetOf(far), far is message) == (offsetOf(message), False)
-        assert trailOf(numbers, namespace="/a").messageOf(event) is far
-        third = trailOf(numbers, namespace="/b").messageOf(event)
-        assert (offsetOf(third), third.text) == (offsetOf(message), f'2/b,["x","{offsetOf(message)}"]')
+        assert another.messageOf(event) is far
+        assert third.messageOf(event).text == f'2/b,["x","{offsetOf(message)}"]'
 
     def test_whoComesLaterIsNotSentAnOldNumber(self, numbers: Numbers) -> None:
         """It would count as seen before the peer was there."""
