@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import PersonFactory
 from tests.browser.person import ANSWER, OFFER, Person
-from tests.browser.test_signalling_loss import call
+from tests.browser.test_signalling_loss import REFUSED, call
 from tests.clients.line import Line
 from tests.conftest import ServerFactory
 
@@ -87,3 +87,30 @@ def test_aReloadEndsAMembershipThatTheServerKeeps(
         alice.expectCallWith("Bob")
         assert alice.hears("user-left")["reason"] in ("replaced", "left")
         alice.expectMedia("Bob")
+
+
+def test_aNewcomerDoesNotWaitForThoseWhoAreGoneWithoutAWord(
+    person: PersonFactory, server: ServerFactory, room: str
+) -> None:
+    """The heartbeat of this server would take minutes."""
+    socketio = {"ping_interval": 300, "ping_timeout": 300, "recovery": {"window": 600}}
+    process = server({"web": {"demo": True}, "socketio": socketio})
+    with closing(Line(process.port)) as line:
+        alice, bob = (person(name, url=line.url) for name in ("Alice", "Bob"))
+        alice.allow(REFUSED)
+        call(alice, bob, room)
+        line.swallow()
+        for each in (alice, bob):
+            expect(each.status).to_contain_text("Server connection lost")
+        carol = person("Carol", url=process.url)
+        carol.enter(room)
+        absent = carol.page.get_by_role("listitem", name="Someone, reconnecting")  # who has not said its name
+        expect(absent).to_have_count(2)
+        assert carol.heard("user-away", "user-left") == ["user-away"] * 2
+        line.mend()
+        for each in (alice, bob):
+            each.page.evaluate("dispatchEvent(new Event('online'))")
+        for each, others in ((carol, ("Alice", "Bob")), (alice, ("Bob", "Carol")), (bob, ("Alice", "Carol"))):
+            each.expectCallWith(*others)
+            each.expectMedia(*others)
+        assert alice.outcomes() == bob.outcomes() == ["joined", "resumed"]

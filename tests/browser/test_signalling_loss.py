@@ -11,13 +11,13 @@ from tests.browser.person import OFFER, Person
 from tests.clients.line import Line
 from tests.conftest import ServerFactory
 
-_REFUSED = r"WebSocket connection to .* failed|/favicon\.svg: Failed to load"
+REFUSED = r"WebSocket connection to .* failed|/favicon\.svg: Failed to load"
 """What the browser's console says when a line is cut; the icon is loaded only when nothing else is left to do."""
 
 
 def call(alice: Person, bob: Person, room: str) -> None:
     """Alice and Bob, whose line is going to be cut, call each other."""
-    bob.allow(_REFUSED)
+    bob.allow(REFUSED)
     alice.enter(room)
     bob.enter(room)
     alice.expectCallWith("Bob")
@@ -44,7 +44,7 @@ def test_aCallGoesOnWithoutSignallingAndHeals(person: PersonFactory, line: Line,
 def test_thoseWhoCameAndWentMeanwhileArePutRight(person: PersonFactory, line: Line, room: str) -> None:
     """When Bob is back, the members who left meanwhile are gone, and those who came are called."""
     alice, carol, bob = person("Alice"), person("Carol"), person("Bob", url=line.url)
-    bob.allow(_REFUSED)
+    bob.allow(REFUSED)
     alice.enter(room)
     bob.enter(room, testPicture=True)
     bob.expectCallWith("Alice")
@@ -63,7 +63,7 @@ def test_thoseWhoCameAndWentMeanwhileArePutRight(person: PersonFactory, line: Li
 def test_thePageWaitsForAServerOutOfReach(person: PersonFactory, line: Line, room: str) -> None:
     """Joining goes on by itself as soon as the server is there."""
     alice = person("Alice", url=line.url).open(room)
-    alice.allow(_REFUSED)
+    alice.allow(REFUSED)
     expect(alice.page.locator("#media-hint")).not_to_contain_text("Asking")
     line.cut()
     alice.page.get_by_role("button", name="Join the room").click()
