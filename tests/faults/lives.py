@@ -10,6 +10,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from typing import TypeAlias
 
+from tests.faults.keyed import back, expiring, handedOver, lostWhileAsked, replaced, takenOver
 from tests.wire.payloads import decode, encode
 from tests.wire.rawhttp import Address, Connection, ConnectionEnded, requestBytes
 from tests.wire.rawws import CLOSE, CONTINUATION, PING, TEXT, Closed, WebSocket, frame, textFrame, upgradeBytes
@@ -419,5 +420,11 @@ LIVES: dict[str, Life] = {
         halfRequest,
         silentRequest,
         badRequest,
+        expiring,
+        back,
+        takenOver,
+        handedOver,
+        replaced,
+        lostWhileAsked,
     )
 }

@@ -32,7 +32,13 @@ from tests.wire.rawws import WebSocket, textFrame, upgradeBytes
 __all__ = ["Findings", "leaks", "left", "reload", "soak", "soaked", "warm"]
 
 CONFIG: dict[str, Any] = {
-    "socketio": {"ping_interval": 1, "ping_timeout": 2, "upgrade_timeout": 3, "connect_timeout": 5},
+    "socketio": {
+        "ping_interval": 1,
+        "ping_timeout": 2,
+        "upgrade_timeout": 3,
+        "connect_timeout": 5,
+        "recovery": {"window": 8},
+    },
     "limits": {"header_seconds": 3, "body_seconds": 3, "idle_seconds": 5},
     "plugins": {
         "folders": [str(ROOT / "tests" / "faults" / "plugins")],
