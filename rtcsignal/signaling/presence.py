@@ -133,7 +133,8 @@ class Presence:
         """A client has its participant back. The rooms are told if they were told that it was away."""
         if wasAway:
             for seat in list(participant.seats.values()):
-                self._tellOthers(USER_BACK, seat)
+                if seat.isTaken and seat.room.isAway(seat.userId, but=participant.peer):
+                    self._tellOthers(USER_BACK, seat)
 
     def withdraw(self, participant: Participant, roomName: str, reason: str) -> None:
         """A participant no longer waits for a room, or never did.

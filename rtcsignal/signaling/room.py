@@ -80,9 +80,9 @@ class Room:
             return self._shared[userId]
         return self._users.get(userId, [])
 
-    def isAway(self, userId: str) -> bool:
-        """Whether the last connection of a user who is here was lost."""
-        return all(peer.away for peer in self._users[userId])
+    def isAway(self, userId: str, but: Peer | None = None) -> bool:
+        """Whether the last connection of a user who is here was lost, or would be if one did not count."""
+        return all(peer.away for peer in self._users[userId] if peer is not but)
 
     def open(self, now: float) -> None:
         """The first member is about to come."""

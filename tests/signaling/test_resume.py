@@ -759,10 +759,15 @@ class TestPresence:
         ben.take()
         one.lose()
         assert ben.take() == []
+        one.comesBack()
+        assert ben.take() == [], "nobody has heard that it was away"
+        one.lose()
         two.lose()
         assert ben.take() == [AWAY]
         two.comesBack()
         assert ben.take() == [BACK]
+        one.comesBack()
+        assert ben.take() == [], "it is back already"
 
     def test_observersSeeNothing(self, makeWorld: WorldFactory, revision: Revision) -> None:
         plugins = Plugins()
