@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -131,3 +132,64 @@ def test_aGuestWhoTakesTheNameOfTheHostCanBeKicked(wire: Wire, room: str, revisi
     assert answer(ann, "kick", roomName=name, targetUserId="ann") == {"ok": True, "kicked": 1}
     assert answer(guest, "join-room", userId="ann", roomName=name)["error"]["code"] == "kicked"
     assert answer(ann, "lock", roomName=name)["ok"]
+
+
+class TestTheAbsentAndTheSilent:
+    """Whoever has proof takes the place of a connection that is lost; anyone may have that of one that is over."""
+
+    @pytest.fixture
+    def key(self) -> str:
+        return secrets.token_urlsafe(32)
+
+    @pytest.fixture
+    def observer(self, wire: Wire, room: str) -> Peer:
+        """Somebody who is in the room, and hears what others see."""
+        peer = joined(wire.namespacePeer(4), "observer", f"refuse {room}")
+        assert isinstance(peer, EngineSocket)
+        return peer
+
+    def changes(self, observer: Peer, count: int) -> list[tuple[str, str | None]]:
+        """The next comings and goings, with their reasons."""
+        heard: list[tuple[str, str | None]] = []
+        while len(heard) < count:
+            packet = str(observer.receive())
+            if packet.startswith('42["user-'):
+                name, user, more = json.loads(packet[2:])
+                assert user == "ann"
+                heard.append((name, more.get("reason")))
+        return heard
+
+    def arrive(self, peer: Peer, room: str, **more: str) -> Peer:
+        assert answer(peer, "join-room", userId="ann", roomName=f"refuse {room}", **more)["ok"]
+        return peer
+
+    def test_theSameUserTakesThePlaceOfOneThatIsAway(
+        self, wire: Wire, observer: Peer, room: str, revision: int, key: str
+    ) -> None:
+        ann = self.arrive(signedIn(wire, revision, "ann"), room, resume=key)
+        assert isinstance(ann, EngineSocket)
+        ann.socket.connection.reset()
+        assert self.changes(observer, 2) == [("user-joined", None), ("user-away", None)]
+        guest = wire.namespacePeer(revision)
+        refused = answer(guest, "join-room", userId="ann", roomName=f"refuse {room}", resume=key)["error"]
+        assert (refused["code"], 0 < refused["retry_after"] <= 60) == ("already-here", True)
+        self.arrive(signedIn(wire, 7 - revision, "ann"), room)
+        assert self.changes(observer, 2) == [("user-left", "replaced"), ("user-joined", None)]
+
+    def test_oneThatDoesNotAnswerIsOver(self, wire: Wire, observer: Peer, room: str, revision: int) -> None:
+        self.arrive(signedIn(wire, revision, "ann"), room)
+        self.arrive(wire.namespacePeer(revision), room)
+        expected = [("user-joined", None), ("user-left", "timeout"), ("user-joined", None)]
+        assert self.changes(observer, 3) == expected
+
+    def test_oneWithAKeyIsAwayThen(
+        self, wire: Wire, observer: Peer, room: str, revision: int, key: str
+    ) -> None:
+        ann = wire.namespacePeer(revision)
+        seen = answer(ann, "join-room", userId="ann", roomName=f"refuse {room}", resume=key)["at"]
+        refused = answer(wire.namespacePeer(revision), "join-room", userId="ann", roomName=f"refuse {room}")["error"]
+        assert (refused["code"], 0 < refused["retry_after"] <= 60) == ("already-here", True)
+        own = wire.namespacePeer(7 - revision)
+        back = answer(own, "join-room", userId="ann", roomName=f"refuse {room}", resume=key, seen=seen)
+        assert back["outcome"] == "resumed"
+        assert self.changes(observer, 3) == [("user-joined", None), ("user-away", None), ("user-back", None)]
