@@ -17,6 +17,7 @@ def test_aReloadedPageReplacesItsEarlierSelf(person: PersonFactory, room: str) -
     alice.page.reload()
     alice.expectCallWith("Bob")
     bob.expectCallWith("Alice")
+    bob.expectMedia("Alice")
     first, second = alice.joins()
     assert "replaces" not in first
     assert second["replaces"] == first["resume"]
@@ -35,6 +36,8 @@ def test_aDuplicatedTabLeavesItsTwinInPeace(person: PersonFactory, room: str) ->
     copy.page.get_by_role("button", name="Join the room").click()
     copy.expectCallWith("Alice")
     alice.expectCallWith("Copy")
+    alice.expectMedia("Copy")
+    copy.expectMedia("Alice")
     (join,) = copy.joins()
     assert "replaces" not in join
     assert join["resume"] != alice.joins()[0]["resume"]
