@@ -81,7 +81,7 @@ def _checkLinks(engine: EngineServer) -> Iterator[str]:
     for link in engine.links:
         receiver = link.receiver
         if receiver is None:
-            if link.state == link.STATE_OPEN:
+            if link.state == link.STATE_OPEN and not link.isDropped:
                 yield "an open WebSocket that no one listens to"
         elif isinstance(receiver, WebSocketTransport):
             carrying.add(receiver)

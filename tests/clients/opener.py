@@ -49,6 +49,12 @@ class Clients:
         self._open.append(client)
         return client
 
+    def holder(self, kind: Kind, name: str, url: str, key: str) -> NodeClient:
+        """Opens an npm client that has a key in its handshake, and begins to connect."""
+        client = NodeClient.open(self._node, self._handle(), kind, name, url, **{kind.credentials: {"resume": key}})
+        self._open.append(client)
+        return client
+
     def special(self, kind: Kind, name: str, **options: Any) -> NodeClient:
         """Opens an npm client with further options of the library, and begins to connect."""
         client = NodeClient.open(self._node, self._handle(), kind, name, self._url, **options)

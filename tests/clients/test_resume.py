@@ -102,3 +102,28 @@ def test_aClientIsBackAndNobodyHasNoticed(
     assert again == {"ok": True, "delivered": 0, "n": 1, "duplicate": True}
     assert [event[:-1] for event in page.client.everything()] == said(3, 4)
     assert witness.everything() == [("user-joined", "ann", {"roomName": room}), *said(1, 2, 3, 4)]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_whatWasEmittedWhileAwayFindsItsRoom(
+    clients: Clients, line: Line, kind: Kind, room: str, server: Process
+) -> None:
+    """Libraries send it as soon as they are connected, and some do so before the page hears of it."""
+    witness = clients.connect(WITNESS, "witness", url=server.url)
+    witness.join(room)
+    ann = clients.holder(kind, "ann", line.url, KEY + room.replace(" ", "-"))
+    ann.expectLife("connect")
+    assert ann.join(room)["ok"]
+    assert witness.everything()[-1] == ("user-joined", "ann", {"roomName": room})
+    ann.everything()
+    line.settle(1)
+    line.cut()
+    ann.expectLife("disconnect")
+    for number in (1, 2, 3):
+        ann.emit("broadcast", {"number": number})
+    line.mend()
+    ann.expectLife("connect")
+    heard = ann.everything()
+    assert [event[:-1] for event in heard if event[0] == "broadcast"] == said(1, 2, 3)
+    assert "refused" not in {event[0] for event in heard}
+    assert witness.everything() == said(1, 2, 3)

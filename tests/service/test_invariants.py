@@ -105,6 +105,13 @@ def test_whereAllIsWellItFindsNothing(house: House) -> None:
     }
 
 
+def test_aConnectionThatHasJustBeenAbortedIsNoProblem(house: House) -> None:
+    """The reactor says so in the next turn only, and many may be aborted in one."""
+    house.member("cas").abort(CloseReason.PING_TIMEOUT)
+    assert violations(house.server) == []
+    assert house.problems() == []
+
+
 def test_whenEveryoneHasGoneNothingIsLeft(house: House) -> None:
     for session in list(house.server.engine.registry.sessions.values()):
         session.abort(CloseReason.TRANSPORT_CLOSE)

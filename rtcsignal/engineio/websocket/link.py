@@ -63,6 +63,7 @@ class WebSocketLink(Backpressure):
         sendQueue: Most bytes that may wait for the client, beyond what the transport holds anyway; 0 for no limit.
         flusher: Sends at the end of the turn what has come together in `frames`.
         closed: Called with the link when it is gone, if it had been open.
+        isDropped: It has been aborted, which the reactor reports in the next turn.
         frames: What is to be sent at the end of this turn; the same list from the handshake to the end.
     """
 
@@ -75,6 +76,7 @@ class WebSocketLink(Backpressure):
     flusher: Flusher
     closed: Callable[[WebSocketLink], None]
     frames: list[bytes]
+    isDropped = False
     _failed = False
     _fragments = 0
     _ignored = 0
@@ -193,6 +195,7 @@ class WebSocketLink(Backpressure):
     def drop(self) -> None:
         """Abort the connection: the client would not read a close frame."""
         self.receiver = None
+        self.isDropped = True
         self.transport.abortConnection()
 
     def sendCloseFrame(self, code: int | None = None, reasonUtf8: bytes | None = None, isReply: bool = False) -> None:
