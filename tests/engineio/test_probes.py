@@ -17,9 +17,16 @@ SECONDS, PATIENCE = 0.5, 0.25
 NEARLY = 1 / 64
 
 
+@pytest.fixture(params=[True, False], ids=["fast", "plain"])
+def fast(request: pytest.FixtureRequest) -> bool:
+    """Both ways: what has come from a client is counted before they part."""
+    isFast: bool = request.param
+    return isFast
+
+
 @pytest.fixture
-def world(makeWorld: WorldFactory) -> World:
-    return makeWorld(pingInterval=25, pingTimeout=20)
+def world(makeWorld: WorldFactory, fast: bool) -> World:
+    return makeWorld(pingInterval=25, pingTimeout=20, fast=fast)
 
 
 @pytest.fixture
