@@ -194,9 +194,10 @@ class Gate:
         # It has come already. As a plain answer it cannot be mistaken for one that takes time.
         outcome: list[Any] = []
         result.addBoth(outcome.append)
-        if isinstance(outcome[0], Failure):
-            outcome[0].raiseException()
-        return outcome[0]
+        if not isinstance(outcome[0], Failure):
+            return outcome[0]
+        # Whatever is raised here knows this frame by its traceback, so the frame must not know it.
+        raise outcome.pop().value.with_traceback(None) from None
 
     def _refused(self, refused: Refused, instead: Any, subject: Any) -> Any:
         self._succeeded()

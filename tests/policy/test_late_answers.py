@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Awaitable, Generator
 from typing import Any
 
@@ -10,6 +11,7 @@ from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.task import deferLater
 
 from rtcsignal.api import Handshake, Identity, Refused
+from rtcsignal.errors import forgetTraceback
 from rtcsignal.testing import FakePeer, FakeRoom, makeMessage
 from tests.policy.bench import Authenticator, Bench, Filter, Policy, failureOf, resultOf
 from tests.policy.conftest import LogLines
@@ -56,6 +58,18 @@ class TestWaysToAnswer:
 
         with pytest.raises(Refused, match="full"):
             bench.chain(Policy(mayJoin)).mayJoin(FakePeer(), FakeRoom())
+
+    def test_aRefusalThatComesAtOnceLeavesNoCycle(self, bench: Bench) -> None:
+        async def mayJoin(peer: Any, room: Any) -> None:
+            raise Refused("full")
+
+        known: Any = None
+        try:
+            bench.chain(Policy(mayJoin)).mayJoin(FakePeer(), FakeRoom())
+        except Refused as refused:
+            known = weakref.ref(refused)
+            forgetTraceback(refused)
+        assert known() is None
 
     def test_whatTakesTimeHasNeverFiredWhenItIsGiven(self, bench: Bench) -> None:
         """Otherwise the signalling would take it for an answer that is there, and let the next one in."""
