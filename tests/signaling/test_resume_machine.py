@@ -105,7 +105,7 @@ class ResumeMachine(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.questions: dict[str, Deferred[None]] = {}
-        self.plugins = Plugins(mayJoin=self._mayJoin)
+        self.plugins = self._plugins({})
         recovery = RecoveryOptions(window=WINDOW, everybody=False, packets=PACKETS, heldPerAddress=0)
         self.world = World(gates=self.plugins, sockets=SocketOptions(eventsPerSecond=0, turn=0, recovery=recovery))
         self.world.heartbeats.update({3: Silence(self.world.deadlines), 4: Silence(self.world.deadlines)})
@@ -116,6 +116,11 @@ class ResumeMachine(RuleBasedStateMachine):
         self.said = 0
         for page in self.pages:
             self._dial(page)
+
+    def _plugins(self, rooms: dict[str, IRoom]) -> Plugins:
+        plugins = Plugins(mayJoin=self._mayJoin)
+        plugins.rooms = rooms
+        return plugins
 
     def _mayJoin(self, peer: IPeer, room: IRoom) -> Deferred[None] | None:
         if not room.name.startswith("slow"):
@@ -232,6 +237,12 @@ class ResumeMachine(RuleBasedStateMachine):
         else:
             question.errback(Refused("not-today"))
         self.model.verdict(room, isYes)
+
+    @rule()
+    def reload(self) -> None:
+        """The plugins are replaced; what those before are thinking about is still theirs."""
+        self.plugins = self._plugins(self.plugins.rooms)
+        self.world.hub.gates = self.plugins
 
     @rule(seconds=st.sampled_from([1.0, 15.0]))
     def wait(self, seconds: float) -> None:

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from rtcsignal.errors import Refused
 from rtcsignal.signaling import broadcast
+from rtcsignal.signaling.broadcast import Broadcasts
 from rtcsignal.signaling.namespace import SignalingNamespace
 from rtcsignal.signaling.participant import Participant
 from rtcsignal.signaling.presence import Presence
@@ -38,6 +40,7 @@ SEARCH = settings(
 
 find, missed, exchange, hold = Recovery.find, Trail.missed, Returning.exchange, Recovery.hold
 replay, handOver, back, end = Peer.replay, Resuming._handOver, Presence.back, Absences.end
+take, numbered = Participant.take, Broadcasts._handleNumbered
 
 
 def lateClosesCount(patch: Patch) -> None:
@@ -162,6 +165,34 @@ def takeoversAreTold(patch: Patch) -> None:
     patch.setattr(Presence, "back", lambda presence, who, wasAway: back(presence, who, True))
 
 
+def aReturnDoesNotWaitForTheVerdict(patch: Patch) -> None:
+    def takeAtOnce(participant: Participant, event: Any) -> None:
+        if participant.isBusy and participant.isLate:
+            participant._handle(participant, event)
+        else:
+            take(participant, event)
+
+    patch.setattr(Participant, "take", takeAtOnce)
+
+
+def whatIsRefusedIsNotReceived(patch: Patch) -> None:
+    """And is judged again when its sender, who has no answer, repeats it."""
+
+    def judged(broadcasts: Broadcasts, participant: Participant, standing: Standing, event: Any) -> Any:
+        before = standing.received
+        try:
+            return numbered(broadcasts, participant, standing, event)
+        except Refused:
+            standing.received = before
+            raise
+
+    patch.setattr(Broadcasts, "_handleNumbered", judged)
+
+
+def absencesAreNotTold(patch: Patch) -> None:
+    patch.setattr(Presence, "_tellAway", lambda presence, seat: None)
+
+
 RULES = [
     lateClosesCount,
     onlyTheAbsentCanBeTaken,
@@ -178,6 +209,9 @@ RULES = [
     repeatsAreDelivered,
     whoIsNowhereIsWaitedFor,
     takeoversAreTold,
+    aReturnDoesNotWaitForTheVerdict,
+    whatIsRefusedIsNotReceived,
+    absencesAreNotTold,
 ]
 
 
