@@ -13,6 +13,20 @@ from tests.browser.test_signalling_loss import REFUSED, call
 from tests.clients.line import Line
 from tests.conftest import ServerFactory
 
+_LOSE_THE_FIRST_ANSWER = """
+let isLost = false;
+const isAnswer = (data) => typeof data === "string" && data.startsWith("43");
+window.WebSocket = class extends WebSocket {
+    set onmessage(listener) {
+        super.onmessage = (event) => {
+            if (isLost || !isAnswer(event.data)) return listener(event);
+            isLost = true;
+            return this.close();
+        };
+    }
+};
+"""
+
 
 def expectUntouched(alice: Person, bob: Person) -> None:
     """The call is whole, and one offer and one answer were enough for it."""
@@ -114,3 +128,20 @@ def test_aNewcomerDoesNotWaitForThoseWhoAreGoneWithoutAWord(
             each.expectCallWith(*others)
             each.expectMedia(*others)
         assert alice.outcomes() == bob.outcomes() == ["joined", "resumed"]
+
+
+def test_thePageWhoseFirstAnswerIsLostIsInTheRoomOnce(person: PersonFactory, room: str) -> None:
+    """It asks where what it missed ends, and counts nobody twice; the others see one page, away for a moment."""
+    alice, bob, carol = person("Alice"), person("Bob"), person("Carol")
+    alice.enter(room)
+    bob.page.add_init_script(_LOSE_THE_FIRST_ANSWER)
+    bob.enter(room)
+    alice.expectCallWith("Bob")
+    bob.expectCallWith("Alice")
+    assert alice.heard("user-joined", "user-left") == ["user-joined", "user-joined"]
+    assert bob.outcomes() == ["joined", "joined", "resumed"]
+    carol.enter(room)
+    bob.expectCallWith("Alice", "Carol")
+    alice.page.close(run_before_unload=True)
+    bob.expectCallWith("Carol")
+    carol.expectCallWith("Bob")
