@@ -103,6 +103,9 @@ class IServices(Interface):
 
         Returns:
             An awaitable of whether it has answered or cannot be asked; False if it is away, or has gone.
+
+        Raises:
+            ValueError: The seconds are not above 0.
         """
 
     def emit(roomName: str, event: str, *arguments: Any) -> None:

@@ -18,7 +18,7 @@ from rtcsignal.policy.httpclient import HttpClient
 from rtcsignal.policy.logs import PluginLogger
 from rtcsignal.policy.steps import measured
 from rtcsignal.signaling.gates import Gates
-from rtcsignal.signaling.silence import PROBE_SECONDS
+from rtcsignal.signaling.silence import PROBE_SECONDS, checkPatience
 from rtcsignal.signaling.waiting import WaitingList
 
 __all__ = ["Rooms", "Services"]
@@ -146,6 +146,7 @@ class Services:
         self._rooms.kick(peer, reason)
 
     def probe(self, peer: IPeer, seconds: float = PROBE_SECONDS) -> Deferred[bool]:
+        checkPatience(seconds)
         self._guard.probes += 1
         return self._rooms.probe(peer, seconds).addBoth(self._probed)
 

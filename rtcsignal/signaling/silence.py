@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IReactorTime
 from rtcsignal.signaling.participant import Participant
 from rtcsignal.signaling.room import Seat
 
-__all__ = ["OFFER", "PROBE_SECONDS", "Silence"]
+__all__ = ["OFFER", "PROBE_SECONDS", "Silence", "checkPatience"]
 
 OFFER = "offer"
 """The kind of a message with which a call begins."""
@@ -25,6 +25,16 @@ PROBE_SECONDS = 3.0
 _NEW_SECONDS = 30.0
 _QUIET_SECONDS = 5.0
 _PATIENCE_SECONDS = 2.0
+
+
+def checkPatience(seconds: float) -> None:
+    """Check how long a client shall have to answer: with no time at all every client would be lost.
+
+    Raises:
+        ValueError: It is not above 0.
+    """
+    if not seconds > 0:
+        raise ValueError(f"seconds must be above 0, not {seconds!r}")
 
 
 class Silence:

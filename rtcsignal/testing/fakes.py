@@ -17,7 +17,7 @@ from rtcsignal.interfaces import IPeer, IRoom, IServices
 from rtcsignal.policy.httpmethods import HttpMethods
 from rtcsignal.policy.logs import PluginLogger
 from rtcsignal.signaling.events import REFUSED, checkedReason, expulsion, kindOf
-from rtcsignal.signaling.silence import PROBE_SECONDS
+from rtcsignal.signaling.silence import PROBE_SECONDS, checkPatience
 from rtcsignal.socketio.binary import encodeData
 from rtcsignal.socketio.fanout import OutgoingEvent
 from rtcsignal.values import EMPTY, Message
@@ -303,6 +303,7 @@ class FakeServices:
                 return
 
     def probe(self, peer: Any, seconds: float = PROBE_SECONDS) -> Deferred[bool]:
+        checkPatience(seconds)
         if peer.away or not peer.rooms:
             return succeed(False)
         answer: Deferred[bool] = Deferred()

@@ -353,5 +353,10 @@ class TestProbes:
         things.advance(0.6)
         assert answers == [False]
 
+    @pytest.mark.parametrize("seconds", [0, -1, math.nan])
+    def test_noTimeAtAllIsAMistake(self, things: Things, seconds: float) -> None:
+        with pytest.raises(ValueError, match="seconds must be above 0"):
+            things.services.probe(things.bob, seconds)
+
     def test_nobodyHasAKeyOrIsAwayUnlessThatIsSaid(self, things: Things) -> None:
         assert (things.ann.hasKey, things.ann.away, things.ann.awayUntil) == (False, False, None)
