@@ -54,6 +54,8 @@ def claimIn(auth: Mapping[str, Any], pids: bool = True) -> tuple[Claim, Mapping[
     Returns:
         The claim, and the object without it: no one else may see a key.
     """
+    if not auth:
+        return _NOTHING, auth
     claim, hidden = _NOTHING, frozenset[str]()
     pid, key = auth.get("pid"), auth.get("resume")
     if pids and isinstance(pid, str) and _PID.fullmatch(pid) is not None:
@@ -70,6 +72,8 @@ def claimInQuery(own: Mapping[str, Any], query: Mapping[str, str]) -> Claim:
         own: The query of the namespace, which such a client keeps as it was at first.
         query: The query of the handshake, which may be another one at each attempt.
     """
+    if "resume" not in query and "resume" not in own:
+        return _NOTHING
     key = next((each for each in (query.get("resume"), own.get("resume")) if isKey(each)), None)
     return _NOTHING if key is None else Claim(key=key, seen=(query.get("seen"), own.get("seen")))
 
