@@ -15,7 +15,7 @@ import msgspec
 from rtcsignal.errors import ProtocolError
 from rtcsignal.socketio.jsonscan import depthOf, mayHaveHardNumbers, numbersOutside
 
-__all__ = ["MOST_DEPTH", "JsonError", "Unread", "decode", "encode", "read", "secondItem"]
+__all__ = ["MOST_DEPTH", "JsonError", "Unread", "decode", "encode", "leave", "read", "secondItem"]
 
 MOST_DEPTH = 64
 
@@ -137,6 +137,12 @@ def read(text: str, depth: int = MOST_DEPTH) -> tuple[Any, str]:
         except _BROKEN:
             pass  # or not: what is only rare is looked at more closely
     return _readWithCare(text, depth)
+
+
+def leave(text: str) -> tuple[Unread, str]:
+    """As `read`, for what is only to be refused: the value is not built, and how deep it is does not matter."""
+    relayed = _checkedSyntax(text)
+    return Unread(relayed, False), relayed
 
 
 def _readWithCare(text: str, depth: int) -> tuple[Any, str]:

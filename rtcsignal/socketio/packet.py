@@ -164,7 +164,7 @@ class DecoderLimits:
         depth: Nesting of the JSON payload.
         attachmentBytes: Sum of the attachments' sizes in bytes.
         namespaceCharacters: Length of a namespace with its query.
-        connectBytes: Length of what a CONNECT presents; refused by the connection, as it costs nothing yet.
+        connectBytes: Length of what a CONNECT presents. More is refused by the connection, and not built here.
     """
 
     attachments: int = 10
@@ -276,7 +276,8 @@ class Decoder:
         text = message[at:]
         data: Any = None
         if text:
-            data, text = jsontext.read(text, self._limits.depth)
+            isTooLong = kind == CONNECT and 0 < self._limits.connectBytes < len(text)
+            data, text = jsontext.leave(text) if isTooLong else jsontext.read(text, self._limits.depth)
         data = _PAYLOAD_RULES[kind](data, bool(text))
         return _packet((kind, namespace, ackId, data, text, ()))
 

@@ -66,6 +66,26 @@ class TestComingInProtocol5:
         client.send('0{"token":"' + "x" * 16_000 + '"}')
         assert sidOf(client.take()[0]) == world.root.peer.sid
 
+    def test_whatIsTooLargeIsNotBuiltWhateverItIs(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        lengths, read = list[int](), jsontext.read
+
+        def measured(text: str, depth: int) -> tuple[Any, str]:
+            lengths.append(len(text))
+            return read(text, depth)
+
+        monkeypatch.setattr(jsontext, "read", measured)
+        client = world.client(4)
+        for items in ("999," * 100_000, '"a",' * 50_000, "[[1]]," * 50_000):
+            client.send('0{"token":[' + items + "1]}")
+        assert client.take() == ['4{"message":"Too large","data":{"code":"too-large"}}'] * 3
+        assert lengths == []
+
+    @pytest.mark.parametrize("payload", ["[" + "9," * 10_000 + "9]", '{"a":' + "9" * 20_000, '{"a":' + "," * 20_000])
+    def test_whatIsTooLargeMustBeAnObjectAllTheSame(self, world: World, payload: str) -> None:
+        client = world.client(4)
+        client.send("0" + payload)
+        assert client.code == 1002
+
     def test_whatItPresentsIsBuiltIfItIsNotTooLarge(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         client, built, value = world.client(4), list[str](), jsontext.Unread.value
 
