@@ -37,7 +37,9 @@ class TestNames:
 
 class TestWholeNumbers:
     @given(st.integers(-(10**6), 10**6), st.integers(0, 9))
+    @example(0, 9)
     def test_areOneHoweverTheyAreSpelled(self, number: int, zeros: int) -> None:
+        zeros = zeros if number else 0  # which no JSON begins with
         spellings = [
             f"{number}",
             f"{number}.{'0' * (zeros + 1)}",
