@@ -25,7 +25,7 @@ PARALLEL := 2
 DISTRIBUTION := --dist loadscope --no-loadscope-reorder
 
 # What has to be right on every line, not only on nearly all.
-PURE := rtcsignal/engineio/packet.py,rtcsignal/engineio/payload.py,rtcsignal/engineio/frames.py,$\
+PURE := rtcsignal/engineio/packet.py,rtcsignal/engineio/polling/payload.py,rtcsignal/engineio/frames.py,$\
 	rtcsignal/socketio/packet.py,rtcsignal/socketio/binary.py,rtcsignal/socketio/claims.py,$\
 	rtcsignal/socketio/jsontext.py,$\
 	rtcsignal/socketio/jsonscan.py,rtcsignal/signaling/*

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from rtcsignal.addresses import networkOf
 from rtcsignal.deadlines import Deadline
-from rtcsignal.engineio.introduction import Introduction
+from rtcsignal.engineio.handshake.introduction import Introduction
 from rtcsignal.engineio.phases import Phase
 from rtcsignal.engineio.server import EngineServer
 from rtcsignal.engineio.session import Session

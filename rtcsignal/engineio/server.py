@@ -15,23 +15,23 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from rtcsignal.deadlines import Deadlines
+from rtcsignal.engineio.allowances.intake import Allowance, Intake
 from rtcsignal.engineio.frames import textFrame
 from rtcsignal.engineio.greeting import byName
+from rtcsignal.engineio.handshake.introduction import Introduction, isNeeded
+from rtcsignal.engineio.handshake.openings import Openings
+from rtcsignal.engineio.handshake.requestchecks import RequestChecks
 from rtcsignal.engineio.http.compression import Compression
 from rtcsignal.engineio.http.crossorigin import preflight, withCors
 from rtcsignal.engineio.http.exchange import Request, RequestError, Response, tooMany
-from rtcsignal.engineio.intake import Allowance, Intake
-from rtcsignal.engineio.introduction import Introduction, isNeeded
-from rtcsignal.engineio.openings import Openings
 from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.packet import Revision
 from rtcsignal.engineio.phases import Phase
-from rtcsignal.engineio.polling import PollingTransport
-from rtcsignal.engineio.posts import Posts
+from rtcsignal.engineio.polling.posts import Posts
+from rtcsignal.engineio.polling.transport import PollingTransport
 from rtcsignal.engineio.reasons import CloseReason
 from rtcsignal.engineio.refusals import Refusals
 from rtcsignal.engineio.registry import Registry
-from rtcsignal.engineio.requestchecks import RequestChecks
 from rtcsignal.engineio.session import Application, Session
 from rtcsignal.engineio.upgrade import Upgrade
 from rtcsignal.engineio.websocket.link import Admission, WebSocketLink

@@ -16,7 +16,7 @@ from rtcsignal.deadlines import Deadline
 from rtcsignal.engineio.carriers import GONE, Transport
 from rtcsignal.engineio.frames import EncodedMessage
 from rtcsignal.engineio.http.exchange import Request
-from rtcsignal.engineio.inquiry import Inquiry
+from rtcsignal.engineio.liveness.inquiry import Inquiry
 from rtcsignal.engineio.packet import CLOSE, MESSAGE, Packet, Revision
 from rtcsignal.engineio.phases import OPEN_PHASES, POLLING_PHASES, Phase
 from rtcsignal.engineio.reasons import CloseReason

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from rtcsignal.deadlines import DeadlineQueue
 from rtcsignal.engineio.phases import Phase
-from rtcsignal.engineio.polling import PollingTransport
+from rtcsignal.engineio.polling.transport import PollingTransport
 from rtcsignal.engineio.session import Session
 from rtcsignal.engineio.websocket.link import WebSocketLink
 from rtcsignal.engineio.websocket.transport import WebSocketTransport

@@ -18,8 +18,8 @@ from rtcsignal.policy.httpclient import HttpClient
 from rtcsignal.policy.logs import PluginLogger
 from rtcsignal.policy.steps import measured
 from rtcsignal.signaling.gates import Gates
-from rtcsignal.signaling.silence import PROBE_SECONDS, checkPatience
-from rtcsignal.signaling.waiting import WaitingList
+from rtcsignal.signaling.resume.silence import PROBE_SECONDS, checkPatience
+from rtcsignal.signaling.rooms.waiting import WaitingList
 
 __all__ = ["Rooms", "Services"]
 

@@ -10,21 +10,21 @@ from twisted.internet.interfaces import IReactorTime
 
 from rtcsignal.clocks import WallClock
 from rtcsignal.lograte import LogRation
-from rtcsignal.signaling.broadcast import Broadcasts
 from rtcsignal.signaling.events import checkedReason
 from rtcsignal.signaling.expiry import Expiries
 from rtcsignal.signaling.gates import CurrentGates, Gates
-from rtcsignal.signaling.joining import Joining
-from rtcsignal.signaling.leaving import Leaving
+from rtcsignal.signaling.joins.joining import Joining
+from rtcsignal.signaling.joins.leaving import Leaving
+from rtcsignal.signaling.joins.welcome import Welcome
 from rtcsignal.signaling.options import SignalingOptions
 from rtcsignal.signaling.participant import Participant
-from rtcsignal.signaling.pluginevents import PluginEvents
-from rtcsignal.signaling.presence import Presence
-from rtcsignal.signaling.resuming import Resuming
-from rtcsignal.signaling.silence import Silence
+from rtcsignal.signaling.relay.broadcast import Broadcasts
+from rtcsignal.signaling.relay.pluginevents import PluginEvents
+from rtcsignal.signaling.resume.resuming import Resuming
+from rtcsignal.signaling.resume.silence import Silence
+from rtcsignal.signaling.rooms.presence import Presence
+from rtcsignal.signaling.rooms.waiting import WaitingList
 from rtcsignal.signaling.views import PeerView, participantOf, seatAmong
-from rtcsignal.signaling.waiting import WaitingList
-from rtcsignal.signaling.welcome import Welcome
 from rtcsignal.socketio.peer import Return
 
 __all__ = ["Hub"]

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 from rtcsignal.logtext import safe
 from rtcsignal.signaling.hub import Hub
 from rtcsignal.signaling.participant import Participant
-from rtcsignal.signaling.room import Room
+from rtcsignal.signaling.rooms.room import Room
 from rtcsignal.socketio.peer import Peer
 
 __all__ = ["checkHub"]

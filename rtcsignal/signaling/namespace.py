@@ -13,13 +13,13 @@ from twisted.python.failure import Failure
 from rtcsignal.addresses import whereabouts
 from rtcsignal.errors import ConnectRefused, Refused, forgetTraceback
 from rtcsignal.logtext import safe
-from rtcsignal.signaling.broadcast import numbered
 from rtcsignal.signaling.events import BROADCAST, REFUSED, membersOf, readNames, refusal
 from rtcsignal.signaling.handlers import Handler, answering
 from rtcsignal.signaling.hub import Hub
 from rtcsignal.signaling.inbox import Inbox
 from rtcsignal.signaling.participant import Participant, isSame
-from rtcsignal.signaling.standing import Standing
+from rtcsignal.signaling.relay.broadcast import numbered
+from rtcsignal.signaling.resume.standing import Standing
 from rtcsignal.socketio.jsontext import Unread
 from rtcsignal.socketio.packet import Packet
 from rtcsignal.socketio.peer import Peer, Return

@@ -9,13 +9,13 @@ from twisted.internet.defer import Deferred
 
 from rtcsignal.signaling.events import REFUSED, expulsion
 from rtcsignal.signaling.inbox import Inbox
-from rtcsignal.signaling.standing import Standing
+from rtcsignal.signaling.resume.standing import Standing
 from rtcsignal.socketio.packet import Packet
 from rtcsignal.socketio.peer import Peer
 from rtcsignal.values import Identity
 
 if TYPE_CHECKING:  # see `room`
-    from rtcsignal.signaling.room import Seat
+    from rtcsignal.signaling.rooms.room import Seat
 
 __all__ = ["Participant", "isSame"]
 

@@ -18,7 +18,7 @@ from rtcsignal.socketio.peer import Peer
 if TYPE_CHECKING:  # see `room`
     from rtcsignal.signaling.events import RoomRequest
     from rtcsignal.signaling.participant import Participant
-    from rtcsignal.signaling.room import Seat
+    from rtcsignal.signaling.rooms.room import Seat
 
 __all__ = ["PeerView", "RoomView", "opened", "participantOf", "seatAmong"]
 

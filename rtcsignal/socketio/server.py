@@ -11,8 +11,8 @@ from twisted.logger import Logger
 
 from rtcsignal.addresses import whereabouts
 from rtcsignal.deadlines import Deadlines
-from rtcsignal.engineio.intake import FRAMES
-from rtcsignal.engineio.leftovers import Leftovers
+from rtcsignal.engineio.allowances.intake import FRAMES
+from rtcsignal.engineio.allowances.leftovers import Leftovers
 from rtcsignal.engineio.session import Session
 from rtcsignal.errors import ConnectRefused
 from rtcsignal.lograte import LogRation

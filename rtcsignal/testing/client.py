@@ -10,9 +10,9 @@ from typing import Any
 
 from rtcsignal.engineio.frames import EncodedMessage
 from rtcsignal.engineio.http.exchange import Request
+from rtcsignal.engineio.liveness.probes import Probes
 from rtcsignal.engineio.packet import MESSAGE, Packet, Revision
 from rtcsignal.engineio.phases import Phase
-from rtcsignal.engineio.probes import Probes
 from rtcsignal.engineio.reasons import CloseReason
 from rtcsignal.engineio.session import Session
 from rtcsignal.socketio.binary import encodeData

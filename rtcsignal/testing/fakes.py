@@ -17,7 +17,7 @@ from rtcsignal.interfaces import IPeer, IRoom, IServices
 from rtcsignal.policy.httpmethods import HttpMethods
 from rtcsignal.policy.logs import PluginLogger
 from rtcsignal.signaling.events import REFUSED, checkedReason, expulsion, kindOf
-from rtcsignal.signaling.silence import PROBE_SECONDS, checkPatience
+from rtcsignal.signaling.resume.silence import PROBE_SECONDS, checkPatience
 from rtcsignal.socketio.binary import encodeData
 from rtcsignal.socketio.fanout import OutgoingEvent
 from rtcsignal.values import EMPTY, Message

@@ -16,7 +16,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from bench.script import Dialect, call, fanOut, joinText, markOf
 from rtcsignal.engineio import packet as enginePacket
 from rtcsignal.engineio.frames import EncodedMessage
-from rtcsignal.engineio.payload import decodePayload, encodePayload
+from rtcsignal.engineio.polling.payload import decodePayload, encodePayload
 from rtcsignal.engineio.websocket.fastlane import unmask
 from rtcsignal.errors import ProtocolError
 from rtcsignal.signaling.events import readEnvelope, readRoomRequest

@@ -18,8 +18,8 @@ from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.task import react
 from twisted.web.resource import Resource
 
+from rtcsignal.engineio.allowances.frameturns import FrameTurns
 from rtcsignal.engineio.frames import binaryFrame, textFrame
-from rtcsignal.engineio.frameturns import FrameTurns
 from rtcsignal.engineio.http.exchange import Request
 from rtcsignal.engineio.http.limits import HttpLimits
 from rtcsignal.engineio.options import EngineOptions

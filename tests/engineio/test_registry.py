@@ -5,8 +5,8 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 
 from rtcsignal.deadlines import Deadlines
-from rtcsignal.engineio.heartbeat import ServerHeartbeat
 from rtcsignal.engineio.http.exchange import Request
+from rtcsignal.engineio.liveness.heartbeat import ServerHeartbeat
 from rtcsignal.engineio.registry import Registry
 from rtcsignal.engineio.session import Session
 

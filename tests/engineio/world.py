@@ -23,7 +23,7 @@ from rtcsignal.engineio.reasons import CloseReason
 from rtcsignal.engineio.server import EngineServer
 from rtcsignal.engineio.session import Application, Session
 from tests.engineio.memory import SelectingClock
-from tests.engineio.polling import Answer, Poller, request
+from tests.engineio.poller import Answer, Poller, request
 from tests.engineio.recorder import Recorder
 from tests.engineio.visitor import AFTER_HANDSHAKE, Socket, Visitor
 from tests.wire.rawws import upgradeBytes

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 
 from rtcsignal.engineio.http.head import BadHead, parseHead
 from rtcsignal.engineio.packet import MESSAGE, Packet, Revision, decodeBinary, decodeText, encodeBinary
-from rtcsignal.engineio.payload import decodePayload, encodePayload
+from rtcsignal.engineio.polling.payload import decodePayload, encodePayload
 from rtcsignal.errors import ProtocolError, Refused
 from rtcsignal.signaling.events import readEnvelope, readRoomRequest
 from rtcsignal.socketio import jsontext

@@ -12,7 +12,7 @@ from rtcsignal.socketio.recovery import RecoveryOptions
 from rtcsignal.socketio.server import SocketOptions
 from tests.signaling.conftest import WorldFactory
 from tests.signaling.plugins import Plugins
-from tests.signaling.resumer import Resumer
+from tests.signaling.resume.resumer import Resumer
 
 WINDOW = 60.0
 

@@ -15,8 +15,8 @@ from twisted.internet.task import Clock
 
 from rtcsignal.deadlines import Deadlines
 from rtcsignal.engineio.frames import EncodedMessage
-from rtcsignal.engineio.heartbeat import ClientHeartbeat, ServerHeartbeat
 from rtcsignal.engineio.http.exchange import Request
+from rtcsignal.engineio.liveness.heartbeat import ClientHeartbeat, ServerHeartbeat
 from rtcsignal.engineio.packet import CLOSE, MESSAGE, PING, PONG, Packet, Revision
 from rtcsignal.engineio.phases import Phase
 from rtcsignal.engineio.reasons import CloseReason

@@ -15,9 +15,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from rtcsignal.engineio.frames import EncodedMessage
 from rtcsignal.engineio.http.exchange import Request
+from rtcsignal.engineio.liveness.probes import Probes
 from rtcsignal.engineio.packet import MESSAGE, PING, Packet
 from rtcsignal.engineio.phases import Phase
-from rtcsignal.engineio.probes import Probes
 from rtcsignal.engineio.reasons import CloseReason
 from rtcsignal.engineio.session import Session
 from rtcsignal.socketio.fanout import OutgoingEvent, deliver

@@ -58,9 +58,9 @@ FLOORS: tuple[tuple[Room, ...], ...] = (
             (
                 "engineio.frames",
                 "engineio.packet",
-                "engineio.payload",
+                "engineio.polling.payload",
                 "signaling.events",
-                "signaling.wishes",
+                "signaling.resume.wishes",
                 "socketio.binary",
                 "socketio.claims",
                 "socketio.jsonscan",
@@ -71,19 +71,33 @@ FLOORS: tuple[tuple[Room, ...], ...] = (
     ),
     (Room("engineio.http", "HTTP as values: requests, responses, origins, limits", ("engineio.http",)),),
     (Room("engineio.stream", "byte streams, whether TCP, TLS or UNIX", ("engineio.stream",)),),
-    (Room("engineio", "sessions, polling, heartbeats, allowances", ("engineio",)),),
-    (Room("engineio.websocket", "WebSockets, on top of Autobahn", ("engineio.websocket",)),),
+    (
+        Room(
+            "engineio",
+            "sessions, heartbeats, allowances",
+            ("engineio", "engineio.allowances", "engineio.liveness"),
+        ),
+    ),
+    (
+        Room("engineio.polling", "long-polling: GETs that wait, and POSTs", ("engineio.polling",)),
+        Room("engineio.websocket", "WebSockets, on top of Autobahn", ("engineio.websocket",)),
+    ),
     (
         Room(
             "engineio.server",
             "handshakes, upgrades, all sessions of a path",
-            ("engineio.introduction", "engineio.invariants", "engineio.server", "engineio.upgrade"),
+            ("engineio.handshake", "engineio.invariants", "engineio.server", "engineio.upgrade"),
         ),
     ),
     (Room("engineio.port", "what becomes of a connection on the port", ("engineio.port",)),),
     (Room("socketio", "connections, namespaces, peers, fan-out, recovery", ("socketio",)),),
     (
-        Room("signaling", "rooms, members, joins, broadcasts", ("signaling",), _BELOW_SIGNALING),
+        Room(
+            "signaling",
+            "rooms, members, joins, broadcasts",
+            ("signaling", "signaling.joins", "signaling.relay", "signaling.resume", "signaling.rooms"),
+            _BELOW_SIGNALING,
+        ),
         Room("embedding", "what applications import", ("embedding",)),
         Room("kit", "what plugins are made with", ("kit",), _GROUND_ALONE),
     ),

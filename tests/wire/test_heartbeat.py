@@ -1,7 +1,7 @@
 """Who pings whom, when, and what becomes of the silent.
 
-How long each of these takes is shown with a clock of its own in tests/engineio/test_heartbeat.py; here it is shown that
-a real server does it, and in which order.
+How long each of these takes is shown with a clock of its own in tests/engineio/liveness/test_heartbeat.py; here it is
+shown that a real server does it, and in which order.
 """
 
 from __future__ import annotations

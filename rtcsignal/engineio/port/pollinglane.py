@@ -33,7 +33,7 @@ from rtcsignal.engineio.http.limits import STRANGERS_BODY, HttpLimits
 from rtcsignal.engineio.http.request import Caller, requestOf
 from rtcsignal.engineio.http.response import ResponseWriter, closingResponse
 from rtcsignal.engineio.http.target import MOST_EMPTY_LINES, emptyLines
-from rtcsignal.engineio.posts import Posts
+from rtcsignal.engineio.polling.posts import Posts
 from rtcsignal.engineio.refusals import Refusals
 from rtcsignal.engineio.server import EngineServer
 from rtcsignal.engineio.stream.farewell import FAREWELL_SECONDS, endIfClientLeft, halfClose

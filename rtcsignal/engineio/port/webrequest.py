@@ -13,7 +13,7 @@ from twisted.web.server import Request as WebRequest
 from rtcsignal.engineio.http.exchange import TOO_LARGE
 from rtcsignal.engineio.http.head import Head
 from rtcsignal.engineio.http.request import Caller, requestOf
-from rtcsignal.engineio.posts import Posts
+from rtcsignal.engineio.polling.posts import Posts
 
 if TYPE_CHECKING:  # as in twisted.web: a channel makes requests, which ask it for what they share
     from rtcsignal.engineio.port.channel import BoundedChannel

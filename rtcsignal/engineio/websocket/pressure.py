@@ -11,8 +11,8 @@ from typing import Any
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from rtcsignal.deadlines import Deadline, DeadlineQueue
-from rtcsignal.engineio.frameturns import FrameTurns
-from rtcsignal.engineio.intake import SLICE, Allowance
+from rtcsignal.engineio.allowances.frameturns import FrameTurns
+from rtcsignal.engineio.allowances.intake import SLICE, Allowance
 from rtcsignal.engineio.stream.farewell import endIfClientLeft
 from rtcsignal.engineio.websocket.fastlane import FastLane
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from rtcsignal.engineio.allowances.intake import Allowance
 from rtcsignal.engineio.frames import PING_FRAME, EncodedMessage, binaryFrame, textFrame
-from rtcsignal.engineio.intake import Allowance
 from rtcsignal.engineio.packet import MESSAGE, decodeBinary, decodeText, encodeBase64, encodeBinary
 from rtcsignal.engineio.reasons import CloseReason
 from rtcsignal.engineio.session import Session

@@ -1,0 +1,1 @@
+"""What one client may send, and what is left of that when it comes back."""

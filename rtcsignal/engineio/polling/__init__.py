@@ -1,0 +1,1 @@
+"""Long-polling: the transport, its POSTs, and the form of what goes through it."""

@@ -1,0 +1,1 @@
+"""How participants become members and give it up again."""

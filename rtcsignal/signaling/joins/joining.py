@@ -1,0 +1,140 @@
+"""``join-room``: the rules by which participants become members."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+
+from rtcsignal.errors import Refused, Waiting
+from rtcsignal.signaling.events import RoomRequest
+from rtcsignal.signaling.gates import CurrentGates
+from rtcsignal.signaling.joins.admission import Admissions
+from rtcsignal.signaling.joins.roomrequests import checkIdentity, checkUser, joinRequestOf
+from rtcsignal.signaling.joins.welcome import Welcome
+from rtcsignal.signaling.options import SignalingOptions
+from rtcsignal.signaling.participant import Participant
+from rtcsignal.signaling.resume.resuming import Resuming
+from rtcsignal.signaling.rooms.presence import Presence
+from rtcsignal.signaling.rooms.room import Seat
+from rtcsignal.signaling.rooms.waiting import WaitingList
+from rtcsignal.socketio.packet import Packet
+from rtcsignal.socketio.peer import Peer
+
+__all__ = ["Joining"]
+
+
+class Joining:
+    """Admits participants to rooms, if the rules and the policies allow it.
+
+    Args:
+        options: Settings.
+        gates: The policies.
+        presence: Begins the memberships.
+        waiting: Where those are put whom a policy makes wait.
+        clock: The time.
+        welcome: Acknowledges the joins.
+        resuming: Gives those who have a key their places back.
+
+    Attributes:
+        welcome: The same as was given; others may add to what it tells.
+    """
+
+    def __init__(
+        self,
+        options: SignalingOptions,
+        gates: CurrentGates,
+        presence: Presence,
+        waiting: WaitingList,
+        clock: IReactorTime,
+        welcome: Welcome,
+        resuming: Resuming,
+    ) -> None:
+        self.welcome = welcome
+        self._resuming = resuming
+        self._options = options
+        self._gates = gates
+        self._presence = presence
+        self._waiting = waiting
+        self._clock = clock
+        self._admissions = Admissions()
+
+    def handle(self, participant: Participant, event: Packet) -> Deferred[None] | None:
+        """Handle ``join-room``; see `Handler`."""
+        self._checkPace(participant.peer)
+        self._checkSize(event)
+        request, wish = joinRequestOf(participant, event, self._options)
+        checkIdentity(participant, request)
+        if wish is not None and self._resuming.isElsewhere(participant, event, request, wish):
+            return None
+        welcome = partial(self.welcome.tell, request, event.ackId)
+        if participant.standing is not None:
+            asks = wish is not None and wish.key is not None
+            welcome = partial(self._resuming.tell, request, event.ackId, asks)
+        return self._join(participant, request, welcome, again=wish is None)
+
+    def _join(
+        self, participant: Participant, request: RoomRequest, welcome: Callable[[Seat], None], again: bool
+    ) -> Deferred[None] | None:
+        seat = participant.seats.get(request.roomName)
+        if seat is not None:
+            checkUser(seat, request, self._options)
+            welcome(seat)
+            if again:
+                self._presence.tellAgain(seat, request.userId)
+            return None
+        self._checkNumber(participant, request)
+        if not self._gates.now.judgesJoins:
+            self._presence.enter(self._presence.seatFor(participant, request), welcome)
+            return None
+        admitted: Deferred[None] | None = self._admissions.run(
+            request.roomName, lambda: self._judge(participant, request, welcome)
+        )
+        return admitted
+
+    def _judge(
+        self, participant: Participant, request: RoomRequest, welcome: Callable[[Seat], None]
+    ) -> Deferred[None] | None:
+        if not participant.peer.connected:
+            return None  # it went while others were judged
+        seat, gates = self._presence.seatFor(participant, request), self._gates.now
+        try:
+            verdict = gates.mayJoin(seat.view, seat.room.view)
+        except Waiting:
+            self._waiting.add(seat)
+            raise
+        if verdict is None:
+            self._presence.enter(seat, welcome)
+            return None
+        return verdict.addCallbacks(
+            lambda _: self._presence.enter(seat, welcome), self._notAdmitted, errbackArgs=(seat,)
+        )
+
+    def _notAdmitted(self, failure: Failure, seat: Seat) -> Failure:
+        if failure.check(Waiting):
+            self._waiting.add(seat)
+        return failure
+
+    def _checkPace(self, peer: Peer) -> None:
+        rate = self._options.joinsRate
+        if not rate.perSecond:
+            return
+        now = self._clock.seconds()
+        allowance = peer.allowance
+        if allowance is None:
+            allowance = peer.allowance = rate.bucket(now)
+        if not allowance.tryTake(now):
+            raise Refused("too-many-joins", "You are joining rooms too fast.")
+
+    def _checkSize(self, event: Packet) -> None:
+        most, size = self._options.joinBytes, len(event.text.encode()) + sum(map(len, event.attachments))
+        if 0 < most < size:
+            raise Refused("too-large", "The join request is too long.", {"most": most, "size": size})
+
+    def _checkNumber(self, participant: Participant, request: RoomRequest) -> None:
+        most = self._options.roomsPerPeer
+        if most and len({*participant.seats, *self._waiting.namesOf(participant)} - {request.roomName}) >= most:
+            raise Refused("too-many-rooms", f"You may be in {most} rooms at most.")

@@ -1,0 +1,1 @@
+"""What members send each other, and what they send to plugins."""

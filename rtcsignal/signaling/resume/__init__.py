@@ -1,0 +1,1 @@
+"""How a client that lost its connection takes its place back."""

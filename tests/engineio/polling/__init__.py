@@ -1,0 +1,1 @@
+"""Tests of long-polling, in memory."""

@@ -1,0 +1,1 @@
+"""Tests of rooms, and of who waits for one."""
