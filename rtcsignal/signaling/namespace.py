@@ -13,10 +13,10 @@ from twisted.python.failure import Failure
 from rtcsignal.addresses import whereabouts
 from rtcsignal.errors import ConnectRefused, Refused, forgetTraceback
 from rtcsignal.logtext import safe
+from rtcsignal.signaling.backlog import Backlog
 from rtcsignal.signaling.events import BROADCAST, REFUSED, membersOf, readNames, refusal
 from rtcsignal.signaling.handlers import Handler, answering
 from rtcsignal.signaling.hub import Hub
-from rtcsignal.signaling.inbox import Inbox
 from rtcsignal.signaling.participant import Participant, isSame
 from rtcsignal.signaling.relay.broadcast import numbered
 from rtcsignal.signaling.resume.standing import Standing
@@ -53,7 +53,7 @@ class SignalingNamespace:
         self._handlers: dict[Any, Handler] = {**handlers}
         self._further = answering(hub.pluginEvents.answer)
         self._handler = self._handle  # one for all participants
-        self._newInbox = partial(Inbox, hub.options.waitingBytes)
+        self._newBacklog = partial(Backlog, hub.options.waitingBytes)
 
     @property
     def events(self) -> frozenset[str]:
@@ -71,7 +71,7 @@ class SignalingNamespace:
         return identity.addErrback(_notIdentified)
 
     def connected(self, peer: Peer) -> None:
-        peer.application = Participant(peer, peer.identity, self._hub.clock.seconds(), self._handler, self._newInbox)
+        peer.application = Participant(peer, peer.identity, self._hub.clock.seconds(), self._handler, self._newBacklog)
         if peer.key is not None:
             peer.application.standing = Standing()
         self._hub.expiries.watch(peer.application)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 
+from rtcsignal.signaling.backlog import Backlog
 from rtcsignal.signaling.events import REFUSED, expulsion
-from rtcsignal.signaling.inbox import Inbox
 from rtcsignal.signaling.resume.standing import Standing
 from rtcsignal.socketio.packet import Packet
 from rtcsignal.socketio.peer import Peer
@@ -33,7 +33,7 @@ class Participant:
         identity: Who it is.
         connectedAt: When, in seconds on the clock of the hub.
         handle: Handles one of its events; returns a Deferred, which never fails, if it takes time.
-        newInbox: Makes what keeps those that come meanwhile.
+        newBacklog: Makes what keeps those that come meanwhile.
 
     Attributes:
         seats: By the room's name. Changed by the hub alone.
@@ -47,10 +47,10 @@ class Participant:
     """
 
     __slots__ = (
+        "_backlog",
         "_handle",
-        "_inbox",
         "_late",
-        "_newInbox",
+        "_newBacklog",
         "absence",
         "arrivedAt",
         "awayUntil",
@@ -70,7 +70,7 @@ class Participant:
         identity: Identity,
         connectedAt: float,
         handle: Callable[[Participant, Packet], Deferred[None] | None],
-        newInbox: Callable[[], Inbox],
+        newBacklog: Callable[[], Backlog],
     ) -> None:
         self.peer = peer
         self.identity = identity
@@ -85,8 +85,8 @@ class Participant:
         self.heir: Participant | None = None
         self._late = 0
         self._handle = handle
-        self._newInbox = newInbox
-        self._inbox: Inbox | None = None
+        self._newBacklog = newBacklog
+        self._backlog: Backlog | None = None
 
     @property
     def publicId(self) -> str:
@@ -101,7 +101,7 @@ class Participant:
     @property
     def isBusy(self) -> bool:
         """One of its requests takes time."""
-        return self._inbox is not None
+        return self._backlog is not None
 
     @property
     def isLate(self) -> bool:
@@ -110,39 +110,39 @@ class Participant:
 
     def take(self, event: Packet) -> None:
         """Handle an event, or keep it until those before it have been handled."""
-        if self._inbox is None:
+        if self._backlog is None:
             pending = self._handle(self, event)
             if pending is not None:
-                self._inbox = self._newInbox()
+                self._backlog = self._newBacklog()
                 pending.addCallback(self._next)
-        elif not self._inbox.put(event):
+        elif not self._backlog.put(event):
             self.peer.flooded()
 
     def gone(self) -> None:
         """Its peer has gone: nothing of what waits is handled any more, unless there is an heir."""
-        if self._inbox is not None and self.heir is None:
-            self._inbox = self._newInbox()
+        if self._backlog is not None and self.heir is None:
+            self._backlog = self._newBacklog()
 
     def moved(self) -> None:
         """It is on another connection: what is under way, and what waits, was asked on the one before."""
-        self._late = 0 if self._inbox is None else 1 + len(self._inbox)
+        self._late = 0 if self._backlog is None else 1 + len(self._backlog)
 
     def _next(self, done: None) -> None:
-        inbox, self._inbox = self._inbox, None
+        backlog, self._backlog = self._backlog, None
         self._handled()
-        while inbox and self.peer.connected:
+        while backlog and self.peer.connected:
             try:
-                pending = self._handle(self, inbox.take())
+                pending = self._handle(self, backlog.take())
             except Exception as error:
                 self.peer.failed(error)
                 return
             if pending is not None:
-                self._inbox = inbox
+                self._backlog = backlog
                 pending.addCallback(self._next)
                 return
             self._handled()
-        while inbox and self.heir is not None:
-            self.heir.take(inbox.take())
+        while backlog and self.heir is not None:
+            self.heir.take(backlog.take())
         self.peer.release()
 
     def _handled(self) -> None:

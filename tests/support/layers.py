@@ -41,7 +41,6 @@ FLOORS: tuple[tuple[Room, ...], ...] = (
                 "clocks",
                 "deadlines",
                 "errors",
-                "givens",
                 "interfaces",
                 "lograte",
                 "logtext",

@@ -1,4 +1,4 @@
-"""What plugins are given: their services, and views of peers and rooms. Version 1; see `rtcsignal.interfaces`."""
+"""The server as plugins see it: their services, and views of peers and rooms. Version 1."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What plugins provide, and what they are given. Version 1.
+"""What plugins provide. Version 1.
 
 A plugin is an object at the top of a module that provides one or more of `IAuthenticator`, `IRoomPolicy`,
 `IMessageFilter`, `IRoomObserver`, `IDoorObserver` and `IEventHandler`. Its `name` is what the configuration calls it.
@@ -16,7 +16,7 @@ from typing import Any
 
 from zope.interface import Attribute, Interface
 
-from rtcsignal.givens import IPeer, IRoom, IServices
+from rtcsignal.interfaces.server import IPeer, IRoom, IServices
 from rtcsignal.values import Handshake, Identity, Message
 
 __all__ = [
@@ -27,11 +27,8 @@ __all__ = [
     "IEventHandler",
     "ILifecycle",
     "IMessageFilter",
-    "IPeer",
-    "IRoom",
     "IRoomObserver",
     "IRoomPolicy",
-    "IServices",
 ]
 
 

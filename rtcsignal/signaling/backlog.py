@@ -6,12 +6,12 @@ from collections import deque
 
 from rtcsignal.socketio.packet import PackedPacket, Packet
 
-__all__ = ["Inbox"]
+__all__ = ["Backlog"]
 
 _MOST_PACKETS = 1_000
 
 
-class Inbox:
+class Backlog:
     """The requests of one peer that wait for the one before them.
 
     Args:
