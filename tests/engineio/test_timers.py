@@ -11,7 +11,6 @@ from rtcsignal.engineio.frames import EncodedMessage
 from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.phases import Phase
 from rtcsignal.engineio.reasons import CloseReason
-from tests.engineio.conftest import WorldFactory
 from tests.engineio.world import AFTER_HANDSHAKE, Recorder, Socket, Visitor, World
 from tests.wire.rawhttp import requestBytes
 from tests.wire.rawws import BINARY, CLOSE, CONTINUATION, PING, TEXT, frame, textFrame, upgradeBytes
@@ -121,20 +120,6 @@ def test_whatIsComingArrives(world: World, fast: bool, halfway: Halfway, timer: 
     socket.take()
     assert application.received == [*halfway.messages, "b"]
     assert (socket.code, application.closed) == (1007, [CloseReason.TRANSPORT_CLOSE])
-
-
-@pytest.mark.parametrize("halfway", HALFWAY.values(), ids=HALFWAY)
-def test_connectionIsMadeSmallOnceNothingIsComing(makeWorld: WorldFactory, fast: bool, halfway: Halfway) -> None:
-    socket, _ = visit(makeWorld())
-    socket.visitor.send(halfway.sent)
-    link = socket.visitor.transport.protocol
-    isIdle = not (link.data or link.current_frame or link.inside_message)
-    socket.world.clock.advance(AFTER_HANDSHAKE)
-    assert ("http_headers" not in vars(link)) == (fast and isIdle)
-    socket.visitor.send(halfway.rest)
-    socket.world.clock.advance(AFTER_HANDSHAKE)
-    assert ("http_headers" not in vars(link)) == fast
-    assert "_slimsLater" not in vars(link)
 
 
 def unread(socket: Socket) -> None:

@@ -48,12 +48,14 @@ class Head:
         query: The query string, without the question mark.
         headers: Names in lower case; a repeated header's values joined by a comma. The host is that of an absolute
             target, if it is one.
+        isCurrent: It is of HTTP/1.1, not of 1.0.
     """
 
     method: str
     path: str
     query: str
     headers: Mapping[str, str]
+    isCurrent: bool = True
 
     @property
     def hasBody(self) -> bool:
@@ -96,15 +98,14 @@ def parseHead(block: bytes, mostHeaders: int) -> Head:
     if host and ("host" in headers or match[3] == b"0"):
         headers["host"] = host.decode("ascii")  # it outranks the header; which has to be there all the same
     path, _, query = target.decode("ascii").partition("?")
-    return Head(match[1].decode("ascii"), path, query, MappingProxyType(headers))
+    return Head(match[1].decode("ascii"), path, query, MappingProxyType(headers), match[3] == b"1")
 
 
-def plainBodyLength(head: Head, block: bytes, mostBytes: int) -> int | None:
+def plainBodyLength(head: Head, mostBytes: int) -> int | None:
     """The length of a plain request's body in bytes, or None if the request is anything but a plain GET or POST.
 
     Args:
         head: The request's head.
-        block: The same as bytes.
         mostBytes: The largest body; 0 for no limit.
     """
     headers = head.headers
@@ -116,7 +117,7 @@ def plainBodyLength(head: Head, block: bytes, mostBytes: int) -> int | None:
         or "transfer-encoding" in headers
         or "expect" in headers
         or "upgrade" in headers
-        or not block[: block.find(b"\r\n")].endswith(b"1")
+        or not head.isCurrent
     ):
         return None
     count = int(length)

@@ -32,14 +32,15 @@ from rtcsignal.engineio.http.response import ResponseWriter, closingResponse
 from rtcsignal.engineio.http.target import originForm
 from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.port.doorman import Doorman
-from rtcsignal.engineio.port.handover import carryOn, handTo
+from rtcsignal.engineio.port.handover import carryOn, feed, handTo
 from rtcsignal.engineio.port.pollinglane import PollingLane
 from rtcsignal.engineio.port.site import BoundedSite
 from rtcsignal.engineio.refusals import Refusals
 from rtcsignal.engineio.server import EngineServer
 from rtcsignal.engineio.stream.farewell import FAREWELL_SECONDS, Farewell
 from rtcsignal.engineio.stream.outbox import Flusher
-from rtcsignal.engineio.websocket.link import WebSocketLink
+from rtcsignal.engineio.websocket.link import AFTER_HANDSHAKE_SECONDS, WebSocketLink
+from rtcsignal.engineio.websocket.opening import answerTo
 from rtcsignal.engineio.websocket.slim import Timers, frugalClass, quieten
 from rtcsignal.engineio.websocket.subprotocol import areSubprotocols
 from rtcsignal.lograte import LogRation
@@ -125,7 +126,7 @@ class PortFactory(WebSocketServerFactory):
                 self.refuse(transport, Response(400), slot)
             else:
                 self.switchToWebSocket(transport, head, block, rest, slot)
-        elif engine is not None and _isForLane(head, block, engine.options):
+        elif engine is not None and _isForLane(head, engine.options):
             lane = PollingLane(
                 self.engines,
                 self.limits,
@@ -175,8 +176,15 @@ class PortFactory(WebSocketServerFactory):
         if slot is not None:
             slot.free()
         link = self._linkClasses[head.path]()
-        link.admission = admission
-        carryOn(transport, link, _forAutobahn(block) + _END + rest)
+        answer = answerTo(head, admission.headers) if engine.options.fast else None
+        if answer is None:
+            link.admission = admission
+            carryOn(transport, link, _forAutobahn(block) + _END + rest)
+            return
+        feed(transport, link)
+        link.accept(transport, answer, admission)
+        if rest:
+            link.dataReceived(rest)
 
     def refuse(self, transport: ITransport, response: Response, slot: Slot | None) -> None:
         """Give a connection its last answer.
@@ -198,6 +206,7 @@ class PortFactory(WebSocketServerFactory):
             farewells=self.deadlines.after(FAREWELL_SECONDS),
             fast=engine.options.fast,
             flusher=self.flusher,
+            openings=self.deadlines.after(AFTER_HANDSHAKE_SECONDS),
             sendQueue=engine.options.sendQueue,
             turns=engine.intake.turns,
             stalls=engine.deadlines.after(engine.options.sendSeconds) if engine.options.sendSeconds else None,
@@ -245,6 +254,6 @@ def _forAutobahn(block: bytes) -> bytes:
     return b"\r\n".join(line for line in lines if line is not None)
 
 
-def _isForLane(head: Head, block: bytes, options: EngineOptions) -> bool:
+def _isForLane(head: Head, options: EngineOptions) -> bool:
     """Whether the fast path takes a request."""
-    return options.fast and plainBodyLength(head, block, options.maxPayload) is not None
+    return options.fast and plainBodyLength(head, options.maxPayload) is not None

@@ -7,7 +7,7 @@ from typing import Any
 from twisted.internet.interfaces import IProtocol, ITransport
 from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper
 
-__all__ = ["carryOn", "handTo", "socketOf"]
+__all__ = ["carryOn", "feed", "handTo", "socketOf"]
 
 
 def socketOf(transport: Any) -> Any:
@@ -22,8 +22,13 @@ def carryOn(transport: ITransport, protocol: IProtocol, received: bytes) -> None
 
 
 def handTo(protocol: IProtocol, transport: ITransport) -> None:
-    """Make `protocol` the one that `transport` feeds."""
+    """Make `protocol` the one that `transport` feeds, and tell it so."""
+    feed(transport, protocol)
+    protocol.makeConnection(transport)
+
+
+def feed(transport: ITransport, protocol: IProtocol) -> None:
+    """Make `protocol` the one that `transport` feeds; it is told by the caller."""
     # A transport that wraps another one (TLS, the PROXY protocol) knows its protocol by another name.
     name = "wrappedProtocol" if hasattr(transport, "wrappedProtocol") else "protocol"
     setattr(transport, name, protocol)
-    protocol.makeConnection(transport)

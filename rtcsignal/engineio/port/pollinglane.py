@@ -208,7 +208,7 @@ class PollingLane(StallGuard, Protocol):
             self._refuseConnection(error.status, error.reason)
             return
         engine = self._engines.get(head.path)
-        length = None if engine is None else plainBodyLength(head, block, engine.options.maxPayload)
+        length = None if engine is None else plainBodyLength(head, engine.options.maxPayload)
         if length is None:
             self._leave(head, block)
             return

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
+from rtcsignal.deadlines import DeadlineQueue
 from rtcsignal.engineio.http.exchange import Request
 from rtcsignal.engineio.stream.farewell import halfClose
 from rtcsignal.engineio.stream.outbox import Flusher, forgetUnsent
@@ -22,13 +23,15 @@ from rtcsignal.engineio.websocket.pressure import Backpressure
 from rtcsignal.engineio.websocket.receiver import Receiver
 from rtcsignal.engineio.websocket.subprotocol import chosenFrom
 
-__all__ = ["Admission", "WebSocketLink"]
+__all__ = ["AFTER_HANDSHAKE_SECONDS", "Admission", "WebSocketLink"]
 
 _OPEN: int = Backpressure.STATE_OPEN
 _MOST_FRAGMENTS = 1_000
 _MOST_PIECES = 1_000
 _MOST_IGNORED = 500
-_AFTER_HANDSHAKE_SECONDS = 0.01
+
+AFTER_HANDSHAKE_SECONDS = 0.01
+"""How long frames are held back after the response to the handshake."""
 
 
 class Admission(Protocol):
@@ -62,6 +65,7 @@ class WebSocketLink(Backpressure):
         receiver: What it is used for; None if it has no receiver.
         sendQueue: Most bytes that may wait for the client, beyond what the transport holds anyway; 0 for no limit.
         flusher: Sends at the end of the turn what has come together in `frames`.
+        openings: For the time after the handshake, see `AFTER_HANDSHAKE_SECONDS`.
         closed: Called with the link when it is gone, if it had been open.
         isDropped: It has been aborted, which the reactor reports in the next turn.
         frames: What is to be sent at the end of this turn; the same list from the handshake to the end.
@@ -74,6 +78,7 @@ class WebSocketLink(Backpressure):
     receiver: Receiver | None
     sendQueue = 0
     flusher: Flusher
+    openings: DeadlineQueue
     closed: Callable[[WebSocketLink], None]
     frames: list[bytes]
     isDropped = False
@@ -95,7 +100,7 @@ class WebSocketLink(Backpressure):
         self.frames = []
         self._phase = _Sending.HELD
         # Some clients look for messages only after they have handled the 101: give it a packet of its own.
-        self.clock.callLater(_AFTER_HANDSHAKE_SECONDS, self._settle)
+        self.openings.start(WebSocketLink._release, self)
         self.admission.opened(self)
 
     @property
@@ -257,12 +262,6 @@ class WebSocketLink(Backpressure):
                 self._write = writerFor(self.transport)
                 self.takesFrames = not self.isHeld
             self.flush()
-
-    def _settle(self) -> None:
-        """The handshake is over, also for Autobahn."""
-        self._release()
-        if self.fast:
-            self.slimDown()
 
     def _count(self) -> None:
         if self.receiver is not None:

@@ -1,15 +1,15 @@
-"""Fast path, connections: Autobahn's protocol without what an open connection never needs again.
+"""Fast path, connections: Autobahn's protocol without what an open connection never needs.
 
 Opening and keeping a connection costs Autobahn three things that no option disables, and each has its remedy:
 
 - it pretty-prints all options and colours values for debug lines that no one sees: `quieten` makes these helpers of
   its modules return at once;
-- it copies every option to every connection: `frugalClass` puts them on a class, which it then leaves alone;
-- it keeps the handshake, statistics, a validator and some forty flags with each connection: `SlimProtocol.slimDown`
-  drops the first, makes the others when they are asked for, and leaves flags to the class while they are unchanged;
-  what is looked at for each message has a slot, which is quicker than either. It does so between messages alone.
+- it copies every option and some forty flags to every connection: `frugalClass` puts them on a class;
+- it reads the handshake, and keeps it, statistics and a validator with each connection: a connection that is opened by
+  `SlimProtocol.accept` has no handshake behind it, makes the others when they are asked for, and leaves flags to the
+  class while they are unchanged. What is looked at for each message has a slot, which is quicker than either.
 
-A contract test fails when names that are used here are gone; then connections are only larger and slower again.
+A contract test fails when names that are used here are gone.
 """
 
 from __future__ import annotations
@@ -47,35 +47,11 @@ LAZY: dict[str, Callable[[], Any]] = {
     "utf8validator": Utf8Validator,
 }
 
-DROPPED = frozenset(
-    (
-        "_results",
-        "_transport_details",
-        "_valid_events",
-        "_wskey",
-        "admission",
-        "http_headers",
-        "http_request_data",
-        "http_request_host",
-        "http_request_params",
-        "http_request_path",
-        "http_request_uri",
-        "http_response_data",
-        "http_status_line",
-        "peer",
-        "websocket_extensions",
-        "websocket_extensions_in_use",
-        "websocket_origin",
-        "websocket_protocols",
-    )
-)
-
 CIRCULAR = ("admission", "is_closed")
 """What knows the protocol, or the session that it carries."""
 
 _log = Logger()
 _REFUSED = Response(400, b"Bad request", (("Content-Type", "text/html"),))
-_MISSING = object()
 Link = TypeVar("Link", bound="SlimProtocol")
 
 
@@ -102,11 +78,28 @@ def frugalClass(base: type[Link], factory: WebSocketServerFactory, **shared: Any
     options = {name: getattr(factory, name) for name in base.CONFIG_ATTRS}
     attributes = {**options, "factory": factory, **shared}
     # A function that is found on the class would be taken for a method.
-    return type(
+    kind = type(
         base.__name__,
         (base,),
         {name: staticmethod(value) if callable(value) else value for name, value in attributes.items()},
     )
+    _learn(kind)
+    return kind
+
+
+def _learn(kind: type[SlimProtocol]) -> None:
+    """Give a class what Autobahn gives each of its connections at first."""
+    first = kind()
+    vars(first)["openHandshakeTimeout"] = 0  # it has no timers
+    core.WebSocketProtocol._connectionMade(first)
+    for name, value in vars(first).items():
+        if _isPlain(value) and not hasattr(kind, name):
+            setattr(kind, name, value)
+
+
+def _isPlain(value: Any) -> bool:
+    """Whether a value can be the same object for all connections."""
+    return value is None or type(value) in (bool, int) or value == b""
 
 
 class HushedLog:
@@ -177,14 +170,14 @@ def _call(what: tuple[Callable[..., Any], tuple[Any, ...]]) -> None:
 
 
 class SlimProtocol(WebSocketServerProtocol):
-    """A WebSocket protocol that can be made small once it is open, and is in no cycle when it is over."""
+    """A WebSocket protocol that can be opened without a handshake of Autobahn's, and is in no cycle when it is over."""
 
     __slots__ = ("current_frame", "data", "inside_message", "state")
 
     admission: Any
+    current_frame: Any
     log = HushedLog()
-
-    _slimsLater = False
+    websocket_version = 13  # the only one that is admitted
 
     def failHandshake(self, reason: str, code: int = 400, responseHeaders: Any = None) -> None:
         refusals: Refusals = self.factory.refusals
@@ -203,41 +196,25 @@ class SlimProtocol(WebSocketServerProtocol):
         if timer is not None:
             timer.cancel()
 
-    def slimDown(self) -> None:
-        """Drop what an open connection does not use, now or as soon as no message is being received.
+    def accept(self, transport: Any, answer: bytes, admission: Any) -> None:
+        """Be open at once, as after a handshake of Autobahn's, of which nothing is kept.
 
-        Half a message has a state that only Autobahn knows: how much of a character has been seen, for instance. A
-        connection that is closing, or that Autobahn has something to send on, stays as it is.
+        To be called on new instances of a class that `frugalClass` has made.
 
-        To be called on the instances of a class of their own.
+        Args:
+            transport: The connection.
+            answer: The response to the handshake.
+            admission: What the connection was admitted for.
         """
-        if self.state != self.STATE_OPEN:
-            return
-        if self.data or self.current_frame or self.inside_message or vars(self).get("send_queue"):
-            self._slimsLater = True
-        else:
-            self._forget()
-
-    def _dataReceived(self, data: bytes) -> None:
-        super()._dataReceived(data)
-        if self._slimsLater:
-            self.slimDown()
-
-    def _forget(self) -> None:
-        kind = type(self)
-        kept = {}
-        for name, value in vars(self).items():
-            if name in DROPPED or name in LAZY or name == "_slimsLater":
-                continue
-            if value is None or type(value) in (bool, int) or value == b"":
-                default = getattr(kind, name, _MISSING)
-                if default is _MISSING:
-                    setattr(kind, name, value)
-                    continue
-                if default == value and type(default) is type(value):
-                    continue
-            kept[name] = value
-        self.__dict__ = kept
+        self.__dict__ = {"transport": transport, "connected": 1, "admission": admission}
+        self.data = b""
+        self.current_frame = None
+        self.inside_message = False
+        self.factory.countConnections += 1
+        transport.write(answer)
+        self.state = self.STATE_OPEN
+        self.onOpen()
+        vars(self).pop("admission", None)
 
 
 for _name, _make in LAZY.items():

@@ -1,15 +1,13 @@
-"""Connections made small once they are open: nobody may notice, and they must be small."""
+"""Connections that are small from the first: nobody may notice, and they must be small."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import pytest
 from autobahn.twisted.websocket import WebSocketServerFactory
 from autobahn.websocket import protocol as core
 
 from rtcsignal.engineio.frames import EncodedMessage
-from rtcsignal.engineio.websocket.slim import DROPPED, HELPERS, LAZY, SlimProtocol, frugalClass, quieten
+from rtcsignal.engineio.websocket.slim import HELPERS, LAZY, SlimProtocol, frugalClass, quieten
 from tests.engineio.conftest import WorldFactory
 from tests.engineio.world import Socket, World
 from tests.wire.rawws import CONTINUATION, PING, TEXT
@@ -30,8 +28,8 @@ class TestOpenConnections:
     def test_theyKeepLittle(self, world: World) -> None:
         first, second = world.socket(4), world.socket(4)
         assert attributes(first) == attributes(second)
-        assert len(attributes(second)) < 15
-        assert not attributes(second) & (DROPPED | LAZY.keys())
+        assert len(attributes(second)) < 5
+        assert not attributes(second) & LAZY.keys()
 
     def test_optionsAreKeptOnceForAll(self, socket: Socket) -> None:
         link = socket.visitor.transport.protocol
@@ -92,32 +90,6 @@ class TestFrugalClass:
     def test_anAttributeThatIsNowhereIsAnError(self) -> None:
         with pytest.raises(AttributeError, match="nowhere"):
             SlimProtocol().nowhere  # type: ignore[attr-defined]  # noqa: B018
-
-
-class TestSlimDown:
-    def test_flagsThatAreChangedAreKept(self) -> None:
-        class Link(SlimProtocol):
-            flag: object
-            words: list[str]
-            current_frame: Any
-
-        kind = frugalClass(Link, WebSocketServerFactory())
-        first, second, third = kind(), kind(), kind()
-        for link in (first, second, third):
-            link.state, link.data, link.inside_message = link.STATE_OPEN, b"", False
-            link.current_frame = None
-            link.flag = False
-            link.words = ["kept"]
-        first.slimDown()
-        second.flag = True
-        second.slimDown()
-        third.flag = 0
-        third.slimDown()
-        assert [link.flag for link in (first, second, third)] == [False, True, 0]
-        assert vars(first).keys() >= {"words"}
-        assert "flag" not in vars(first)
-        assert vars(second)["flag"] is True
-        assert vars(third)["flag"] == 0
 
 
 def test_debugLinesThatNobodySeesAreNotFormatted() -> None:
