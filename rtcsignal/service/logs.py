@@ -94,7 +94,7 @@ def logObserver(
     predicate = LogLevelFilterPredicate(defaultLogLevel=LogLevel.lookupByName(level))
     ration = _Ration(LogRation(reactor.seconds, linesPerSecond, _BURST_SECONDS * linesPerSecond))
     observer = FilteringLogObserver(_destination(options, file), [predicate, ration])
-    return Translator(cast(ILogObserver, observer), reactor.seconds)
+    return Translator(cast(ILogObserver, observer), reactor.seconds, debug=level == LogLevel.debug.name)
 
 
 def _destination(options: Mapping[str, Any], file: LogFile | None) -> ILogObserver:

@@ -40,14 +40,18 @@ class Translator:
     Args:
         observer: The other observer.
         seconds: The time, in seconds.
+        debug: Pass on events at level debug, of which every connection has several.
     """
 
-    def __init__(self, observer: ILogObserver, seconds: Callable[[], float]) -> None:
+    def __init__(self, observer: ILogObserver, seconds: Callable[[], float], debug: bool = True) -> None:
         self._observer = observer
         self._seconds = seconds
+        self._debug = debug
         self._said: dict[str, float] = {}
 
     def __call__(self, event: LogEvent) -> None:
+        if not self._debug and event.get("log_level") is LogLevel.debug:
+            return
         text = str(event.get("format") or event.get("log_format") or "")
         if text.startswith(_SILENT):
             return

@@ -60,7 +60,8 @@ class OutgoingEvent:
             return self._message
         if self._namespace is None:  # nearly always the first namespace is the only one
             self._namespace = namespace
-            message = self._message = self._newMessage(namespace)
+            isPlain = namespace == "/" and not self.attachments
+            message = self._message = EncodedMessage(EVENT + self.text) if isPlain else self._newMessage(namespace)
             return message
         if self._others is None:
             self._others = {}

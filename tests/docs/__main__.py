@@ -1,8 +1,11 @@
-"""Writes what is made from the schema of the configuration: ``python -m tests.docs``, after a change of a key."""
+"""Writes what is made from the sources: ``python -m tests.docs``, after a change of a key or of an event of clients."""
 
 from __future__ import annotations
 
-from tests.docs import keyfile, keytable
+from tests.docs import keyfile
+from tests.docs.eventtable import EVENTS
+from tests.docs.keytable import KEYS
 
-keytable.PAGE.write_text(keytable.page(), encoding="utf-8")
+KEYS.write()
+EVENTS.write()
 keyfile.FILE.write_text(keyfile.rendered(), encoding="utf-8")

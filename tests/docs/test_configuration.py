@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from rtcsignal.service.config.keydocs import keyDocs
 from tests.docs import keyfile
-from tests.docs.keytable import rendered, written
+from tests.docs.keytable import KEYS
 
 
 def test_theTablesOfThePageAreThoseOfTheSchema() -> None:
     """After a change of the schema: python -m tests.docs"""
-    assert written() == rendered()
+    assert KEYS.written() == KEYS.render()
 
 
 def test_theFileIsThatOfTheSchema() -> None:
@@ -18,5 +18,5 @@ def test_theFileIsThatOfTheSchema() -> None:
 
 
 def test_everyKeyHasItsRow() -> None:
-    rows = [line for line in written().splitlines() if line.startswith("| `")]
+    rows = [line for line in KEYS.written().splitlines() if line.startswith("| `")]
     assert [row.split("`")[1] for row in rows] == [doc.path.rpartition(".")[2] for doc in keyDocs()]
