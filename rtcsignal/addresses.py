@@ -11,7 +11,8 @@ UNIX = "unix"
 """Stands for anyone who connects over a UNIX socket."""
 
 _NETWORK_BITS = 64
-_CACHED = 4_096
+# Entries are made among the objects of connections, and outlive them: many would keep the memory of thousands.
+_CACHED = 256
 
 
 def plainAddress(text: str) -> str | None:
@@ -34,15 +35,17 @@ def plainAddress(text: str) -> str | None:
     return str(address)
 
 
-@lru_cache(maxsize=_CACHED)
 def networkOf(address: str) -> str:
     """Who is behind an IP address: of IPv6 the network of 64 bits, all of which one household or machine has.
 
     Args:
         address: As `IPeer.address` has it; a string that is not an IP address stays as it is.
     """
-    if ":" not in address:
-        return address
+    return _networkOf(address) if ":" in address else address
+
+
+@lru_cache(maxsize=_CACHED)
+def _networkOf(address: str) -> str:
     try:
         parsed = ip_address(address.partition("%")[0])
     except ValueError:

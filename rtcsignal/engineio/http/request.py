@@ -14,7 +14,7 @@ from rtcsignal.engineio.http.head import Head
 __all__ = ["Caller", "addressOf", "requestOf"]
 
 
-@lru_cache(maxsize=4_096)
+@lru_cache(maxsize=64)
 def _shared(address: str) -> str:
     """The same text, for all connections of an address the same object."""
     return address
