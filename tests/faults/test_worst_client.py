@@ -14,7 +14,7 @@ import pytest
 from tests.docs.pages import DOCS
 from tests.faults.target import Target
 from tests.support.sharedservers import SharedServers
-from tests.wire.rawhttp import Connection
+from tests.wire.rawhttp import Connection, requestBytes
 from tests.wire.rawws import BINARY, TEXT, WebSocket, frame, textFrame, upgradeBytes
 
 CONFIG: Final[dict[str, Any]] = {
@@ -95,9 +95,18 @@ def judged(client: Client) -> None:
 
 
 def isDone(target: Target) -> bool:
-    """The server has read what there is, and waits: a second goes by in which it does next to nothing."""
+    """The server has read what there is, and waits; it makes pauses between what it reads of one client."""
+    return all(isIdle(target) for _ in range(3))
+
+
+def isIdle(target: Target) -> bool:
+    """A second goes by in which the server does next to nothing, although it has its turns."""
     before = target.processorSeconds()
     time.sleep(1)
+    connection = Connection(target.address, source=target.newSource())
+    connection.send(requestBytes("GET", "/status"))
+    assert connection.readResponse().status == 200
+    connection.close()
     return target.processorSeconds() - before < 0.05
 
 
