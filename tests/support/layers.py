@@ -45,6 +45,7 @@ FLOORS: tuple[tuple[Room, ...], ...] = (
                 "lograte",
                 "logtext",
                 "rates",
+                "redisurl",
                 "spelling",
                 "values",
             ),

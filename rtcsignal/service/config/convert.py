@@ -123,7 +123,7 @@ class _Converter:
         problem = key.check(converted) if key.check is not None and isinstance(converted, str) else None
         if problem is None:
             return converted
-        return self._wrong(path, f"{problem} ({_quoted(converted)})")
+        return self._wrong(path, problem if key.isSecret else f"{problem} ({_quoted(converted)})")
 
     def _typed(self, annotation: Any, value: Any, path: Path) -> Any:
         try:

@@ -23,12 +23,14 @@ class Key:
         why: The reason for the default.
         unit: Of the number, or of each item; empty when there is none.
         check: Gives the problem of a string, or of each string of a list; None when it is fine.
+        isSecret: No message shows the value.
     """
 
     what: str
     why: str
     unit: str = ""
     check: Callable[[str], str | None] | None = None
+    isSecret: bool = False
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename=snakeCase):

@@ -19,6 +19,7 @@ import yaml
 
 from rtcsignal.errors import ConfigError
 from rtcsignal.logtext import safe
+from rtcsignal.service.config.backplane import withUrl
 from rtcsignal.service.config.convert import convert
 from rtcsignal.service.config.document import BROKEN, Document, Path, Position
 from rtcsignal.service.config.endpoints import withAddresses, withPaths
@@ -62,11 +63,15 @@ def loadConfig(path: str) -> Config:
     if document.problems:
         raise ConfigError(document.lines())
     base = os.path.dirname(os.path.abspath(path))
+    backplane = withUrl(config.backplane, base, lambda key, text: document.problem(("backplane", key), text))
+    if document.problems:
+        raise ConfigError(document.lines())
     folders = tuple(os.path.normpath(os.path.join(base, folder)) for folder in config.plugins.folders)
     return msgspec.structs.replace(
         config,
         listen=tuple(withPaths(withAddresses(endpoint), base) for endpoint in config.listen),
         plugins=msgspec.structs.replace(config.plugins, folders=folders),
+        backplane=backplane,
     )
 
 

@@ -12,6 +12,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from rtcsignal.service.config import checks
+from rtcsignal.service.config.backplane import Backplane
 from rtcsignal.service.config.keys import Key, Section
 from rtcsignal.service.config.limits import Limits
 from rtcsignal.service.config.origins import originProblem
@@ -61,5 +62,6 @@ class Config(Section, frozen=True, kw_only=True):
     socketio: Socketio = Socketio()
     signaling: Signaling = Signaling()
     plugins: Plugins = Plugins()
+    backplane: Backplane = Backplane()
     limits: Limits = Limits()
     web: Web = Web()
