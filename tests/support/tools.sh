@@ -4,7 +4,7 @@
 set -eu
 
 missing=""
-for tool in chromium node npm nginx cc; do
+for tool in chromium node npm nginx redis-server cc; do
     command -v "$tool" >/dev/null 2>&1 || missing="$missing $tool"
 done
 # No program, but a library: tests/support/tools.py looks for it in the same places.
