@@ -90,6 +90,7 @@ FLOORS: tuple[tuple[Room, ...], ...] = (
         ),
     ),
     (Room("engineio.port", "what becomes of a connection on the port", ("engineio.port",)),),
+    (Room("engineio.forwarding", "requests for sessions on other nodes", ("engineio.forwarding",)),),
     (Room("socketio", "connections, namespaces, peers, fan-out, recovery", ("socketio",)),),
     (
         Room(
@@ -113,6 +114,7 @@ FLOORS: tuple[tuple[Room, ...], ...] = (
         Room("service", "the process: builds and wires all the rest", ("service",)),
         Room("testing", "for tests of plugins", ("testing",)),
     ),
+    (Room("service.workers", "several processes that serve the same ports", ("service.workers",)),),
     (Room("__main__", "commands for people", ("__main__",)),),
 )
 """From the ground up. A room imports what is on the floors below it, and never a neighbour on its own floor."""

@@ -13,6 +13,8 @@ from msgspec import Meta
 
 from rtcsignal.logtext import safe
 from rtcsignal.redisurl import RedisUrl, UrlError
+from rtcsignal.service.config.checks import hostAndPort, linkEndpoint
+from rtcsignal.service.config.endpoints import withAddresses
 from rtcsignal.service.config.keys import Amount, Key, Section
 
 __all__ = ["Backplane", "redisUrl", "withUrl"]
@@ -90,6 +92,25 @@ class Backplane(Section, frozen=True, kw_only=True):
             "A room within one node loses nothing; limits of rooms hold for each node alone meanwhile.",
         ),
     ] = "local"
+    listen: Annotated[
+        str,
+        Key(
+            "Where other nodes bring polls, posts and upgrades of clients whose session is on this one: a Twisted "
+            "endpoint string. Across machines it is an address of a private network. Each worker has a port of its "
+            "own: if one is named, it is the first worker's, and those of the others follow it.",
+            "Workers of one machine need no more; 0 is any free port.",
+            check=linkEndpoint,
+        ),
+    ] = "tcp:0:interface=127.0.0.1"
+    address: Annotated[
+        str | None,
+        Key(
+            'How the other nodes reach that, "host:port"; the ports of further workers follow this one. null = what '
+            "listen gives.",
+            "It differs only where addresses are translated.",
+            check=hostAndPort,
+        ),
+    ] = None
     outstandingBytes: Annotated[
         Amount,
         Key(
@@ -115,6 +136,7 @@ def withUrl(section: Backplane, base: str, problem: Callable[[str, str], None]) 
         base: The folder from which paths count.
         problem: Called with a key and with what is wrong with its value.
     """
+    section = msgspec.structs.replace(section, listen=withAddresses(section.listen))
     if section.urlFile is None:
         return section
     if section.url is not None:

@@ -17,6 +17,8 @@ __all__ = [
     "cookieName",
     "endpoint",
     "folder",
+    "hostAndPort",
+    "linkEndpoint",
     "namespace",
     "network",
     "pluginName",
@@ -26,6 +28,7 @@ __all__ = [
 _PATH = re.compile(r"/([A-Za-z0-9._~!$&'()*+,;=:@-]+/)+")
 _NAMESPACE = re.compile(r"/[^,?\s\x00-\x1f\x7f]*")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HOST = re.compile(r"\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+")
 _MOST_PORT = 65535
 
 
@@ -94,6 +97,20 @@ def folder(text: str) -> str | None:
 def pluginName(text: str) -> str | None:
     """Whether it can be the name of a plugin."""
     return None if text and text == text.strip() and text.isprintable() else "must be the name of a plugin"
+
+
+def linkEndpoint(text: str) -> str | None:
+    """Whether it is an endpoint by whose address other nodes could reach this one."""
+    kind = text.partition(":")[0]
+    return endpoint(text) if kind in ("tcp", "tcp6") else 'must be an endpoint such as "tcp:0:interface=127.0.0.1"'
+
+
+def hostAndPort(text: str) -> str | None:
+    """Whether it is a host and a port; an IPv6 address is in brackets."""
+    host, colon, port = text.rpartition(":")
+    if colon and _HOST.fullmatch(host) and _portProblem(port) is None and int(port):
+        return None
+    return 'must be a host and a port, such as "10.0.0.5:4000" or "[fd00::5]:4000"'
 
 
 @cache

@@ -64,6 +64,8 @@ def loadConfig(path: str) -> Config:
         raise ConfigError(document.lines())
     base = os.path.dirname(os.path.abspath(path))
     backplane = withUrl(config.backplane, base, lambda key, text: document.problem(("backplane", key), text))
+    if config.workers > 1 and config.backplane.url is None and config.backplane.urlFile is None:
+        document.problem(("workers",), "more than one requires backplane.url, through which they share their rooms")
     if document.problems:
         raise ConfigError(document.lines())
     folders = tuple(os.path.normpath(os.path.join(base, folder)) for folder in config.plugins.folders)

@@ -59,6 +59,16 @@ class Config(Section, frozen=True, kw_only=True):
             check=checks.network,
         ),
     ] = ()
+    workers: Annotated[
+        int,
+        Meta(ge=1, le=256),
+        Key(
+            "Processes that serve the ports, each on a core. More than one requires backplane.url, through which they "
+            "share their rooms. The option --workers outranks it.",
+            "One process serves thousands of clients.",
+            unit="processes",
+        ),
+    ] = 1
     socketio: Socketio = Socketio()
     signaling: Signaling = Signaling()
     plugins: Plugins = Plugins()

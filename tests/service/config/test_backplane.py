@@ -67,3 +67,54 @@ class TestTheSection:
 def test_withoutTheLibraryAUrlIsAMistake(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "hiredis", None)
     assert redisUrl("redis://h") == "requires the package hiredis: pip install 'rtcsignal[redis]'"
+
+
+class TestLinks:
+    @pytest.mark.parametrize(
+        ("text", "line"),
+        [
+            (
+                "  listen: unix:/run/links",
+                '2:11: backplane.listen: must be an endpoint such as "tcp:0:interface=127.0.0.1" ("unix:/run/links")',
+            ),
+            ("  listen: tcp:x", '2:11: backplane.listen: requires a port number from 0 to 65535 ("tcp:x")'),
+            (
+                "  address: 10.0.0.5",
+                '2:12: backplane.address: must be a host and a port, such as "10.0.0.5:4000" or "[fd00::5]:4000" '
+                '("10.0.0.5")',
+            ),
+            (
+                "  address: 10.0.0.5:0",
+                '2:12: backplane.address: must be a host and a port, such as "10.0.0.5:4000" or "[fd00::5]:4000" '
+                '("10.0.0.5:0")',
+            ),
+        ],
+    )
+    def test_mistakesHaveTheirPlace(self, tmp_path: Path, text: str, line: str) -> None:
+        assert problem(tmp_path, text) == line
+
+    def test_anIPv6AddressIsWrittenPlainly(self, tmp_path: Path) -> None:
+        section = load(tmp_path, "  listen: 'tcp6:0:interface=fd00::5'\n  address: '[fd00::5]:4000'")
+        assert section.listen == "tcp6:0:interface=fd00\\:\\:5"
+        assert section.address == "[fd00::5]:4000"
+
+
+class TestWorkers:
+    def test_oneNeedsNoRedis(self, tmp_path: Path) -> None:
+        (tmp_path / "server.conf").write_text("workers: 1")
+        assert loadConfig(str(tmp_path / "server.conf")).workers == 1
+
+    def test_moreThanOneRequireOne(self, tmp_path: Path) -> None:
+        path = tmp_path / "server.conf"
+        path.write_text("listen: ['tcp:8080']\nworkers: 2\n")
+        with pytest.raises(ConfigError) as caught:
+            loadConfig(str(path))
+        [line] = caught.value.problems
+        assert (
+            line == f"{path}:2:10: workers: more than one requires backplane.url, through which they share their rooms"
+        )
+
+    def test_theFileOfTheUrlIsEnough(self, tmp_path: Path) -> None:
+        (tmp_path / "redis.url").write_text("redis://127.0.0.1")
+        (tmp_path / "server.conf").write_text("workers: 2\nbackplane: {url_file: redis.url}")
+        assert loadConfig(str(tmp_path / "server.conf")).workers == 2

@@ -1,0 +1,1 @@
+"""Several processes that serve the same ports: a supervisor, which opens them, and its workers, which serve."""
