@@ -69,6 +69,9 @@ def test_withoutTheLibraryAUrlIsAMistake(monkeypatch: pytest.MonkeyPatch) -> Non
     assert redisUrl("redis://h") == "requires the package hiredis: pip install 'rtcsignal[redis]'"
 
 
+ADDRESS = 'must be a host and a port, such as "10.0.0.5:4000" or "[fd00::5]:4000"'
+
+
 class TestLinks:
     @pytest.mark.parametrize(
         ("text", "line"),
@@ -80,13 +83,11 @@ class TestLinks:
             ("  listen: tcp:x", '2:11: backplane.listen: requires a port number from 0 to 65535 ("tcp:x")'),
             (
                 "  address: 10.0.0.5",
-                '2:12: backplane.address: must be a host and a port, such as "10.0.0.5:4000" or "[fd00::5]:4000" '
-                '("10.0.0.5")',
+                f'2:12: backplane.address: {ADDRESS} ("10.0.0.5")',
             ),
             (
                 "  address: 10.0.0.5:0",
-                '2:12: backplane.address: must be a host and a port, such as "10.0.0.5:4000" or "[fd00::5]:4000" '
-                '("10.0.0.5:0")',
+                f'2:12: backplane.address: {ADDRESS} ("10.0.0.5:0")',
             ),
         ],
     )
