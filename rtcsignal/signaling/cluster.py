@@ -17,7 +17,7 @@ from rtcsignal.socketio.fanout import OutgoingEvent
 from rtcsignal.values import EMPTY
 
 if TYPE_CHECKING:  # seats and rooms know the cluster, which is told of them
-    from rtcsignal.signaling.room import Room, Seat
+    from rtcsignal.signaling.rooms.room import Room, Seat
 
 __all__ = ["Alone", "Cluster", "Ear", "End", "Entered", "Facts", "Member", "Outcome", "Served", "Snapshot", "factsOf"]
 
