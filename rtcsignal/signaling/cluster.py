@@ -17,9 +17,26 @@ from rtcsignal.socketio.fanout import OutgoingEvent
 from rtcsignal.values import EMPTY
 
 if TYPE_CHECKING:  # seats and rooms know the cluster, which is told of them
-    from rtcsignal.signaling.rooms.room import Room, Seat
+    from rtcsignal.signaling.rooms.others import Others
+    from rtcsignal.signaling.rooms.room import Seat
 
-__all__ = ["Alone", "Cluster", "Ear", "End", "Entered", "Facts", "Member", "Outcome", "Served", "Snapshot", "factsOf"]
+__all__ = [
+    "DISMISSED",
+    "Alone",
+    "Cluster",
+    "Ear",
+    "End",
+    "Entered",
+    "Facts",
+    "Member",
+    "Outcome",
+    "Served",
+    "Snapshot",
+    "factsOf",
+]
+
+DISMISSED = "dismissed"
+"""Why a seat no longer waits that a plugin has had forgotten."""
 
 
 class Facts(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -59,8 +76,8 @@ class Member(NamedTuple):
         facts: What is known of it.
         home: What the cluster calls its node; of the signalling's use only to tell nodes apart.
         node: What people call its node.
-        at: When it joined or began to wait, in microseconds since the epoch; the same on all nodes, and kept through
-            repairs. Members are in the order of this.
+        at: When it joined, or while it waits, when it began to; in microseconds since the epoch. The same on all nodes,
+            and kept through repairs and changes. Members are in the order of this.
     """
 
     facts: Facts
@@ -162,9 +179,12 @@ class Cluster(Protocol):
             None if it is taken: there are no others.
         """
 
-    def wait(self, seat: Seat) -> None:
-        """A seat waits: the others know of it, and it is no member. Not waited for. Again for the same seat: no change
-        but of its facts."""
+    def wait(self, seat: Seat) -> Deferred[Entered] | None:
+        """A seat waits: the others know of it, and it is no member. Again for the same peer: only its facts change.
+
+        Returns:
+            As of `enter`; any state will do. None if there are no others.
+        """
 
     def changed(self, seat: Seat) -> None:
         """What others know of a seat, taken or waiting, has changed. Not waited for."""
@@ -188,28 +208,29 @@ class Cluster(Protocol):
 
     def say(
         self,
-        rooms: Sequence[Room],
+        rooms: Sequence[Others],
         event: OutgoingEvent,
         target: str | None = None,
-        without: Sequence[Served] = (),
+        without: Sequence[tuple[Others, str | None]] = (),
         sender: str = "",
     ) -> int:
-        """Hand an event to members on other nodes, once to each; `rtcsignal.signaling.others.reachOf` says which nodes
-        have how many.
+        """Hand an event to members on other nodes, once to each; `rtcsignal.signaling.rooms.others.reachOf` says which
+        nodes have how many, and `Others.name` is what the other nodes are told of a room.
 
         Args:
             rooms: Whose members.
             event: The event.
             target: The only user who is meant; None for all.
-            without: Those to whom it is not to go; they have got another form of it.
+            without: Those to whom it is not to go, as they have got another form of it: rooms, each with the only user
+                in it who is meant, or None for all.
             sender: The public id of the member whose words these are; empty for the server's own.
 
         Returns:
             To how many it was handed: those whose node could be reached.
         """
 
-    def tell(self, roomName: str, member: Member, event: OutgoingEvent) -> None:
-        """Hand an event to one member of another node, or to one that waits there."""
+    def tell(self, member: Member, event: OutgoingEvent) -> None:
+        """Hand an event to one member of another node, one that waits there, or one that did."""
 
     def share(self, roomName: str, key: str, value: Any) -> None:
         """Change what plugins share about a room that has a seat here. Every node is told (`Ear.shared`), this one too:
@@ -266,8 +287,8 @@ class Ear(Protocol):
             In how many rooms its sender is known.
         """
 
-    def told(self, roomName: str, memberId: str, event: OutgoingEvent) -> None:
-        """An event for one member of this node, or one that waits here; see `Cluster.tell`."""
+    def told(self, memberId: str, event: OutgoingEvent) -> None:
+        """An event for one client of this node; see `Cluster.tell`."""
 
     def shared(self, roomName: str, key: str, value: Any) -> None:
         """What plugins share about a room has changed; None: it is removed."""
@@ -298,7 +319,7 @@ class Alone:
         return None
 
     def wait(self, seat: Seat) -> None:
-        pass
+        return None
 
     def changed(self, seat: Seat) -> None:
         pass
@@ -311,15 +332,15 @@ class Alone:
 
     def say(
         self,
-        rooms: Sequence[Room],
+        rooms: Sequence[Others],
         event: OutgoingEvent,
         target: str | None = None,
-        without: Sequence[Served] = (),
+        without: Sequence[tuple[Others, str | None]] = (),
         sender: str = "",
     ) -> int:
         return 0
 
-    def tell(self, roomName: str, member: Member, event: OutgoingEvent) -> None:
+    def tell(self, member: Member, event: OutgoingEvent) -> None:
         pass
 
     def share(self, roomName: str, key: str, value: Any) -> None:

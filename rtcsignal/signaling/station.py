@@ -1,0 +1,114 @@
+"""This node, as participants and views know it: how they reach the others, and what is held back at the door."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from rtcsignal.signaling.cluster import Cluster, End
+from rtcsignal.socketio.fanout import OutgoingEvent
+
+if TYPE_CHECKING:  # participants know their station
+    from rtcsignal.signaling.participant import Participant
+
+__all__ = ["Door", "Station"]
+
+
+class _Said(NamedTuple):
+    sid: str
+    event: OutgoingEvent
+    send: Callable[[], object]
+
+
+class Door:
+    """What plugins do while somebody is about to join a room: it happens as the join does, and not if there is none.
+
+    In a cluster a join may be judged several times before it is certain.
+
+    Args:
+        roomName: The room.
+
+    Attributes:
+        roomName: The same.
+        shares: What they share about the room.
+    """
+
+    __slots__ = ("_ended", "_later", "_said", "roomName", "shares")
+
+    def __init__(self, roomName: str) -> None:
+        self.roomName = roomName
+        self.shares: dict[str, Any] = {}
+        self._ended: dict[str, tuple[Any, str, bool]] = {}
+        self._said: list[_Said] = []
+        self._later: list[Callable[[], object]] = []
+
+    def end(self, peer: Any, reason: str, connection: bool) -> None:
+        """A member of the room has to make way.
+
+        Args:
+            peer: The `IPeer`.
+            reason: What is told.
+            connection: Its connection ends.
+        """
+        _, first, before = self._ended.get(peer.sid, (peer, reason, False))
+        self._ended[peer.sid] = (peer, first, before or connection)
+
+    def tell(self, sid: str, event: OutgoingEvent, send: Callable[[], object]) -> None:
+        """A client is told something: before its end, if it has to make way.
+
+        Args:
+            sid: Its public id.
+            event: What.
+            send: Sends it.
+        """
+        self._said.append(_Said(sid, event, send))
+
+    def later(self, act: Callable[[], object]) -> None:
+        """Something else is done."""
+        self._later.append(act)
+
+    @property
+    def ends(self) -> Sequence[tuple[Any, End]]:
+        """Who has to make way, as `IPeer` and as the others are told."""
+        return [
+            (peer, End(sid, reason, connection, tuple(said.event for said in self._said if said.sid == sid)))
+            for sid, (peer, reason, connection) in self._ended.items()
+        ]
+
+    def carryOut(self) -> None:
+        """The join is certain: do everything but the ends."""
+        for said in self._said:
+            if said.sid not in self._ended:
+                said.send()
+        for act in self._later:
+            act()
+
+
+class Station:
+    """This node.
+
+    Args:
+        cluster: The other nodes.
+
+    Attributes:
+        cluster: The same.
+        door: Where plugins are asked at the moment what a join changes; None if they are not.
+        known: The participants of whom the others know, by their public ids.
+    """
+
+    __slots__ = ("cluster", "door", "known")
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self.door: Door | None = None
+        self.known: dict[str, Participant] = {}
+
+    @property
+    def isAlone(self) -> bool:
+        """There are no other nodes."""
+        return self.cluster.node == ""
+
+    def doorOf(self, roomName: str) -> Door | None:
+        """The door of a room, if plugins are asked there at the moment."""
+        door = self.door
+        return door if door is not None and door.roomName == roomName else None
