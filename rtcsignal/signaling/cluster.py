@@ -1,5 +1,7 @@
 """Where signalling meets the other nodes. The code that builds the server supplies them; most servers are alone.
 
+What crosses here are values: a seat is the name of its room and the public id of its peer, which has one there at most.
+
 All that a cluster tells the hub (`Ear`) comes in one order, the same on every node, each as a plain call. An answer
 that is a Deferred has its place in that order too: it fires there, and what follows has not been told yet.
 """
@@ -8,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 from twisted.internet.defer import Deferred
@@ -16,13 +18,10 @@ from twisted.internet.defer import Deferred
 from rtcsignal.socketio.fanout import OutgoingEvent
 from rtcsignal.values import EMPTY
 
-if TYPE_CHECKING:  # seats and rooms know the cluster, which is told of them
-    from rtcsignal.signaling.rooms.others import Others
-    from rtcsignal.signaling.rooms.room import Seat
-
 __all__ = [
     "DISMISSED",
     "Alone",
+    "Audience",
     "Cluster",
     "Ear",
     "End",
@@ -30,9 +29,9 @@ __all__ = [
     "Facts",
     "Member",
     "Outcome",
+    "Reach",
     "Served",
     "Snapshot",
-    "factsOf",
 ]
 
 DISMISSED = "dismissed"
@@ -43,7 +42,7 @@ class Facts(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What other nodes know of a seat. No secret is among it.
 
     Attributes:
-        id: The public id of its peer, which has one seat in a room at most.
+        id: The public id of its peer.
         userId: As whom it joined.
         signedIn: Its authenticator has found that user id.
         waits: It waits for the room, and is no member.
@@ -138,6 +137,25 @@ class Entered(NamedTuple):
 Served: TypeAlias = tuple[str, str | None]
 """A room's name, and the only user in it who is meant; None for all members."""
 
+Reach: TypeAlias = Sequence[tuple[str, int]]
+"""Nodes, as `Member.home` calls them, each with how many members it has there."""
+
+
+class Audience(NamedTuple):
+    """Members on other nodes to whom an event is to go, once to each.
+
+    Attributes:
+        rooms: The names of the rooms whose members they are.
+        reach: Which nodes have how many of them.
+        target: The only user who is meant; None for all.
+        without: Those to whom it is not to go, as they have got another form of it.
+    """
+
+    rooms: tuple[str, ...]
+    reach: Reach
+    target: str | None = None
+    without: tuple[Served, ...] = ()
+
 
 class Cluster(Protocol):
     """The other nodes.
@@ -161,16 +179,17 @@ class Cluster(Protocol):
         """Which state of the room the ear has been told, for `enter`. 0 if none."""
 
     def enter(
-        self, seat: Seat, seen: int | None, ends: Sequence[End], shares: Mapping[str, Any]
+        self, roomName: str, facts: Facts, seen: int | None, ends: Sequence[End], shares: Mapping[str, Any]
     ) -> Deferred[Entered] | None:
-        """Take a seat everywhere, which may have waited until now.
+        """Take a seat everywhere, which may have waited until now. If it goes meanwhile, it is left (`leave`) then.
 
         It fires within five seconds, and never fails. The others hear of the ends, then of what is shared, then of the
         seat; the ear of this node hears of none of these, but of the room (`Ear.adopt`) before it fires, if it was not
         here.
 
         Args:
-            seat: The seat. It is not taken yet.
+            roomName: Where.
+            facts: What others are to know of it.
             seen: What `seen` said before the policies judged; None if there are none: any state will do.
             ends: Memberships that end as this one begins, on any node.
             shares: What plugins share about the room from then on, by key; None removes a key.
@@ -179,17 +198,17 @@ class Cluster(Protocol):
             None if it is taken: there are no others.
         """
 
-    def wait(self, seat: Seat) -> Deferred[Entered] | None:
+    def wait(self, roomName: str, facts: Facts) -> Deferred[Entered] | None:
         """A seat waits: the others know of it, and it is no member. Again for the same peer: only its facts change.
 
         Returns:
             As of `enter`; any state will do. None if there are no others.
         """
 
-    def changed(self, seat: Seat) -> None:
-        """What others know of a seat, taken or waiting, has changed. Not waited for."""
+    def changed(self, roomName: str, facts: Facts) -> None:
+        """What others are to know of a seat, taken or waiting, has changed. Not waited for."""
 
-    def leave(self, seat: Seat, reason: str) -> Deferred[None] | None:
+    def leave(self, roomName: str, memberId: str, reason: str) -> Deferred[None] | None:
         """A seat has ended here, or no longer waits. Nothing waits for it but the observers.
 
         Returns:
@@ -206,23 +225,12 @@ class Cluster(Protocol):
             its node cannot be reached now.
         """
 
-    def say(
-        self,
-        rooms: Sequence[Others],
-        event: OutgoingEvent,
-        target: str | None = None,
-        without: Sequence[tuple[Others, str | None]] = (),
-        sender: str = "",
-    ) -> int:
-        """Hand an event to members on other nodes, once to each; `rtcsignal.signaling.rooms.others.reachOf` says which
-        nodes have how many, and `Others.name` is what the other nodes are told of a room.
+    def say(self, audience: Audience, event: OutgoingEvent, sender: str = "") -> int:
+        """Hand an event to members on other nodes.
 
         Args:
-            rooms: Whose members.
+            audience: Which.
             event: The event.
-            target: The only user who is meant; None for all.
-            without: Those to whom it is not to go, as they have got another form of it: rooms, each with the only user
-                in it who is meant, or None for all.
             sender: The public id of the member whose words these are; empty for the server's own.
 
         Returns:
@@ -280,11 +288,11 @@ class Ear(Protocol):
         target: str | None,
         event: OutgoingEvent,
         sender: str = "",
-    ) -> int:
-        """An event from another node; see `Cluster.say`. It is not delivered in rooms that do not know its sender.
+    ) -> bool:
+        """An event from another node; see `Audience`. It is not delivered in rooms that do not know its sender.
 
         Returns:
-            In how many rooms its sender is known.
+            Whether one of the rooms is here and knows its sender.
         """
 
     def told(self, memberId: str, event: OutgoingEvent) -> None:
@@ -293,11 +301,11 @@ class Ear(Protocol):
     def shared(self, roomName: str, key: str, value: Any) -> None:
         """What plugins share about a room has changed; None: it is removed."""
 
-    def seats(self) -> Iterator[tuple[Seat, int]]:
-        """All seats of this node, those that wait too, each with its `Member.at` (0 if it has none yet): what a repair
-        enters again."""
+    def seats(self) -> Iterator[tuple[str, str, int]]:
+        """All seats of this node, those that wait too: the room's name, the public id, and `Member.at` (0 if it has
+        none yet). What a repair enters again."""
 
-    def factsOf(self, seat: Seat) -> Facts | None:
+    def factsOf(self, roomName: str, memberId: str) -> Facts | None:
         """What others are to know of one of these seats now; None if it has ended meanwhile."""
 
     def sharedIn(self, roomName: str) -> Mapping[str, Any]:
@@ -315,29 +323,24 @@ class Alone:
     def seen(self, roomName: str) -> int:
         return 0
 
-    def enter(self, seat: Seat, seen: int | None, ends: Sequence[End], shares: Mapping[str, Any]) -> None:
+    def enter(
+        self, roomName: str, facts: Facts, seen: int | None, ends: Sequence[End], shares: Mapping[str, Any]
+    ) -> None:
         return None
 
-    def wait(self, seat: Seat) -> None:
+    def wait(self, roomName: str, facts: Facts) -> None:
         return None
 
-    def changed(self, seat: Seat) -> None:
+    def changed(self, roomName: str, facts: Facts) -> None:
         pass
 
-    def leave(self, seat: Seat, reason: str) -> None:
+    def leave(self, roomName: str, memberId: str, reason: str) -> None:
         return None
 
     def end(self, roomName: str, member: Member, reason: str, connection: bool) -> None:
         return None
 
-    def say(
-        self,
-        rooms: Sequence[Others],
-        event: OutgoingEvent,
-        target: str | None = None,
-        without: Sequence[tuple[Others, str | None]] = (),
-        sender: str = "",
-    ) -> int:
+    def say(self, audience: Audience, event: OutgoingEvent, sender: str = "") -> int:
         return 0
 
     def tell(self, member: Member, event: OutgoingEvent) -> None:
@@ -345,27 +348,3 @@ class Alone:
 
     def share(self, roomName: str, key: str, value: Any) -> None:
         pass
-
-
-def factsOf(seat: Seat, waits: bool = False) -> Facts:
-    """What other nodes are to know of a seat that has not ended.
-
-    Args:
-        seat: The seat.
-        waits: It waits, and is not about to be taken.
-    """
-    participant = seat.participant
-    peer = participant.peer
-    return Facts(
-        id=participant.publicId,
-        userId=seat.userId,
-        signedIn=participant.isSignedIn,
-        waits=waits,
-        away=peer.away,
-        awayUntil=participant.awayUntil if peer.away else 0.0,
-        connectedAt=participant.connectedAt,
-        namespace=peer.namespace,
-        address=peer.address,
-        key=peer.key if peer.key is not None and peer.isKept else b"",
-        roles=tuple(participant.identity.roles),
-    )

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from rtcsignal.signaling.cluster import Cluster, End
 from rtcsignal.socketio.fanout import OutgoingEvent
-
-if TYPE_CHECKING:  # participants know their station
-    from rtcsignal.signaling.participant import Participant
 
 __all__ = ["Door", "Station"]
 
@@ -93,15 +90,13 @@ class Station:
     Attributes:
         cluster: The same.
         door: Where plugins are asked at the moment what a join changes; None if they are not.
-        known: The participants of whom the others know, by their public ids.
     """
 
-    __slots__ = ("cluster", "door", "known")
+    __slots__ = ("cluster", "door")
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
         self.door: Door | None = None
-        self.known: dict[str, Participant] = {}
 
     @property
     def isAlone(self) -> bool:

@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from operator import attrgetter
-from typing import Any, TypeAlias
+from typing import Any
 
 from zope.interface import implementer
 
 from rtcsignal.interfaces import IPeer
-from rtcsignal.signaling.cluster import Member
+from rtcsignal.signaling.cluster import Audience, Member
 from rtcsignal.signaling.events import checkedReason
 from rtcsignal.signaling.station import Station
 from rtcsignal.socketio.fanout import OutgoingEvent
 from rtcsignal.values import EMPTY
 
-__all__ = ["Elsewhere", "Others", "Reach", "byJoining", "reachOf"]
-
-Reach: TypeAlias = Sequence[tuple[str, int]]
-"""Nodes, as `Member.home` calls them, each with how many members it has there."""
+__all__ = ["Elsewhere", "Others", "audienceOf", "byJoining"]
 
 _FEW = 8
 
@@ -162,15 +159,15 @@ class Others:
     Attributes:
         name: The same.
         members: By id. Not to be changed from outside.
-        reach: Which nodes have how many of them.
+        everyone: All of them.
     """
 
-    __slots__ = ("_apart", "_users", "members", "name", "reach")
+    __slots__ = ("_apart", "_users", "everyone", "members", "name")
 
     def __init__(self, name: str, apart: Container[str]) -> None:
         self.name = name
         self.members: dict[str, Elsewhere] = {}
-        self.reach: Reach = ()
+        self.everyone = Audience((name,), ())
         self._apart = apart
         self._users: dict[str, list[Elsewhere]] | None = None
 
@@ -225,23 +222,24 @@ class Others:
         return [member for member in found if member.signedIn] if userId in self._apart else found
 
     def _count(self, home: str, change: int) -> None:
-        counts = dict(self.reach)
+        counts = dict(self.everyone.reach)
         counts[home] = counts.get(home, 0) + change
-        self.reach = tuple((name, count) for name, count in counts.items() if count)
+        reach = tuple((name, count) for name, count in counts.items() if count)
+        self.everyone = self.everyone._replace(reach=reach)
 
 
-def reachOf(
+def audienceOf(
     rooms: Sequence[Others], target: str | None = None, without: Sequence[tuple[Others, str | None]] = ()
-) -> Reach:
-    """Which nodes have how many of the members elsewhere to whom an event is to go, each counted once.
+) -> Audience:
+    """The members elsewhere to whom an event is to go.
 
     Args:
-        rooms: See `rtcsignal.signaling.cluster.Cluster.say`.
-        target: Likewise.
-        without: Likewise.
+        rooms: Whose members.
+        target: The only user who is meant; None for all.
+        without: Those to whom it is not to go: rooms, each with the only user who is meant there, or None for all.
     """
     if target is None and not without and len(rooms) == 1:
-        return rooms[0].reach
+        return rooms[0].everyone
     found = {member.sid: member.home for room in rooms for member in room.addressees(target)}
     for room, only in without:
         for member in room.addressees(only):
@@ -249,4 +247,5 @@ def reachOf(
     counts: dict[str, int] = {}
     for home in found.values():
         counts[home] = counts.get(home, 0) + 1
-    return tuple(counts.items())
+    names, served = tuple(room.name for room in rooms), tuple((room.name, only) for room, only in without)
+    return Audience(names, tuple(counts.items()), target, served)
