@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
-from rtcsignal.signaling.cluster import Cluster, End
+from rtcsignal.signaling.cluster import Cluster, End, Member
 from rtcsignal.socketio.fanout import OutgoingEvent
 
 __all__ = ["Door", "Station"]
@@ -103,7 +104,33 @@ class Station:
         """There are no other nodes."""
         return self.cluster.node == ""
 
-    def doorOf(self, roomName: str) -> Door | None:
-        """The door of a room, if plugins are asked there at the moment."""
+    def tell(self, member: Member, event: OutgoingEvent) -> None:
+        """Hand an event to a client of another node."""
+        send = partial(self.cluster.tell, member, event)
+        if self.door is None:
+            send()
+        else:
+            self.door.tell(member.facts.id, event, send)
+
+    def end(self, roomName: str, member: Member, reason: str, connection: bool) -> bool:
+        """Put out a member of another node; see `Cluster.end`.
+
+        Returns:
+            Whether it has been asked for.
+        """
+        return self.cluster.end(roomName, member, reason, connection) is not None
+
+    def holdsBack(self, roomName: str, peer: Any, reason: str, connection: bool) -> bool:
+        """Whether the end of a membership happens with the join that plugins are asked about at the moment.
+
+        Args:
+            roomName: Where.
+            peer: The `IPeer`.
+            reason: What is told.
+            connection: Its connection ends.
+        """
         door = self.door
-        return door if door is not None and door.roomName == roomName else None
+        if door is None or door.roomName != roomName:
+            return False
+        door.end(peer, reason, connection)
+        return True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from functools import partial
 from operator import attrgetter
 from typing import Any
 
@@ -117,12 +116,7 @@ class Elsewhere:
         return EMPTY
 
     def emit(self, event: str, *arguments: Any) -> None:
-        outgoing = OutgoingEvent.of(event, *arguments)
-        send = partial(self._station.cluster.tell, self._member, outgoing)
-        if self._station.door is None:
-            send()
-        else:
-            self._station.door.tell(self.sid, outgoing, send)
+        self._station.tell(self._member, OutgoingEvent.of(event, *arguments))
 
     def disconnect(self, reason: str = "kicked") -> None:
         self.end(reason, connection=True)
@@ -134,12 +128,10 @@ class Elsewhere:
             TypeError: The reason is not a string.
         """
         told, station = checkedReason(reason), self._station
-        if (door := station.doorOf(self._roomName)) is not None and not self.facts.waits:
-            door.end(self, told, connection)
-        elif station.door is not None:
-            station.door.later(partial(self.end, told, connection))
-        elif not self.isEnding:
-            self.isEnding = station.cluster.end(self._roomName, self._member, told, connection) is not None
+        if not self.facts.waits and station.holdsBack(self._roomName, self, told, connection):
+            return
+        if not self.isEnding:
+            self.isEnding = station.end(self._roomName, self._member, told, connection)
 
     @property
     def _member(self) -> Member:
