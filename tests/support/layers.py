@@ -102,6 +102,14 @@ FLOORS: tuple[tuple[Room, ...], ...] = (
         Room("embedding", "what applications import", ("embedding",)),
         Room("kit", "what plugins are made with", ("kit",), _GROUND_ALONE),
     ),
+    (
+        Room(
+            "backplane",
+            "other nodes, by way of a Redis",
+            ("backplane",),
+            _BELOW_SIGNALING | {"signaling", "engineio.forwarding"},
+        ),
+    ),
     (Room("api", "what plugins import", ("api",), frozenset({GROUND, "kit"})),),
     (Room("policy.builtin", "the plugins that come with the server", ("policy.builtin",), frozenset({"api"})),),
     (Room("policy", "loading plugins, asking them in order", ("policy",)),),

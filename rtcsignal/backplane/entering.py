@@ -1,0 +1,167 @@
+"""Seats that are being entered in Redis, and what becomes of those that it does not answer for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import msgspec
+from twisted.internet.defer import Deferred
+
+from rtcsignal.backplane.node import Line
+from rtcsignal.backplane.rosters import Rosters
+from rtcsignal.backplane.scripts import ENTER
+from rtcsignal.clocks import WallClock
+from rtcsignal.deadlines import Deadline, Deadlines
+from rtcsignal.signaling.cluster import Ear, Entered, Facts, Outcome
+
+__all__ = ["PATIENCE", "Entering", "Entry", "encodeFacts"]
+
+PATIENCE = 5.0
+"""Seconds for which a join waits for Redis."""
+
+encodeFacts = msgspec.json.Encoder().encode
+
+
+class Entry:
+    """A seat that is being entered.
+
+    Attributes:
+        roomName: Where.
+        id: Who.
+        data: What others are to know.
+        rest: The ends and what is shared, as arguments of `ENTER`.
+        done: Fires with what became of it; None when it has, or nobody waits.
+        isRefused: It was not to be taken on this node alone.
+        deadline: When that is due.
+    """
+
+    __slots__ = ("data", "deadline", "done", "id", "isRefused", "rest", "roomName")
+
+    def __init__(self, roomName: str, facts: Facts, rest: tuple[Any, ...]) -> None:
+        self.roomName = roomName
+        self.id = facts.id
+        self.data = encodeFacts(facts)
+        self.rest = rest
+        self.done: Deferred[Entered] | None = None
+        self.isRefused = False
+        self.deadline: Deadline | None = None
+
+
+class Entering:
+    """Enters seats.
+
+    Args:
+        rosters: The rooms of this node.
+        deadlines: The time.
+        isLocal: Without Redis they are taken on this node; if not, they are not taken.
+        wall: The time of day.
+        fenced: Called when the lease of this node is gone.
+        leave: Called with the room, the member and the reason for a seat that was entered, and is not taken.
+    """
+
+    def __init__(
+        self,
+        rosters: Rosters,
+        deadlines: Deadlines,
+        isLocal: bool,
+        wall: WallClock,
+        fenced: Callable[[], None],
+        leave: Callable[[str, str, str], object],
+    ) -> None:
+        self.ear: Ear | None = None
+        self._rosters = rosters
+        self._deadlines = deadlines
+        self._isLocal = isLocal
+        self._wall = wall
+        self._fenced = fenced
+        self._leave = leave
+        self._line: Line | None = None
+        self._entries: dict[Entry, None] = {}
+
+    def use(self, line: Line) -> None:
+        """There is another line."""
+        self._line = line
+
+    def enter(self, entry: Entry, seen: int | None) -> Deferred[Entered]:
+        """Enter a seat; see `Cluster.enter`."""
+        done = entry.done = Deferred()
+        self._entries[entry] = None
+        entry.deadline = self._deadlines.after(PATIENCE).start(self._late, entry)
+        self._send(entry, seen)
+        return done
+
+    def enterAgain(self, entry: Entry, at: int, done: Callable[[], None]) -> None:
+        """Enter a seat that is taken.
+
+        Args:
+            entry: The seat.
+            at: Since when, in microseconds; 0 for now.
+            done: Called when it is there.
+        """
+        entry.done = Deferred()
+        entry.done.addCallback(lambda _: done())
+        self._entries[entry] = None
+        self._send(entry, None, at)
+
+    def end(self) -> Sequence[tuple[str, str]]:
+        """There is no line any more.
+
+        Returns:
+            The seats whose fate in Redis is not known.
+        """
+        self._line = None
+        entries, self._entries = self._entries, {}
+        for entry in entries:
+            self._tell(entry, self.alone())
+        return [(entry.roomName, entry.id) for entry in entries]
+
+    def _send(self, entry: Entry, seen: int | None, at: int = 0) -> None:
+        if self._line is not None:
+            arguments = (entry.roomName, entry.id, entry.data, "" if seen is None else seen, at or "", *entry.rest)
+            self._line.run(ENTER, arguments, partial(self._entered, entry))
+
+    def _entered(self, entry: Entry, answer: Any) -> None:
+        if not isinstance(answer, list) or not answer[0]:
+            self._fenced()
+            return
+        outcome, state, *rest = answer
+        if outcome == 2:
+            at, members, shared = rest
+            self._rosters.took(entry.roomName, entry.id, state, members, shared)
+            self._settle(entry, Entered(Outcome.TAKEN, at))
+            return
+        self._rosters.looked(entry.roomName, int(state), rest[0], rest[1])
+        if entry.done is not None or entry.isRefused or self._factsOf(entry.roomName, entry.id) is None:
+            self._settle(entry, Entered(Outcome.CHANGED))
+        else:
+            self._send(entry, None)  # it was taken here because this answer was late
+
+    def _settle(self, entry: Entry, entered: Entered) -> None:
+        """A seat has been answered for, or is not going to be."""
+        self._entries.pop(entry, None)
+        if entry.isRefused and entered.outcome is Outcome.TAKEN:
+            self._leave(entry.roomName, entry.id, "unavailable")
+        self._tell(entry, entered)
+
+    def _late(self, entry: Entry) -> None:
+        entry.isRefused = not self._isLocal
+        self._tell(entry, self.alone())
+
+    @staticmethod
+    def _tell(entry: Entry, entered: Entered) -> None:
+        if entry.deadline is not None:
+            entry.deadline.cancel()
+        done, entry.done = entry.done, None
+        if done is not None:
+            done.callback(entered)
+
+    def alone(self) -> Entered:
+        """What becomes of a seat without Redis."""
+        if self._isLocal:
+            return Entered(Outcome.LOCAL, round(self._wall() * 1_000_000))
+        return Entered(Outcome.UNAVAILABLE)
+
+    def _factsOf(self, roomName: str, memberId: str) -> Facts | None:
+        return None if self.ear is None else self.ear.factsOf(roomName, memberId)

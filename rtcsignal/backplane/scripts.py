@@ -1,0 +1,366 @@
+"""What the nodes do to the rosters in Redis, each in one atomic step: scripts in Lua.
+
+All keys of a generation, the data of one life of one Redis, begin alike (``KEYS[1]``, called P here):
+
+| key | type | content |
+|---|---|---|
+| ``Pn`` | sorted set | incarnation of a node -> the logical time at which its lease ends |
+| ``Pc`` | hash | the logical time ``l`` and the wall clock at the last beat ``t``, in milliseconds; ``g``: tidied up |
+| ``Pd`` | hash | incarnation that is over -> the reason that is told of its members |
+| ``Pa`` | hash | node -> what others are told of it |
+| ``Py`` | hash | node -> its incarnation, when all its members have been entered |
+| ``Pr:ROOM`` | hash | member -> its incarnation, when it joined in microseconds, what others know of it |
+| ``Pq:ROOM`` | hash | incarnation -> how many of its members are there; empty: the version of the room |
+| ``Ps:ROOM`` | hash | what plugins share about the room |
+| ``Pi:INCARNATION`` | set | each room and member of it |
+| channel ``P@INCARNATION`` | | what that node is told |
+
+The logical time goes on with the wall clock, but never by more than `GAP` from one beat to the next: a Redis that hung,
+or whose clock was set, declares no one dead. A version begins with the time, so that no room has the one of a room of
+the same name before it.
+
+Numbers are written with ``string.format('%.0f')``, as Lua would round those of 16 digits. A script tells all nodes but
+the one that runs it: that has the answer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+__all__ = [
+    "BEAT",
+    "BURY",
+    "END",
+    "ENTER",
+    "GAP",
+    "LEASE",
+    "LEAVE",
+    "LOOK",
+    "READY",
+    "SCRIPTS",
+    "SHARE",
+    "SWEEP",
+    "UPDATE",
+    "Script",
+]
+
+LEASE = 8.0
+"""Seconds for which a node is believed to be there."""
+
+GAP = 3.0
+"""Seconds by which the logical time goes on at most from one beat to the next."""
+
+
+@dataclass(frozen=True)
+class Script:
+    """A script.
+
+    Attributes:
+        name: What it is called here.
+        text: In Lua.
+    """
+
+    name: str
+    text: str
+
+    @property
+    def digest(self) -> str:
+        """What Redis calls it."""
+        return hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+
+
+_COMMON = r"""
+local P, call, pack = KEYS[1], redis.call, cmsgpack.pack
+local me = ARGV[1]
+local function whole(n) return string.format('%.0f', n) end
+local function split(v) return string.match(v, '^(%S+) (%d+) (.*)$') end
+local function has(inc) return call('ZSCORE', P .. 'n', inc) end
+local function nodes(room)
+  local found = {}
+  for _, inc in ipairs(call('HKEYS', P .. 'q:' .. room)) do
+    if inc ~= '' and inc ~= me then found[#found + 1] = inc end
+  end
+  return found
+end
+local function tell(incs, frame)
+  for _, inc in ipairs(incs) do if inc ~= me then call('PUBLISH', P .. '@' .. inc, frame) end end
+end
+local function less(q, inc)
+  if call('HINCRBY', q, inc, -1) <= 0 then call('HDEL', q, inc) end
+end
+local function remove(room, id, inc, reason, flags)
+  local q, r, others = P .. 'q:' .. room, P .. 'r:' .. room, nodes(room)
+  call('HDEL', r, id)
+  call('SREM', P .. 'i:' .. inc, room .. '\0' .. id)
+  less(q, inc)
+  local version = 0
+  if call('EXISTS', r) == 0 then call('DEL', q, P .. 's:' .. room)
+  else version = call('HINCRBY', q, '', 1) end
+  tell(others, pack({1, 'L', me, room, version, id, reason, flags}))
+  return version
+end
+local function shares(room, from, count)
+  local s, changes = P .. 's:' .. room, {}
+  for i = from, from + 3 * (count - 1), 3 do
+    local key, value, how = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+    if value == '' then
+      if call('HDEL', s, key) == 1 then changes[#changes + 1] = {key, value} end
+    elseif how == '=' then call('HSET', s, key, value) changes[#changes + 1] = {key, value}
+    elseif call('HSETNX', s, key, value) == 1 then changes[#changes + 1] = {key, value} end
+  end
+  return changes
+end
+local function snapshot(room) return {call('HGETALL', P .. 'r:' .. room), call('HGETALL', P .. 's:' .. room)} end
+"""
+
+LOOK = Script(
+    "look",
+    _COMMON
+    + r"""
+local room = ARGV[2]
+local s = snapshot(room)
+return {call('HGET', P .. 'q:' .. room, '') or '0', s[1], s[2]}
+""",
+)
+"""Room -> its version, its members, what is shared."""
+
+ENTER = Script(
+    "enter",
+    _COMMON
+    + r"""
+local room, id, data, seen, at = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local ends, shared = tonumber(ARGV[7]), tonumber(ARGV[8])
+if not has(me) then return {0} end
+local q, r = P .. 'q:' .. room, P .. 'r:' .. room
+local follows = call('HEXISTS', q, me) == 1
+local version = call('HGET', q, '') or '0'
+if seen ~= '' and seen ~= version then
+  local s = follows and {false, false} or snapshot(room)
+  return {1, version, s[1], s[2]}
+end
+local t = call('TIME')
+local now = whole(t[1] * 1000000 + t[2])
+if at == '' then at = now end
+if call('EXISTS', q) == 0 then call('HSET', q, '', now) end
+local old = call('HGET', r, id)
+local former = old and split(old)
+if former and former ~= me then
+  less(q, former)
+  call('SREM', P .. 'i:' .. former, room .. '\0' .. id)
+end
+if former ~= me then
+  call('HINCRBY', q, me, 1)
+  call('SADD', P .. 'i:' .. me, room .. '\0' .. id)
+end
+call('HSET', r, id, me .. ' ' .. at .. ' ' .. data)
+for i = 9, 9 + 4 * (ends - 1), 4 do
+  local value = call('HGET', r, ARGV[i])
+  if value then
+    local inc = split(value)
+    if ARGV[i + 3] ~= '' then tell({inc}, ARGV[i + 3]) end
+    remove(room, ARGV[i], inc, ARGV[i + 1], ARGV[i + 2])
+  end
+end
+local changes, others = shares(room, 9 + 4 * ends, shared), nodes(room)
+for _, change in ipairs(changes) do
+  tell(others, pack({1, 'S', me, room, call('HINCRBY', q, '', 1), change[1], change[2]}))
+end
+version = call('HINCRBY', q, '', 1)
+tell(others, pack({1, 'J', me, room, version, id, tonumber(at), data}))
+local s = follows and {false, false} or snapshot(room)
+return {2, version, tonumber(at), s[1], s[2]}
+""",
+)
+"""Take a seat: incarnation, room, member, what others know, the version that was seen ('': any), when it joined ('':
+now), how many ends and how many values to share; then of each end member, reason, flags and a frame for its node before
+that; of each value key, JSON ('': remove), and '=' or 'x': only if there is none.
+
+Answers 0: no lease. 1: changed; version, snapshot. 2: taken; version, when, snapshot. A snapshot is false if the node
+hears of the room already. A member that is there, of whatever incarnation, is only written anew. The room has its new
+member before others end, so it stays the same room."""
+
+UPDATE = Script(
+    "update",
+    _COMMON
+    + r"""
+local room, id, data = ARGV[2], ARGV[3], ARGV[4]
+local q, r = P .. 'q:' .. room, P .. 'r:' .. room
+local old = call('HGET', r, id)
+if not old then return 0 end
+local inc, at = split(old)
+if inc ~= me then return 0 end
+call('HSET', r, id, me .. ' ' .. at .. ' ' .. data)
+local version = call('HINCRBY', q, '', 1)
+tell(nodes(room), pack({1, 'J', me, room, version, id, tonumber(at), data}))
+return version
+""",
+)
+"""What others know of a member has changed: incarnation, room, member, what they know. Answers the version, or 0: it is
+not there."""
+
+LEAVE = Script(
+    "leave",
+    _COMMON
+    + r"""
+local room, id, reason = ARGV[2], ARGV[3], ARGV[4]
+local value = call('HGET', P .. 'r:' .. room, id)
+if not value then return -1 end
+local inc = split(value)
+local node, count = string.match(inc, '^([^.]+)%.(%d+)$')
+local mine, most = string.match(me, '^([^.]+)%.(%d+)$')
+if node ~= mine or tonumber(count) > tonumber(most) then return -1 end
+return remove(room, id, inc, reason, '')
+""",
+)
+"""A seat has ended: incarnation, room, member, reason. Answers the version, 0: no one is left, -1: it was not there.
+Needs no lease: it removes only what this incarnation, or one before it, has entered."""
+
+END = Script(
+    "end",
+    _COMMON
+    + r"""
+local room, id, at, reason, flags = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+if not has(me) then return -2 end
+local value = call('HGET', P .. 'r:' .. room, id)
+if not value then return -1 end
+local inc, joined = split(value)
+if joined ~= at then return -1 end
+return remove(room, id, inc, reason, flags)
+""",
+)
+"""End a membership of another node: incarnation, room, member, when it joined, reason, flags. Answers as `LEAVE`, or
+-2: no lease."""
+
+SHARE = Script(
+    "share",
+    _COMMON
+    + r"""
+local room, key, value = ARGV[2], ARGV[3], ARGV[4]
+if not has(me) then return -2 end
+local q = P .. 'q:' .. room
+if call('EXISTS', q) == 0 then return -1 end
+if value == '' then call('HDEL', P .. 's:' .. room, key) else call('HSET', P .. 's:' .. room, key, value) end
+local version = call('HINCRBY', q, '', 1)
+tell(nodes(room), pack({1, 'S', me, room, version, key, value}))
+return version
+""",
+)
+"""Change what is shared: incarnation, room, key, JSON ('': remove). Answers the version; -1: no such room, -2: no
+lease."""
+
+BEAT = Script(
+    "beat",
+    _COMMON
+    + r"""
+local node, lease, cap, record = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
+if record == '' and not has(me) then return {0} end
+local t, c = call('TIME'), call('HMGET', P .. 'c', 'l', 't', 'g')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local logical = tonumber(c[1] or '1')
+logical = logical + math.min(math.max(now - tonumber(c[2] or whole(now)), 0), cap)
+call('HSET', P .. 'c', 'l', whole(logical), 't', whole(now))
+local alive = call('ZRANGE', P .. 'n', 0, -1)
+local function over(inc, reason)
+  call('ZREM', P .. 'n', inc)
+  if call('EXISTS', P .. 'i:' .. inc) == 1 then call('HSET', P .. 'd', inc, reason) end
+end
+local function nodeOf(inc) return string.match(inc, '^[^.]+') end
+if record ~= '' then
+  for _, inc in ipairs(alive) do if nodeOf(inc) == node then over(inc, 'timeout') end end
+  call('HSET', P .. 'a', node, record)
+  call('HDEL', P .. 'y', node)
+end
+call('ZADD', P .. 'n', whole(logical + lease), me)
+for _, inc in ipairs(call('ZRANGEBYSCORE', P .. 'n', '-inf', '(' .. whole(logical))) do
+  over(inc, 'timeout')
+  local gone = nodeOf(inc)
+  call('HDEL', P .. 'a', gone)
+  call('HDEL', P .. 'y', gone)
+  tell(call('ZRANGE', P .. 'n', 0, -1), pack({1, 'D', me, gone}))
+end
+alive = call('ZRANGE', P .. 'n', 0, -1)
+local working, dead = {}, {}
+for _, inc in ipairs(alive) do
+  local one = nodeOf(inc)
+  if call('HGET', P .. 'y', one) ~= inc then working[one] = true end
+end
+for _, inc in ipairs(call('HKEYS', P .. 'd')) do
+  if not working[nodeOf(inc)] then dead[#dead + 1] = inc end
+end
+if record == '' then return {1, #alive, dead, c[3] or ''} end
+tell(alive, pack({1, 'N', me, record}))
+return {1, #alive, dead, c[3] or '', alive, call('HGETALL', P .. 'a'), call('HGETALL', P .. 'y')}
+""",
+)
+"""Say that a node is there: incarnation, node, lease and greatest gap in milliseconds; with what others are told of it
+when the incarnation is new, which ends those before it.
+
+Answers 0: no lease. 1, how many nodes there are, the incarnations to sweep, who tidied up; for a new one also the
+incarnations, what is told of each node, and which ones are ready."""
+
+READY = Script(
+    "ready",
+    _COMMON
+    + r"""
+local node = ARGV[2]
+if not has(me) then return {0} end
+call('HSET', P .. 'y', node, me)
+tell(call('ZRANGE', P .. 'n', 0, -1), pack({1, 'R', me}))
+local old = {}
+for _, inc in ipairs(call('HKEYS', P .. 'd')) do
+  if string.match(inc, '^[^.]+') == node then old[#old + 1] = inc end
+end
+return {1, old}
+""",
+)
+"""All members of an incarnation have been entered: incarnation, node. Answers 0: no lease. 1, its predecessors that
+have members left."""
+
+SWEEP = Script(
+    "sweep",
+    _COMMON
+    + r"""
+local dead, most = ARGV[2], tonumber(ARGV[3])
+local reason, removed = call('HGET', P .. 'd', dead), {}
+if not reason or has(dead) then return {0, removed} end
+local index, flags = P .. 'i:' .. dead, 'o'
+if string.match(dead, '^[^.]+') == string.match(me, '^[^.]+') then flags = '' end
+for _, entry in ipairs(call('SPOP', index, most)) do
+  local room, id = string.match(entry, '^(.*)%z([^%z]*)$')
+  local value = call('HGET', P .. 'r:' .. room, id)
+  if value and split(value) == dead then
+    removed[#removed + 1] = {room, remove(room, id, dead, reason, flags), id, value, reason}
+  end
+end
+local left = call('SCARD', index)
+if left == 0 then call('HDEL', P .. 'd', dead) end
+return {left, removed}
+""",
+)
+"""Remove members of an incarnation that is over: incarnation, the one that is over, how many. Answers how many are
+left, and of each that was removed room, version (0: no one is left), member, what was written of it, reason."""
+
+BURY = Script(
+    "bury",
+    _COMMON
+    + r"""
+local node, reason, found = ARGV[2], ARGV[3], {}
+for _, inc in ipairs(call('ZRANGE', P .. 'n', 0, -1)) do
+  if string.match(inc, '^[^.]+') == node then
+    call('ZREM', P .. 'n', inc)
+    if call('EXISTS', P .. 'i:' .. inc) == 1 then call('HSET', P .. 'd', inc, reason) end
+  end
+end
+call('HDEL', P .. 'a', node)
+call('HDEL', P .. 'y', node)
+tell(call('ZRANGE', P .. 'n', 0, -1), pack({1, 'D', me, node}))
+for _, inc in ipairs(call('HKEYS', P .. 'd')) do
+  if string.match(inc, '^[^.]+') == node then found[#found + 1] = inc end
+end
+return found
+""",
+)
+"""A node is over: incarnation of who says so, node, reason. Answers its incarnations that have members left."""
+
+SCRIPTS = (LOOK, ENTER, UPDATE, LEAVE, END, SHARE, BEAT, READY, SWEEP, BURY)
