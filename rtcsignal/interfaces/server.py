@@ -48,7 +48,7 @@ class IServices(Interface):
         """
 
     def rooms() -> tuple[IRoom, ...]:
-        """All rooms that have members, as `IRoom`."""
+        """All rooms that have members on this node, as `IRoom`."""
 
     def room(name: str) -> IRoom | None:
         """One room.
@@ -57,11 +57,12 @@ class IServices(Interface):
             name: Its name.
 
         Returns:
-            An `IRoom`, or None if it has no members.
+            An `IRoom`, or None if it has no members. In a cluster also if no member, and no one who waits for it, is
+            on this node.
         """
 
     def waiting(roomName: str) -> tuple[IPeer, ...]:
-        """The clients that wait for a room, because a room policy has answered their join with `Waiting`.
+        """The clients that wait for a room, on any node, because a room policy has answered their join with `Waiting`.
 
         Args:
             roomName: The room; it need not be there.
@@ -94,7 +95,8 @@ class IServices(Interface):
         """Find out whether a client is still there: on WebSocket it is sent a ping, which clients answer by themselves.
 
         One that does not answer has lost its connection: the rooms hear that it is away, if it is waited for, and
-        otherwise of its end with the reason ``timeout``. Clients on polling cannot be asked: the heartbeat decides.
+        otherwise of its end with the reason ``timeout``. Clients on polling, and those of other nodes, cannot be
+        asked: the heartbeat decides.
         Meanwhile the plugin's own answers may take longer than its time limit.
 
         Args:
@@ -109,7 +111,7 @@ class IServices(Interface):
         """
 
     def emit(roomName: str, event: str, *arguments: Any) -> None:
-        """Send an event to all members of a room. Does nothing if it has none.
+        """Send an event to all members of a room, on all nodes. Does nothing if `room` has none of this name.
 
         Args:
             roomName: The room.
@@ -123,7 +125,11 @@ class IServices(Interface):
 
 
 class IPeer(Interface):
-    """A member of a room, or a client that wants to be one: a read-only view, never the server's own object."""
+    """A member of a room, or a client that wants to be one: a read-only view, never the server's own object.
+
+    In a cluster it may be on another node. What is secret stays there: its claims and its join request are empty here,
+    and so is what only that node knows, its transport and what its log says.
+    """
 
     sid: str = Attribute("Its id: unique, public, of no use to anyone else.")
     userId: str = Attribute("The user id with which it joined this room.")
@@ -142,13 +148,14 @@ class IPeer(Interface):
     hasKey: bool = Attribute(
         "Its client has a key with which it takes its place back from anywhere. The key itself is shown to no one."
     )
+    node: str = Attribute("The name of the node that it is on; empty if the server is alone.")
     address: str = Attribute("Its IP address, or an empty string.")
-    conn: str = Attribute("What the log calls its connection: a short id, no secret.")
+    conn: str = Attribute("What the log of its node calls its connection: a short id, no secret.")
     namespace: str = Attribute("The namespace it uses: a slash, or a slash and a name.")
     transport: str = Attribute("What carries it, or did at its end: polling or websocket.")
-    rooms: frozenset[str] = Attribute("A frozenset of the names of the rooms it is in.")
+    rooms: frozenset[str] = Attribute("A frozenset of the names of the rooms it is in; this one if it is elsewhere.")
     connectedAt: float = Attribute("When it connected, on the scale of `IServices.clock`.")
-    data: dict[str, Any] = Attribute("A dict for plugins, kept as long as it is connected.")
+    data: dict[str, Any] = Attribute("A dict for plugins, kept as long as it is connected. Each node has its own.")
     joinRequest: Mapping[str, Any] = Attribute(
         "A read-only mapping: what it sent to join this room, with all further keys. Empty without room policies."
     )
@@ -184,10 +191,29 @@ class IRoom(Interface):
     size: int = Attribute("How many members it has.")
     userCount: int = Attribute("As how many different users they have joined.")
     createdAt: float = Attribute("When its first member joined, on the scale of `IServices.clock`.")
-    data: dict[str, Any] = Attribute("A dict for plugins, kept as long as the room has members.")
+    data: dict[str, Any] = Attribute(
+        "A dict for plugins, kept as long as the room has members. Each node has its own, for its own members."
+    )
+    shared: Mapping[str, Any] = Attribute(
+        "A read-only mapping: what plugins have shared about the room, the same on all nodes. It ends with the room."
+    )
+
+    def share(key: str, value: Any) -> None:
+        """Share something about the room with all nodes, and keep it as long as the room has members.
+
+        Anyone who is judged from then on, on any node, is judged by it. What is shared in `IDoorObserver.entering`
+        holds from the moment of that join. If two nodes share under one key at once, all have the later value.
+
+        Args:
+            key: Which; begin it with the plugin's name.
+            value: A JSON value, to be replaced and never changed; None removes it.
+
+        Raises:
+            TypeError: The key is not a string, or the value is not one of JSON.
+        """
 
     def peers() -> tuple[IPeer, ...]:
-        """Its members on this node, as a tuple of `IPeer`, in the order in which they joined."""
+        """Its members, on all nodes, as a tuple of `IPeer`, in the order in which they joined."""
 
     def peersOf(userId: str) -> tuple[IPeer, ...]:
         """Those of its members who have joined as one user.

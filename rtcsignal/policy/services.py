@@ -40,7 +40,10 @@ class Rooms(Protocol):
 
     @property
     def rooms(self) -> Mapping[str, _Viewed]:
-        """The rooms that have members, by name; the `view` of each is an `IRoom`."""
+        """The rooms that have members on this node, by name; the `view` of each is an `IRoom`."""
+
+    def room(self, name: str) -> Any:
+        """A room that has members, and concerns anyone on this node: its `IRoom`; None if there is none."""
 
     @property
     def waiting(self) -> WaitingList:
@@ -48,6 +51,9 @@ class Rooms(Protocol):
 
     def probe(self, peer: Any, seconds: float) -> Deferred[bool]:
         """Find out whether the client of an `IPeer` is there."""
+
+    def dismiss(self, peer: Any) -> None:
+        """Forget that the client of an `IPeer` waits."""
 
     def kick(self, peer: Any, reason: str) -> None:
         """End a membership, given as the `IPeer` that is its view. Does nothing if it has ended."""
@@ -133,14 +139,14 @@ class Services:
         return tuple(room.view for room in self._rooms.rooms.values())
 
     def room(self, name: str) -> IRoom | None:
-        room = self._rooms.rooms.get(name)
-        return room.view if room is not None else None
+        room: IRoom | None = self._rooms.room(name)
+        return room
 
     def waiting(self, roomName: str) -> tuple[IPeer, ...]:
         return self._rooms.waiting.views(roomName)
 
     def dismiss(self, peer: IPeer) -> None:
-        self._rooms.waiting.dismiss(peer)
+        self._rooms.dismiss(peer)
 
     def kick(self, peer: IPeer, reason: str = "kicked") -> None:
         self._rooms.kick(peer, reason)

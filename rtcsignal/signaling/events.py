@@ -40,6 +40,7 @@ __all__ = [
     "USER_LEFT",
     "Envelope",
     "RoomRequest",
+    "asShared",
     "checkedReason",
     "expulsion",
     "kindOf",
@@ -264,6 +265,17 @@ def checkedReason(reason: str) -> str:
     if not isinstance(reason, str):
         raise TypeError(f"a reason must be a string, not {type(reason).__name__}")
     return reason
+
+
+def asShared(key: str, value: Any) -> Any:
+    """A value that plugins share about a room, as it arrives at other nodes.
+
+    Raises:
+        TypeError: The key is not a string, or the value is not one of JSON.
+    """
+    if not isinstance(key, str):
+        raise TypeError(f"a key must be a string, not {type(key).__name__}")
+    return jsontext.decode(jsontext.encode(value))[0]
 
 
 def _bad(message: str) -> Refused:

@@ -5,11 +5,12 @@ Nothing here knows packets or sockets; plugins are reached through `Gates`.
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 
 from rtcsignal.clocks import WallClock
 from rtcsignal.lograte import LogRation
+from rtcsignal.signaling.cluster import DISMISSED, Alone, Cluster, Ear
 from rtcsignal.signaling.events import checkedReason
 from rtcsignal.signaling.expiry import Expiries
 from rtcsignal.signaling.gates import CurrentGates, Gates
@@ -22,9 +23,12 @@ from rtcsignal.signaling.relay.broadcast import Broadcasts
 from rtcsignal.signaling.relay.pluginevents import PluginEvents
 from rtcsignal.signaling.resume.resuming import Resuming
 from rtcsignal.signaling.resume.silence import Silence
+from rtcsignal.signaling.rooms.elsewhere import FarView, memberOf
+from rtcsignal.signaling.rooms.hearing import Hearing
 from rtcsignal.signaling.rooms.presence import Presence
 from rtcsignal.signaling.rooms.waiting import WaitingList
-from rtcsignal.signaling.views import PeerView, participantOf, seatAmong
+from rtcsignal.signaling.station import Station
+from rtcsignal.signaling.views import PeerView, RoomView, participantOf, seatAmong
 from rtcsignal.socketio.peer import Return
 
 __all__ = ["Hub"]
@@ -39,9 +43,13 @@ class Hub:
         clock: The time.
         wall: The time of day, by which identities expire.
         logRation: How much of all this may go to the log; by default as much as `LogRation` allows.
+        cluster: The other nodes; by default there are none.
 
     Attributes:
-        rooms: Those that have members, by name. Not to be changed from outside.
+        station: This node.
+        ear: What the cluster tells of them.
+        table: The rooms that this node knows.
+        rooms: Those that have members on this node, by name. Not to be changed from outside.
         waiting: Who waits for which room; changed only by the hub, except that plugins may dismiss.
         expiries: When the participants have to go.
         presence: Begins and ends memberships.
@@ -59,20 +67,26 @@ class Hub:
         clock: IReactorTime,
         wall: WallClock,
         logRation: LogRation | None = None,
+        cluster: Cluster | None = None,
     ) -> None:
         self.options = options
         self.clock = clock
         self.logRation = logRation or LogRation(clock.seconds)
         self.expiries = Expiries(clock, wall)
         self.waiting = WaitingList()
+        self.station = station = Station(cluster or Alone())
         self._gates = CurrentGates(gates)
-        self.presence = Presence(self._gates, self.waiting, clock, self.logRation, options.exact)
-        self.rooms = self.presence.rooms
+        self.presence = Presence(self._gates, self.waiting, clock, self.logRation, options.exact, station)
+        self.table = self.presence.table
+        self.rooms = self.table.rooms
+        self.ear: Ear = Hearing(self._gates, self.presence, self.waiting)
         welcome = Welcome()
         self.resuming = Resuming(options, self.presence, welcome, self.expiries)
-        self.joining = Joining(options, self._gates, self.presence, self.waiting, clock, welcome, self.resuming)
+        self.joining = Joining(
+            options, self._gates, self.presence, self.waiting, clock, welcome, self.resuming, station
+        )
         self.leaving = Leaving(options, self.presence, self.waiting)
-        self.broadcasts = Broadcasts(options, self._gates, Silence(clock))
+        self.broadcasts = Broadcasts(options, self._gates, Silence(clock), station)
         self.pluginEvents = PluginEvents(self._gates)
 
     @property
@@ -96,7 +110,12 @@ class Hub:
         """A client has its participant back; see `Resuming.returned`."""
         self.resuming.returned(participant, back)
 
-    def kick(self, peer: PeerView, reason: str) -> None:
+    def room(self, name: str) -> RoomView | None:
+        """A room that has members, as plugins see it; None if there is none, or if it concerns no one on this node."""
+        room = self.table.find(name)
+        return None if room is None or room.isEmpty else room.view
+
+    def kick(self, peer: PeerView | FarView, reason: str) -> None:
         """End one membership. Its room is told, and so is the one who has to go; the connection stays.
 
         Args:
@@ -107,12 +126,24 @@ class Hub:
             TypeError: The reason is not a string.
         """
         told = checkedReason(reason)
+        if isinstance(peer, FarView):
+            memberOf(peer).end(told)
+            return
         seat = seatAmong(participantOf(peer).seats, peer)
-        if seat is not None:
+        if seat is not None and not self.station.holdsBack(seat.room.name, peer, told, connection=False):
             self.presence.end(seat, told)
 
-    def probe(self, peer: PeerView, seconds: float) -> Deferred[bool]:
-        """Find out whether a client is there; see `IServices.probe`."""
+    def dismiss(self, peer: PeerView | FarView) -> None:
+        """Forget that a client waits; see `IServices.dismiss`."""
+        if isinstance(peer, PeerView):
+            self.presence.dismiss(peer)
+        elif memberOf(peer).facts.waits:
+            memberOf(peer).end(DISMISSED)
+
+    def probe(self, peer: PeerView | FarView, seconds: float) -> Deferred[bool]:
+        """Find out whether a client is there; see `IServices.probe`. One of another node cannot be asked."""
+        if isinstance(peer, FarView):
+            return succeed(not peer.away)
         return participantOf(peer).peer.probe(seconds)
 
     def close(self) -> None:

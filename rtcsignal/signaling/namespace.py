@@ -71,7 +71,9 @@ class SignalingNamespace:
         return identity.addErrback(_notIdentified)
 
     def connected(self, peer: Peer) -> None:
-        peer.application = Participant(peer, peer.identity, self._hub.clock.seconds(), self._handler, self._newBacklog)
+        hub = self._hub
+        now = hub.clock.seconds()
+        peer.application = Participant(peer, peer.identity, now, self._handler, self._newBacklog, hub.station)
         if peer.key is not None:
             peer.application.standing = Standing()
         self._hub.expiries.watch(peer.application)

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import Deferred
 
 from rtcsignal.signaling.backlog import Backlog
+from rtcsignal.signaling.cluster import Facts
 from rtcsignal.signaling.events import REFUSED, expulsion
 from rtcsignal.signaling.resume.standing import Standing
+from rtcsignal.signaling.station import Station
 from rtcsignal.socketio.packet import Packet
 from rtcsignal.socketio.peer import Peer
 from rtcsignal.values import Identity
@@ -34,6 +36,7 @@ class Participant:
         connectedAt: When, in seconds on the clock of the hub.
         handle: Handles one of its events; returns a Deferred, which never fails, if it takes time.
         newBacklog: Makes what keeps those that come meanwhile.
+        station: This node.
 
     Attributes:
         seats: By the room's name. Changed by the hub alone.
@@ -43,6 +46,8 @@ class Participant:
         arrivedAt: When it became a member last, likewise.
         absence: For how many seconds it is waited for while it is away.
         awayUntil: When it is given up then, on the clock of the hub.
+        station: This node.
+        knownAs: Its public id, if other nodes know of it; otherwise empty.
         heir: Who has its connection, and so what its client has sent; None while that is its own.
     """
 
@@ -59,9 +64,11 @@ class Participant:
         "endReason",
         "heir",
         "identity",
+        "knownAs",
         "peer",
         "seats",
         "standing",
+        "station",
     )
 
     def __init__(
@@ -71,8 +78,11 @@ class Participant:
         connectedAt: float,
         handle: Callable[[Participant, Packet], Deferred[None] | None],
         newBacklog: Callable[[], Backlog],
+        station: Station,
     ) -> None:
         self.peer = peer
+        self.station = station
+        self.knownAs = ""
         self.identity = identity
         self.connectedAt = connectedAt
         self.seats: dict[str, Seat] = {}
@@ -91,12 +101,23 @@ class Participant:
     @property
     def publicId(self) -> str:
         """An id that others may know. In protocol 4 the peer's sid is a secret of the transport."""
-        return self.peer.publicId
+        return self.knownAs or self.peer.publicId
+
+    @property
+    def node(self) -> str:
+        """What people call this node; empty if it is alone."""
+        return self.station.node
 
     @property
     def isSignedIn(self) -> bool:
         """It has proved that it is the user whose id it has. A recovery changes nothing about that."""
         return self.identity.signedIn and self.identity.userId is not None
+
+    @property
+    def key(self) -> bytes:
+        """What the key is looked up by with which its client takes its place back; empty if there is none."""
+        peer = self.peer
+        return peer.key if peer.key is not None and peer.isKept else b""
 
     @property
     def isBusy(self) -> bool:
@@ -107,6 +128,28 @@ class Participant:
     def isLate(self) -> bool:
         """The request that is being handled came on a connection that it no longer has: its answer is for no one."""
         return self._late > 0
+
+    def factsAs(self, userId: str, waits: bool = False) -> Facts:
+        """What other nodes are to know of one of its seats.
+
+        Args:
+            userId: As whom it sits there.
+            waits: It waits there.
+        """
+        peer = self.peer
+        return Facts(
+            id=self.publicId,
+            userId=userId,
+            signedIn=self.isSignedIn,
+            waits=waits,
+            away=peer.away,
+            awayUntil=self.awayUntil if peer.away else 0.0,
+            connectedAt=self.connectedAt,
+            namespace=peer.namespace,
+            address=peer.address,
+            key=self.key,
+            roles=tuple(self.identity.roles),
+        )
 
     def take(self, event: Packet) -> None:
         """Handle an event, or keep it until those before it have been handled."""

@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from rtcsignal.signaling.cluster import Cluster, End, Member
+from twisted.internet.defer import Deferred
+
+from rtcsignal.signaling.cluster import Audience, Cluster, End, Member
 from rtcsignal.socketio.fanout import OutgoingEvent
 
 __all__ = ["Door", "Station"]
@@ -31,14 +33,13 @@ class Door:
         shares: What they share about the room.
     """
 
-    __slots__ = ("_ended", "_later", "_said", "roomName", "shares")
+    __slots__ = ("_ended", "_said", "roomName", "shares")
 
     def __init__(self, roomName: str) -> None:
         self.roomName = roomName
         self.shares: dict[str, Any] = {}
         self._ended: dict[str, tuple[Any, str, bool]] = {}
         self._said: list[_Said] = []
-        self._later: list[Callable[[], object]] = []
 
     def end(self, peer: Any, reason: str, connection: bool) -> None:
         """A member of the room has to make way.
@@ -61,10 +62,6 @@ class Door:
         """
         self._said.append(_Said(sid, event, send))
 
-    def later(self, act: Callable[[], object]) -> None:
-        """Something else is done."""
-        self._later.append(act)
-
     @property
     def ends(self) -> Sequence[tuple[Any, End]]:
         """Who has to make way, as `IPeer` and as the others are told."""
@@ -78,8 +75,6 @@ class Door:
         for said in self._said:
             if said.sid not in self._ended:
                 said.send()
-        for act in self._later:
-            act()
 
 
 class Station:
@@ -90,19 +85,26 @@ class Station:
 
     Attributes:
         cluster: The same.
+        node: What people call it; empty if it is alone.
+        isAlone: There are no other nodes.
         door: Where plugins are asked at the moment what a join changes; None if they are not.
     """
 
-    __slots__ = ("cluster", "door")
+    __slots__ = ("cluster", "door", "isAlone", "node")
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
+        self.node = cluster.node
+        self.isAlone = not cluster.node
         self.door: Door | None = None
 
-    @property
-    def isAlone(self) -> bool:
-        """There are no other nodes."""
-        return self.cluster.node == ""
+    def say(self, audience: Audience, event: OutgoingEvent, sender: str = "") -> int:
+        """Hand an event to members on other nodes; see `Cluster.say`."""
+        return self.cluster.say(audience, event, sender)
+
+    def share(self, roomName: str, key: str, value: Any) -> None:
+        """Change what plugins share about a room; see `Cluster.share`."""
+        self.cluster.share(roomName, key, value)
 
     def tell(self, member: Member, event: OutgoingEvent) -> None:
         """Hand an event to a client of another node."""
@@ -112,13 +114,9 @@ class Station:
         else:
             self.door.tell(member.facts.id, event, send)
 
-    def end(self, roomName: str, member: Member, reason: str, connection: bool) -> bool:
-        """Put out a member of another node; see `Cluster.end`.
-
-        Returns:
-            Whether it has been asked for.
-        """
-        return self.cluster.end(roomName, member, reason, connection) is not None
+    def end(self, roomName: str, member: Member, reason: str, connection: bool) -> Deferred[None] | None:
+        """Put out a member of another node; see `Cluster.end`."""
+        return self.cluster.end(roomName, member, reason, connection)
 
     def holdsBack(self, roomName: str, peer: Any, reason: str, connection: bool) -> bool:
         """Whether the end of a membership happens with the join that plugins are asked about at the moment.

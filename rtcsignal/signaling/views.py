@@ -6,12 +6,18 @@ instance, makes no cycle that would stay in memory until the garbage collector f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from zope.interface import implementer
 
 from rtcsignal.interfaces import IPeer, IRoom
+from rtcsignal.signaling.events import asShared, checkedReason
+from rtcsignal.signaling.rooms.elsewhere import Elsewhere
+from rtcsignal.signaling.rooms.others import Others, byJoining
+from rtcsignal.signaling.station import Station
 from rtcsignal.socketio.fanout import OutgoingEvent, deliver
 from rtcsignal.socketio.peer import Peer
 
@@ -20,7 +26,9 @@ if TYPE_CHECKING:  # see `room`
     from rtcsignal.signaling.participant import Participant
     from rtcsignal.signaling.rooms.room import Seat
 
-__all__ = ["PeerView", "RoomView", "opened", "participantOf", "seatAmong"]
+__all__ = ["PeerView", "RoomView", "ended", "learned", "opened", "participantOf", "seatAmong", "seeing"]
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @implementer(IPeer)
@@ -72,6 +80,10 @@ class PeerView:
         return peer.key is not None and peer.isKept
 
     @property
+    def node(self) -> str:
+        return self._participant.node
+
+    @property
     def address(self) -> str:
         return self._participant.peer.address
 
@@ -107,10 +119,20 @@ class PeerView:
         return self._request.body
 
     def emit(self, event: str, *arguments: Any) -> None:
-        self._participant.peer.emit(event, *arguments)
+        participant = self._participant
+        peer, door = participant.peer, participant.station.door
+        if door is None:
+            peer.emit(event, *arguments)
+        else:
+            outgoing = OutgoingEvent.of(event, *arguments)
+            door.tell(self.sid, outgoing, partial(peer.deliver, outgoing))
 
     def disconnect(self, reason: str = "kicked") -> None:
-        self._participant.expel(reason)
+        participant, told = self._participant, checkedReason(reason)
+        if seatAmong(participant.seats, self) is None or not participant.station.holdsBack(
+            self._request.roomName, self, told, connection=True
+        ):
+            participant.expel(told)
 
     def __repr__(self) -> str:
         return f"<peer {self.userId!r} in {self._request.roomName!r}, conn {self.conn}>"
@@ -144,18 +166,27 @@ class RoomView:
         createdAt: Seconds since the epoch.
         seats: Its seats, by peer: the room's own dict.
         users: The peers of each user, likewise.
+        station: This node.
     """
 
-    __slots__ = ("_createdAt", "_data", "_name", "_seats", "_users")
+    __slots__ = ("_createdAt", "_data", "_name", "_others", "_seats", "_shared", "_station", "_users")
 
     def __init__(
-        self, name: str, createdAt: float, seats: Mapping[Peer, Seat], users: Mapping[str, list[Peer]]
+        self,
+        name: str,
+        createdAt: float,
+        seats: Mapping[Peer, Seat],
+        users: Mapping[str, list[Peer]],
+        station: Station,
     ) -> None:
         self._createdAt = createdAt
         self._name = name
         self._seats = seats
         self._users = users
+        self._station = station
+        self._others: Others | None = None
         self._data: dict[str, Any] | None = None
+        self._shared: dict[str, Any] | None = None
 
     @property
     def name(self) -> str:
@@ -163,11 +194,13 @@ class RoomView:
 
     @property
     def size(self) -> int:
-        return len(self._seats)
+        return len(self._seats) if self._others is None else len(self._seats) + len(self._others)
 
     @property
     def userCount(self) -> int:
-        return len(self._users)
+        if self._others is None:
+            return len(self._users)
+        return len(self._users) + len({member.userId for member in self._others}.difference(self._users))
 
     @property
     def createdAt(self) -> float:
@@ -180,14 +213,35 @@ class RoomView:
             data = self._data = {}
         return data
 
-    def peers(self) -> tuple[PeerView, ...]:
-        return tuple(seat.view for seat in self._seats.values())
+    @property
+    def shared(self) -> Mapping[str, Any]:
+        return _NOTHING if self._shared is None else MappingProxyType(self._shared)
 
-    def peersOf(self, userId: str) -> tuple[PeerView, ...]:
-        return tuple(self._seats[peer].view for peer in self._users.get(userId, ()))
+    def share(self, key: str, value: Any) -> None:
+        known, door = asShared(key, value), self._station.door
+        if door is not None and door.roomName == self._name:
+            door.shares[key] = known
+        elif self.shared.get(key) != known:
+            learned(self, key, known)
+            self._station.share(self._name, key, known)
+
+    def peers(self) -> tuple[IPeer, ...]:
+        seats = self._seats.values()
+        if self._others is None:
+            return tuple([seat.view for seat in seats])
+        return _inOrder([*seats, *self._others])
+
+    def peersOf(self, userId: str) -> tuple[IPeer, ...]:
+        seats = [self._seats[peer] for peer in self._users.get(userId, ())]
+        if self._others is None:
+            return tuple([seat.view for seat in seats])
+        return _inOrder([*seats, *self._others.of(userId)])
 
     def emit(self, event: str, *arguments: Any) -> None:
-        deliver(OutgoingEvent.of(event, *arguments), self._seats)
+        outgoing = OutgoingEvent.of(event, *arguments)
+        deliver(outgoing, self._seats)
+        if self._others is not None:
+            self._station.say(self._others.everyone, outgoing)
 
     def __repr__(self) -> str:
         return f"<room {self._name!r}: {self.size}>"
@@ -196,3 +250,34 @@ class RoomView:
 def opened(view: RoomView, now: float) -> None:
     """The first member is about to come; for the server, not for plugins."""
     view._createdAt = now
+
+
+def ended(view: RoomView) -> None:
+    """It has no members any more; for the server, not for plugins."""
+    view._data = view._shared = None
+
+
+def seeing(view: RoomView, others: Others | None) -> None:
+    """There are members on other nodes, or no more; for the server, not for plugins."""
+    view._others = others
+
+
+def learned(view: RoomView, key: str, value: Any) -> None:
+    """What plugins share about the room has changed; for the server, not for plugins.
+
+    Args:
+        view: The room.
+        key: Which of it.
+        value: The value; None if there is none any more.
+    """
+    shared = view._shared
+    if value is not None:
+        if shared is None:
+            shared = view._shared = {}
+        shared[key] = value
+    elif shared is not None:
+        shared.pop(key, None)
+
+
+def _inOrder(members: Iterable[Seat | Elsewhere]) -> tuple[IPeer, ...]:
+    return tuple([member.view for member in sorted(members, key=byJoining)])

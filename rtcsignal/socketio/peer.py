@@ -14,7 +14,7 @@ from rtcsignal.engineio.reasons import CloseReason
 from rtcsignal.engineio.session import Session
 from rtcsignal.rates import TokenBucket
 from rtcsignal.socketio.binary import encodeData
-from rtcsignal.socketio.fanout import Channel, OutgoingEvent
+from rtcsignal.socketio.fanout import Channel, OutgoingEvent, deliver
 from rtcsignal.socketio.jsontext import Unread
 from rtcsignal.socketio.packet import ACK, DISCONNECT, EVENT, encode
 from rtcsignal.socketio.reasons import BY_SERVER
@@ -263,6 +263,11 @@ class Peer:
             event = OutgoingEvent.of(name, *arguments)
             self.channel.work.done += _PER_EVENT + (len(event.text) >> _CHARACTERS_BITS)
             self.session.send(self.channel.messageOf(event))
+
+    def deliver(self, event: OutgoingEvent) -> None:
+        """As `emit`, for an event that is encoded already."""
+        if self._keeper is not None:
+            deliver(event, (self,))
 
     def request(self, name: str, *arguments: Any) -> Deferred[list[Any]]:
         """Send an event that asks for an acknowledgement.

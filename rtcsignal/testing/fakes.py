@@ -16,7 +16,7 @@ from zope.interface import implementer
 from rtcsignal.interfaces import IPeer, IRoom, IServices
 from rtcsignal.policy.httpmethods import HttpMethods
 from rtcsignal.policy.logs import PluginLogger
-from rtcsignal.signaling.events import REFUSED, checkedReason, expulsion, kindOf
+from rtcsignal.signaling.events import REFUSED, asShared, checkedReason, expulsion, kindOf
 from rtcsignal.signaling.resume.silence import PROBE_SECONDS, checkPatience
 from rtcsignal.socketio.binary import encodeData
 from rtcsignal.socketio.fanout import OutgoingEvent
@@ -63,6 +63,7 @@ class FakePeer:
         away: Its connection was lost, and its client may come back.
         awayUntil: When it is given up then, on the scale of the clock.
         hasKey: Its client has a key with which it takes its place back.
+        node: The node that it is on.
 
     Attributes:
         isSilent: Its client answers no `FakeServices.probe`. The test sets it.
@@ -87,11 +88,13 @@ class FakePeer:
         away: bool = False,
         awayUntil: float | None = None,
         hasKey: bool = False,
+        node: str = "",
     ) -> None:
         self.userId = userId
         self.away = away
         self.awayUntil = awayUntil
         self.hasKey = hasKey
+        self.node = node
         self.isSilent = False
         self.signedIn = signedIn
         self.roles = frozenset(roles)
@@ -134,9 +137,21 @@ class FakeRoom:
         self.name = name
         self.createdAt = createdAt
         self.data: dict[str, Any] = {}
+        self._shared: dict[str, Any] = {}
         self._peers: list[FakePeer] = []
         for peer in peers:
             self.add(peer)
+
+    @property
+    def shared(self) -> Mapping[str, Any]:
+        return MappingProxyType(self._shared)
+
+    def share(self, key: str, value: Any) -> None:
+        known = asShared(key, value)
+        if known is None:
+            self._shared.pop(key, None)
+        else:
+            self._shared[key] = known
 
     @property
     def size(self) -> int:

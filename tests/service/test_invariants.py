@@ -228,7 +228,7 @@ def _wrongUser(house: House) -> None:
 
 
 def _misdirect(house: House) -> None:
-    _kitchen(house)._shared[_seat(house).userId] = []
+    _kitchen(house)._apart[_seat(house).userId] = []
 
 
 def _wrongSeat(house: House) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -21,10 +22,13 @@ from rtcsignal.signaling.resume.resuming import Resuming
 from rtcsignal.signaling.rooms.presence import Presence
 from rtcsignal.signaling.rooms.room import Seat
 from rtcsignal.signaling.rooms.waiting import WaitingList
+from rtcsignal.signaling.station import Station
 from rtcsignal.socketio.packet import Packet
 from rtcsignal.socketio.peer import Peer
 
 __all__ = ["Joining"]
+
+_MOST_ROUNDS = 100
 
 
 class Joining:
@@ -38,6 +42,7 @@ class Joining:
         clock: The time.
         welcome: Acknowledges the joins.
         resuming: Gives those who have a key their places back.
+        station: This node.
 
     Attributes:
         welcome: The same as was given; others may add to what it tells.
@@ -52,6 +57,7 @@ class Joining:
         clock: IReactorTime,
         welcome: Welcome,
         resuming: Resuming,
+        station: Station,
     ) -> None:
         self.welcome = welcome
         self._resuming = resuming
@@ -61,6 +67,8 @@ class Joining:
         self._waiting = waiting
         self._clock = clock
         self._admissions = Admissions()
+        self._cluster = station.cluster
+        self._isAlone = station.isAlone
 
     def handle(self, participant: Participant, event: Packet) -> Deferred[None] | None:
         """Handle ``join-room``; see `Handler`."""
@@ -87,35 +95,78 @@ class Joining:
                 self._presence.tellAgain(seat, request.userId)
             return None
         self._checkNumber(participant, request)
-        if not self._gates.now.judgesJoins:
+        if self._isAlone and not self._gates.now.judgesJoins:
             self._presence.enter(self._presence.seatFor(participant, request), welcome)
             return None
+        judge = self._judge if self._isAlone else self._judgeInCluster
         admitted: Deferred[None] | None = self._admissions.run(
-            request.roomName, lambda: self._judge(participant, request, welcome)
+            request.roomName, lambda: judge(participant, request, welcome)
         )
         return admitted
+
+    def _judgeInCluster(
+        self, participant: Participant, request: RoomRequest, welcome: Callable[[Seat], None]
+    ) -> Deferred[None]:
+        self._presence.follow(request.roomName)
+        judged = Deferred.fromCoroutine(self._judgeEverywhere(participant, request, welcome))
+        return judged.addBoth(self._judged, request.roomName)
+
+    async def _judgeEverywhere(
+        self, participant: Participant, request: RoomRequest, welcome: Callable[[Seat], None]
+    ) -> None:
+        """Judge the room as it is on all nodes, again and again until it has not changed meanwhile."""
+        name, presence, cluster = request.roomName, self._presence, self._cluster
+        for _ in range(_MOST_ROUNDS):
+            look = cluster.look(name)
+            if look is not None:
+                await look
+            former = presence.giveUpFormer(participant, name)
+            if former is not None:
+                await former
+            if not participant.peer.connected:
+                return
+            seat, seen = presence.seatFor(participant, request), None
+            if self._gates.now.judgesJoins:
+                seen = cluster.seen(name)
+                verdict = self._verdictOn(seat)
+                if verdict is not None:
+                    await verdict.addErrback(self._notAdmitted, seat)
+            entered = presence.enter(seat, welcome, seen)
+            if entered is None or await entered:
+                return
+        raise Refused("unavailable", "Too many are joining this room. Try again.")
+
+    def _judged(self, result: Any, roomName: str) -> Any:
+        self._presence.unfollow(roomName)
+        return result
 
     def _judge(
         self, participant: Participant, request: RoomRequest, welcome: Callable[[Seat], None]
     ) -> Deferred[None] | None:
         if not participant.peer.connected:
             return None  # it went while others were judged
-        seat, gates = self._presence.seatFor(participant, request), self._gates.now
-        try:
-            verdict = gates.mayJoin(seat.view, seat.room.view)
-        except Waiting:
-            self._waiting.add(seat)
-            raise
+        seat = self._presence.seatFor(participant, request)
+        verdict = self._verdictOn(seat)
         if verdict is None:
             self._presence.enter(seat, welcome)
             return None
         return verdict.addCallbacks(
-            lambda _: self._presence.enter(seat, welcome), self._notAdmitted, errbackArgs=(seat,)
+            lambda _: self._admitted(seat, welcome), self._notAdmitted, errbackArgs=(seat,)
         )
+
+    def _admitted(self, seat: Seat, welcome: Callable[[Seat], None]) -> None:
+        self._presence.enter(seat, welcome)
+
+    def _verdictOn(self, seat: Seat) -> Deferred[None] | None:
+        try:
+            return self._gates.now.mayJoin(seat.view, seat.room.view)
+        except Waiting:
+            self._presence.wait(seat)
+            raise
 
     def _notAdmitted(self, failure: Failure, seat: Seat) -> Failure:
         if failure.check(Waiting):
-            self._waiting.add(seat)
+            self._presence.wait(seat)
         return failure
 
     def _checkPace(self, peer: Peer) -> None:

@@ -35,7 +35,7 @@ class Welcome:
             seat: The seat that has been taken.
         """
         if ackId is not None:
-            self.answer(request, ackId, seat, [{"userId": userId} for userId in seat.room.users])
+            self.answer(request, ackId, seat, [{"userId": user} for user in seat.room.connections])
 
     def answer(
         self,
@@ -57,8 +57,8 @@ class Welcome:
         room = seat.room
         answer: dict[str, Any] = {"roomName": room.name, "userId": seat.userId, "members": members, **further}
         # Clients that count connections have to know where to start.
-        if len(room.seats) > len(members) and request.body.get("connections") is True:
-            answer["connections"] = {user: len(peers) for user, peers in room.users.items() if len(peers) > 1}
+        if room.view.size > len(members) and request.body.get("connections") is True:
+            answer["connections"] = {user: count for user, count in room.connections.items() if count > 1}
         more: dict[str, Any] = {}
         for addition in self._additions:
             more.update(addition(seat))

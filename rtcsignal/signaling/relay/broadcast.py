@@ -20,7 +20,9 @@ from rtcsignal.signaling.relay.messages import messageOf, plain, relay
 from rtcsignal.signaling.resume.silence import OFFER, Silence
 from rtcsignal.signaling.resume.standing import Standing
 from rtcsignal.signaling.resume.wishes import numberIn
+from rtcsignal.signaling.rooms.others import Others, audienceOf
 from rtcsignal.signaling.rooms.room import Seat
+from rtcsignal.signaling.station import Station
 from rtcsignal.socketio.fanout import OutgoingEvent, deliver
 from rtcsignal.socketio.packet import Packet
 from rtcsignal.socketio.peer import Peer
@@ -39,11 +41,13 @@ class Broadcasts:
         options: Settings.
         gates: The filters.
         silence: Asks those to whom somebody offers a call whether they are there.
+        station: This node.
     """
 
-    def __init__(self, options: SignalingOptions, gates: CurrentGates, silence: Silence) -> None:
+    def __init__(self, options: SignalingOptions, gates: CurrentGates, silence: Silence, station: Station) -> None:
         self._gates = gates
         self._silence = silence
+        self._station = station
         self._routes = not options.exact
         self._echo = options.echo
 
@@ -97,9 +101,19 @@ class Broadcasts:
             if verdict is not message or len(seats) > 1 or not seat.isTaken:
                 others = [(other, messageOf(event, kind, target, other)) for other in seats[1:]]
                 return self._filtered(event, [(seat, message), *others], verdict, gates)
+        outgoing = relay(event)
         if (target is None or not routes) and self._echo and len(seats) == 1:
-            return deliver(relay(event), seats[0].room.seats)
-        return self._handOut(participant, seats, target, relay(event))
+            room = seats[0].room
+            delivered = deliver(outgoing, room.seats)
+            if room.others is not None:
+                delivered += self._station.say(room.others.everyone, outgoing, participant.knownAs)
+            return delivered
+        delivered = self._handOut(participant, seats, target if routes else None, outgoing)
+        elsewhere = [seat.room.others for seat in seats if seat.room.others is not None]
+        if elsewhere:
+            audience = audienceOf(elsewhere, target if routes else None)
+            delivered += self._station.say(audience, outgoing, participant.knownAs)
+        return delivered
 
     def _speaking(self, participant: Participant, userId: str | None, roomName: str | None) -> list[Seat]:
         """The seats from which a message may be sent.
@@ -129,9 +143,9 @@ class Broadcasts:
     def _handOut(
         self, participant: Participant, seats: list[Seat], target: str | None, event: OutgoingEvent
     ) -> int:
-        """Deliver once to each peer, also to one that shares several rooms with the sender."""
+        """Deliver once to each peer of this node, also to one that shares several rooms with the sender."""
         sender = participant.peer
-        if target is not None and self._routes:
+        if target is not None:
             if len(seats) == 1:
                 return deliver(event, [peer for peer in seats[0].room.addressees(target) if peer is not sender])
             peers = dict.fromkeys(peer for seat in seats for peer in seat.room.addressees(target))
@@ -187,6 +201,8 @@ class Broadcasts:
     def _handOutFiltered(self, event: Packet, verdicts: list[_Verdict]) -> int:
         relayed = relay(event)
         served: dict[Peer, None] = {}
+        servedElsewhere: list[tuple[Others, str | None]] = []
+        delivered = 0
         for seat, before, after in verdicts:
             if after is None or not seat.isTaken:
                 continue  # dropped; or the sender left, or was kicked, while the filters were busy
@@ -194,8 +210,13 @@ class Broadcasts:
             outgoing = relayed if unchanged else OutgoingEvent.of(BROADCAST, plain(after.body))
             receivers = [peer for peer in self._receivers(seat, after.targetUserId) if peer not in served]
             served.update(dict.fromkeys(receivers))
-            deliver(outgoing, receivers)
-        return len(served)
+            delivered += deliver(outgoing, receivers)
+            others, target = seat.room.others, after.targetUserId if self._routes else None
+            if others is not None:
+                audience = audienceOf([others], target, servedElsewhere)
+                delivered += self._station.say(audience, outgoing, seat.participant.knownAs)
+                servedElsewhere.append((others, target))
+        return delivered
 
     def _receivers(self, seat: Seat, target: str | None) -> list[Peer]:
         sender = seat.participant.peer

@@ -169,4 +169,4 @@ class Resuming:
 
 
 def _membersOf(room: Room) -> list[dict[str, Any]]:
-    return [{"userId": user, "away": True} if room.isAway(user) else {"userId": user} for user in room.users]
+    return [{"userId": user, "away": True} if room.isAway(user) else {"userId": user} for user in room.connections]

@@ -1,144 +1,19 @@
-"""Members on other nodes: those of one room, and each as plugins see it. The cluster tells which there are."""
+"""The members of a room on other nodes. The cluster tells which there are."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from operator import attrgetter
-from typing import Any
 
-from zope.interface import implementer
-
-from rtcsignal.interfaces import IPeer
 from rtcsignal.signaling.cluster import Audience, Member
-from rtcsignal.signaling.events import checkedReason
-from rtcsignal.signaling.station import Station
-from rtcsignal.socketio.fanout import OutgoingEvent
-from rtcsignal.values import EMPTY
+from rtcsignal.signaling.rooms.elsewhere import Elsewhere
 
-__all__ = ["Elsewhere", "Others", "audienceOf", "byJoining"]
+__all__ = ["Others", "audienceOf", "byJoining"]
 
 _FEW = 8
 
 byJoining = attrgetter("at")
 """By which members are sorted, here and elsewhere."""
-
-
-@implementer(IPeer)
-class Elsewhere:
-    """A member on another node, or one that waits there. Plugins see it as they see those of this node.
-
-    Args:
-        member: Who.
-        roomName: Where.
-        station: This node.
-
-    Attributes:
-        facts: What is known of it; replaced as a whole.
-        home: What the cluster calls its node.
-        node: What people call its node.
-        at: See `Member`.
-        isEnding: It has been asked for its end, and nothing has been heard of that yet.
-    """
-
-    __slots__ = ("_data", "_roomName", "_station", "at", "facts", "home", "isEnding", "node")
-
-    def __init__(self, member: Member, roomName: str, station: Station) -> None:
-        self.facts, self.home, self.node, self.at = member
-        self.isEnding = False
-        self._roomName = roomName
-        self._station = station
-        self._data: dict[str, Any] | None = None
-
-    @property
-    def sid(self) -> str:
-        return self.facts.id
-
-    @property
-    def userId(self) -> str:
-        return self.facts.userId
-
-    @property
-    def roles(self) -> frozenset[str]:
-        return frozenset(self.facts.roles)
-
-    @property
-    def claims(self) -> Mapping[str, Any]:
-        return EMPTY
-
-    @property
-    def signedIn(self) -> bool:
-        return self.facts.signedIn
-
-    @property
-    def away(self) -> bool:
-        return self.facts.away
-
-    @property
-    def awayUntil(self) -> float | None:
-        return self.facts.awayUntil if self.facts.away else None
-
-    @property
-    def hasKey(self) -> bool:
-        return bool(self.facts.key)
-
-    @property
-    def address(self) -> str:
-        return self.facts.address
-
-    @property
-    def conn(self) -> str:
-        return ""
-
-    @property
-    def namespace(self) -> str:
-        return self.facts.namespace
-
-    @property
-    def transport(self) -> str:
-        return ""
-
-    @property
-    def rooms(self) -> frozenset[str]:
-        return frozenset((self._roomName,))
-
-    @property
-    def connectedAt(self) -> float:
-        return self.facts.connectedAt
-
-    @property
-    def data(self) -> dict[str, Any]:
-        if self._data is None:
-            self._data = {}
-        return self._data
-
-    @property
-    def joinRequest(self) -> Mapping[str, Any]:
-        return EMPTY
-
-    def emit(self, event: str, *arguments: Any) -> None:
-        self._station.tell(self._member, OutgoingEvent.of(event, *arguments))
-
-    def disconnect(self, reason: str = "kicked") -> None:
-        self.end(reason, connection=True)
-
-    def end(self, reason: str, connection: bool = False) -> None:
-        """Have it put out of its room, or of the server, or forgotten if it waits; for the server, not for plugins.
-
-        Raises:
-            TypeError: The reason is not a string.
-        """
-        told, station = checkedReason(reason), self._station
-        if not self.facts.waits and station.holdsBack(self._roomName, self, told, connection):
-            return
-        if not self.isEnding:
-            self.isEnding = station.end(self._roomName, self._member, told, connection)
-
-    @property
-    def _member(self) -> Member:
-        return Member(self.facts, self.home, self.node, self.at)
-
-    def __repr__(self) -> str:
-        return f"<peer {self.userId!r} in {self._roomName!r}, on {self.node}>"
 
 
 class Others:
@@ -174,10 +49,18 @@ class Others:
 
     def add(self, member: Elsewhere) -> None:
         """Someone has joined there."""
-        self.members[member.sid] = member
+        self.members[member.id] = member
         if self._users is not None:
             self._users.setdefault(member.userId, []).append(member)
         self._count(member.home, 1)
+
+    def update(self, member: Member) -> None:
+        """What is known of one of them has changed, and perhaps what its node is called."""
+        known = self.members[member.facts.id]
+        if known.home != member.home:
+            self._count(known.home, -1)
+            self._count(member.home, 1)
+        known.update(member)
 
     def remove(self, memberId: str) -> Elsewhere | None:
         """Someone has gone there.
@@ -211,7 +94,7 @@ class Others:
         if userId is None:
             return self.members.values()
         found = self.of(userId)
-        return [member for member in found if member.signedIn] if userId in self._apart else found
+        return [member for member in found if member.facts.signedIn] if userId in self._apart else found
 
     def _count(self, home: str, change: int) -> None:
         counts = dict(self.everyone.reach)
@@ -232,10 +115,10 @@ def audienceOf(
     """
     if target is None and not without and len(rooms) == 1:
         return rooms[0].everyone
-    found = {member.sid: member.home for room in rooms for member in room.addressees(target)}
+    found = {member.id: member.home for room in rooms for member in room.addressees(target)}
     for room, only in without:
         for member in room.addressees(only):
-            found.pop(member.sid, None)
+            found.pop(member.id, None)
     counts: dict[str, int] = {}
     for home in found.values():
         counts[home] = counts.get(home, 0) + 1

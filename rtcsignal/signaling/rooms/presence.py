@@ -1,29 +1,37 @@
 """Presence: who is in which room, and who no longer waits for one.
 
-A membership is announced in two places only, `Presence.enter` and `Presence._announceEnd`: each one is announced once
-and ends once, whatever ends it. (In exact mode asking again to join is announced again.)
+A membership of this node is announced in two places only, `Presence._begin` and `Presence._announceEnd`: each one is
+announced once and ends once, whatever ends it. (In exact mode asking again to join is announced again.) Those of other
+nodes are announced to the members here by `rtcsignal.signaling.rooms.hearing`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection
+from functools import partial
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from rtcsignal.addresses import whereabouts
+from rtcsignal.errors import Refused
 from rtcsignal.lograte import LogRation
 from rtcsignal.logtext import safe
-from rtcsignal.signaling.events import USER_AWAY, USER_BACK, USER_JOINED, USER_LEFT, RoomRequest, secondsOf
+from rtcsignal.signaling.cluster import DISMISSED, End, Entered, Outcome
+from rtcsignal.signaling.events import USER_AWAY, USER_BACK, RoomRequest, secondsOf
 from rtcsignal.signaling.gates import CurrentGates
 from rtcsignal.signaling.participant import Participant, isSame
+from rtcsignal.signaling.rooms.announcements import Announcements
+from rtcsignal.signaling.rooms.elsewhere import Elsewhere, FarView
+from rtcsignal.signaling.rooms.reports import Reports
 from rtcsignal.signaling.rooms.room import Room, Seat
+from rtcsignal.signaling.rooms.table import RoomTable
 from rtcsignal.signaling.rooms.waiting import WaitingList
-from rtcsignal.socketio import jsontext
-from rtcsignal.socketio.fanout import OutgoingEvent, deliver
+from rtcsignal.signaling.station import Door, Station
+from rtcsignal.signaling.views import PeerView, learned, participantOf, seatAmong
 from rtcsignal.socketio.peer import Peer
-from rtcsignal.values import EMPTY
 
 __all__ = ["REPLACED", "Presence"]
 
@@ -44,65 +52,101 @@ class Presence:
         exact: As the server that this one replaces: events have no further arguments.
 
     Attributes:
-        rooms: Those that have members, by name. Not to be changed from outside.
+        table: The rooms.
+        reports: What other nodes are told.
     """
 
     def __init__(
-        self, gates: CurrentGates, waiting: WaitingList, clock: IReactorTime, logRation: LogRation, exact: bool
+        self,
+        gates: CurrentGates,
+        waiting: WaitingList,
+        clock: IReactorTime,
+        logRation: LogRation,
+        exact: bool,
+        station: Station,
     ) -> None:
-        self.rooms: dict[str, Room] = {}
+        self.table = RoomTable(waiting, clock, station)
+        self.reports = Reports(self.table, clock, station)
         self._gates = gates
         self._waiting = waiting
         self._clock = clock
         self._logRation = logRation
-        self._exact = exact
-        self._closing = False
+        self._announcements = Announcements(exact, station)
+        self._station = station
 
     def seatFor(self, participant: Participant, request: RoomRequest) -> Seat:
         """A seat that is not taken yet, in a room that may not be there yet."""
-        room = self.rooms.get(request.roomName) or Room(request.roomName, self._clock.seconds())
-        return Seat(participant, room, request)
+        return Seat(participant, self.table.roomFor(request.roomName), request)
 
-    def enter(self, seat: Seat, welcome: Callable[[Seat], None]) -> None:
+    def enter(self, seat: Seat, welcome: Callable[[Seat], None], seen: int | None = None) -> Deferred[bool] | None:
         """Begin a membership. Nothing happens if its participant has gone.
 
         Args:
             seat: The seat.
             welcome: Called with the seat before the room is told.
+            seen: Which state of the room the policies have judged; None if there are none.
+
+        Returns:
+            None if it takes no time: there are no other nodes. Otherwise whether it is settled: if not, the room has
+            changed, and nothing has happened.
+
+        Raises:
+            Refused: ``unavailable``; also the way in which the Deferred fails.
         """
-        participant, gates = seat.participant, self._gates.now
-        if participant.peer.connected:
-            self._waiting.remove(participant, seat.room.name)
-            gates.entering(seat.view, self.rooms.get(seat.room.name, seat.room).view)
-            self._endAbsent(seat)
-        if not participant.peer.connected:
-            return  # it went, or was kicked, while the policies were busy or because of what the observers did
-        room = seat.room = self._openRoom(seat.room)
-        room.add(seat)
-        participant.seats[room.name] = seat
-        participant.arrivedAt = self._clock.seconds()
-        if participant.standing is not None:
-            participant.standing.begun(room.name)
-        welcome(seat)
-        room.tell(self._announcement(USER_JOINED, seat, seat.userId))
-        if participant.peer.away:
-            self._tellAway(seat)
-        if self._logRation.allows("joins"):
-            peer = participant.peer
-            _log.info(
-                "{user} joined {room} ({address}, conn {conn})",
-                user=safe(seat.userId),
-                room=safe(room.name),
-                address=whereabouts(peer.address),
-                conn=peer.conn,
-            )
-        gates.joined(seat.view, room.view)
+        if not seat.participant.peer.connected:
+            return None
+        door = self._askTheDoor(seat)
+        ends = door.ends
+        if not self._isThere(seat):
+            return None  # it was kicked because of what the observers did
+        entered = self.reports.enter(seat, seen, [end for _, end in ends], door.shares)
+        if entered is None:
+            self._begin(seat, welcome, door, ends)
+            return None
+        return entered.addCallback(self._entered, seat, welcome, door, ends)
+
+    def follow(self, roomName: str) -> None:
+        """Somebody is about to join a room: other nodes are listened to."""
+        self.table.hold(roomName)
+
+    def unfollow(self, roomName: str) -> None:
+        """That is over."""
+        self.table.release(roomName)
+
+    def giveUpFormer(self, participant: Participant, roomName: str) -> Deferred[None] | None:
+        """Have another node give up the peer that a client with a key was there: it is a member once.
+
+        Returns:
+            Fires when it has; None if there was none.
+        """
+        key, room = participant.key, self.table.find(roomName)
+        if not key or room is None or room.others is None:
+            return None
+        former = next((member for member in room.others if member.facts.key == key), None)
+        return None if former is None else former.giveUp(REPLACED)
+
+    def wait(self, seat: Seat) -> None:
+        """A policy makes a participant wait, unless it has gone."""
+        if self._waiting.add(seat):
+            self.reports.wait(seat)
+
+    def dismiss(self, peer: PeerView) -> None:
+        """A participant of this node no longer waits, and is not told. Nothing happens if it has asked again since."""
+        participant = participantOf(peer)
+        seat = seatAmong(self._waiting.seatsOf(participant), peer)
+        if seat is not None:
+            self.forget(seat, DISMISSED)
+
+    def forget(self, seat: Seat, reason: str) -> None:
+        """A seat no longer waits."""
+        told = self.reports.leave(seat, reason)
+        self._waiting.remove(seat.participant, seat.room.name)
+        self.reports.after(told, seat.room.name, lambda: None)
 
     def tellAgain(self, seat: Seat, userId: str) -> None:
         """A participant has asked again for the seat that it has, as a user: the server that this one replaces tells
         the room again."""
-        if self._exact and not self._closing:
-            seat.room.tell(self._announcement(USER_JOINED, seat, userId))
+        self._announcements.joinedAgain(seat.room, userId)
 
     def end(self, seat: Seat, reason: str) -> None:
         """End a membership; its participant is told as well. Nothing happens if it has ended, or not begun.
@@ -113,9 +157,23 @@ class Presence:
         """
         if seat.isTaken:
             receivers = list(seat.room.seats)
+            told = self.reports.leave(seat, reason)
             self._vacate(seat)
-            self._announceEnd(seat, reason, receivers)
+            self._announceEnd(seat, reason, receivers, told)
             seat.participant.peer.release()
+
+    def endFor(self, seat: Seat, reason: str, connection: bool) -> None:
+        """The others have ended a membership of this node.
+
+        Args:
+            seat: The seat.
+            reason: What is told.
+            connection: Its connection ends, too.
+        """
+        seat.isKnown = False
+        if connection:
+            seat.participant.expel(reason)
+        self.end(seat, reason)
 
     def lost(self, participant: Participant, seconds: float) -> None:
         """The connection of a participant was lost, and its client is waited for.
@@ -131,10 +189,11 @@ class Presence:
 
     def back(self, participant: Participant, wasAway: bool) -> None:
         """A client has its participant back. The rooms are told if they were told that it was away."""
-        if wasAway:
-            for seat in list(participant.seats.values()):
-                if seat.isTaken and seat.room.isAway(seat.userId, but=participant.peer):
-                    self._tellOthers(USER_BACK, seat)
+        for seat in list(participant.seats.values()) if wasAway else ():
+            if seat.isTaken:
+                self.reports.changed(seat)
+                if seat.room.isAway(seat.userId, but=participant.peer):
+                    self._announcements.changed(USER_BACK, seat)
 
     def withdraw(self, participant: Participant, roomName: str, reason: str) -> None:
         """A participant no longer waits for a room, or never did.
@@ -146,8 +205,9 @@ class Presence:
         """
         seat = self._waiting.seatsOf(participant).get(roomName)
         if seat is not None:
-            self._waiting.remove(participant, roomName)
-            self._gates.now.withdrew(seat.view, self.rooms.get(roomName, seat.room).view, reason)
+            room = self.table.find(roomName) or seat.room
+            self.forget(seat, reason)
+            self._gates.now.withdrew(seat.view, room.view, reason)
 
     def gone(self, participant: Participant, reason: str) -> None:
         """A participant's connection is over: end all its memberships.
@@ -159,44 +219,144 @@ class Presence:
         seats = list(participant.seats.values())
         for name in tuple(self._waiting.namesOf(participant)):
             self.withdraw(participant, name, reason)
+        told = [self.reports.leave(seat, reason) for seat in seats]
         for seat in seats:
             self._vacate(seat)
-        for seat in seats:
-            self._announceEnd(seat, reason, list(seat.room.seats))
+        for seat, each in zip(seats, told, strict=True):
+            self._announceEnd(seat, reason, list(seat.room.seats), each)
+        self.reports.gone(participant)
 
     def close(self) -> None:
         """The server stops: from now on memberships end without being announced to members.
 
         They all lose their connections now, and come back; a call between two of them goes on meanwhile.
         """
-        self._closing = True
+        self._announcements.close()
+
+    def met(self, room: Room, userId: str) -> None:
+        """Someone has joined on another node: tell the members here."""
+        self._announcements.joined(room, userId)
+
+    def partWith(self, room: Room, memberId: str, reason: str) -> Elsewhere | None:
+        """A membership has ended on another node: tell the members here.
+
+        Returns:
+            Whose; None if there was none.
+        """
+        member = room.depart(memberId)
+        if member is not None:
+            self._announcements.left(room, member.userId, reason, room.seats)
+            self.table.emptied(room)
+        return member
+
+    def _askTheDoor(self, seat: Seat) -> Door:
+        """What the observers do before a membership begins, and whom it replaces without them."""
+        name, station = seat.room.name, self._station
+        room = self.table.find(name) or seat.room
+        door = station.door = Door(name)
+        try:
+            self._gates.now.entering(seat.view, room.view)
+        finally:
+            station.door = None
+        for former in self._absentIn(room, seat):
+            door.end(former, REPLACED, connection=False)
+        return door
+
+    def _entered(
+        self,
+        entered: Entered,
+        seat: Seat,
+        welcome: Callable[[Seat], None],
+        door: Door,
+        ends: Collection[tuple[Any, End]],
+    ) -> bool:
+        if entered.outcome is Outcome.CHANGED:
+            return False
+        if entered.outcome is Outcome.UNAVAILABLE:
+            raise Refused("unavailable", "Rooms cannot be joined at the moment. Try again.")
+        seat.at, seat.isKnown = entered.at, True
+        self._begin(seat, welcome, door, ends)
+        return True
+
+    def _begin(
+        self, seat: Seat, welcome: Callable[[Seat], None], door: Door, ends: Collection[tuple[Any, End]]
+    ) -> None:
+        """A membership begins, unless its participant has gone meanwhile, or goes because of what is done for it."""
+        participant, gates, name = seat.participant, self._gates.now, seat.room.name
+        door.carryOut()
+        for peer, end in ends:
+            self._makeWay(name, peer, end)
+        if not participant.peer.connected:
+            self._neverCame(seat)
+            return
+        self._waiting.remove(participant, name)
+        room = seat.room = self.table.opened(seat.room)
+        for key, value in door.shares.items():
+            learned(room.view, key, value)
+        room.add(seat)
+        participant.seats[name] = seat
+        participant.arrivedAt = self._clock.seconds()
+        if participant.standing is not None:
+            participant.standing.begun(name)
+        welcome(seat)
+        self._announcements.joined(room, seat.userId)
+        if participant.peer.away:
+            self._tellAway(seat)
+        if self._logRation.allows("joins"):
+            peer = participant.peer
+            _log.info(
+                "{user} joined {room} ({address}, conn {conn})",
+                user=safe(seat.userId),
+                room=safe(name),
+                address=whereabouts(peer.address),
+                conn=peer.conn,
+            )
+        gates.joined(seat.view, room.view)
+
+    def _neverCame(self, seat: Seat) -> None:
+        """A participant has gone before its membership began here; the others may know of it."""
+        told = self.reports.leave(seat, seat.participant.endReason or "disconnect")
+        self.reports.after(told, seat.room.name, lambda: None)
+
+    @staticmethod
+    def _isThere(seat: Seat) -> bool:
+        return seat.participant.peer.connected
+
+    def _makeWay(self, roomName: str, peer: Any, end: End) -> None:
+        """A membership ends because another one begins; the others know."""
+        if isinstance(peer, FarView):
+            room = self.table.find(roomName)
+            if room is not None:
+                self.partWith(room, end.id, end.reason)
+            return
+        participant = participantOf(peer)
+        seat = seatAmong(participant.seats, peer)
+        if seat is not None:
+            for event in end.events:
+                participant.peer.deliver(event)
+            self.endFor(seat, end.reason, end.connection)
 
     def _tellAway(self, seat: Seat) -> None:
-        if seat.isTaken and seat.room.isAway(seat.userId):
-            self._tellOthers(USER_AWAY, seat, {"window": secondsOf(seat.participant.absence)})
+        if seat.isTaken:
+            self.reports.changed(seat)
+            if seat.room.isAway(seat.userId):
+                self._announcements.changed(USER_AWAY, seat, {"window": secondsOf(seat.participant.absence)})
 
-    def _tellOthers(self, event: str, seat: Seat, more: Mapping[str, Any] = EMPTY) -> None:
-        """Tell the members about one whose client is not there, or has just heard it all."""
-        if seat.isTaken and not self._exact and not self._closing:
-            others = [peer for peer in seat.room.seats if peer is not seat.participant.peer]
-            deliver(self._announcement(event, seat, seat.userId, more), others)
-
-    def _endAbsent(self, seat: Seat) -> None:
-        """The same user is back without a key: the membership that waited for it ends."""
-        room, identity = self.rooms.get(seat.room.name), seat.participant.identity
-        for peer in list(room.users.get(seat.userId, ())) if room is not None else ():
+    @staticmethod
+    def _absentIn(room: Room, seat: Seat) -> list[Any]:
+        """The memberships of the same user that wait for it, who is back without a key, as `IPeer`."""
+        identity = seat.participant.identity
+        absent: list[Any] = []
+        for peer in room.users.get(seat.userId, ()):
             former: Participant = peer.application
             if peer.away and not peer.isKept and isSame(former.identity, identity):
-                self.end(former.seats[seat.room.name], REPLACED)
-
-    def _openRoom(self, judged: Room) -> Room:
-        """The room to enter: while the policies judged one, its members may have left, or the first one joined."""
-        room = self.rooms.get(judged.name)
-        if room is None:
-            now = self._clock.seconds()
-            room = self.rooms[judged.name] = Room(judged.name, now) if judged.isOpen else judged
-            room.open(now)
-        return room
+                absent.append(former.seats[room.name].view)
+        for member in room.others.of(seat.userId) if room.others is not None else ():
+            facts = member.facts
+            isOne = (facts.signedIn, frozenset(facts.roles)) == (seat.participant.isSignedIn, identity.roles)
+            if facts.away and not facts.key and isOne:
+                absent.append(member.view)
+        return absent
 
     def _vacate(self, seat: Seat) -> None:
         room = seat.room
@@ -205,20 +365,24 @@ class Presence:
         if participant.standing is not None:
             participant.standing.ended(room.name)
         room.remove(seat)
-        if not room.seats:
-            del self.rooms[room.name]
+        self.table.emptied(room)
 
-    def _announceEnd(self, seat: Seat, reason: str, receivers: list[Peer]) -> None:
-        if not self._closing:
-            deliver(self._announcement(USER_LEFT, seat, seat.userId, {"reason": reason}), receivers)
+    def _announceEnd(self, seat: Seat, reason: str, receivers: list[Peer], told: Deferred[None] | None) -> None:
+        """Announce the end of a membership.
+
+        Args:
+            seat: The seat.
+            reason: What is told.
+            receivers: The members here who are told.
+            told: See `Reports.leave`: the observers are told when the other nodes are.
+        """
+        name = seat.room.name
+        self._announcements.left(seat.room, seat.userId, reason, receivers)
         if self._logRation.allows("leaves"):
-            user, name, conn = safe(seat.userId), safe(seat.room.name), seat.participant.peer.conn
+            user, conn = safe(seat.userId), seat.participant.peer.conn
             text = "{user} left {room}: {reason} (conn {conn})"
-            _log.info(text, user=user, room=name, reason=safe(reason), conn=conn)
-        self._gates.now.left(seat.view, seat.room.view, reason)
+            _log.info(text, user=user, room=safe(name), reason=safe(reason), conn=conn)
+        self.reports.after(told, name, partial(self._left, seat, reason))
 
-    def _announcement(self, event: str, seat: Seat, userId: str, more: Mapping[str, Any] = EMPTY) -> OutgoingEvent:
-        arguments: tuple[Any, ...] = (event, userId)
-        if not self._exact:
-            arguments += ({"roomName": seat.room.name, **more},)
-        return OutgoingEvent(jsontext.encode(arguments))  # names are strings: no attachments to look for
+    def _left(self, seat: Seat, reason: str) -> None:
+        self._gates.now.left(seat.view, seat.room.view, reason)

@@ -118,7 +118,7 @@ class TestWhoWaits:
         ann = knock(world, "ann")
         (peer,) = world.hub.waiting.views("kitchen")
         for _ in range(2):
-            world.hub.waiting.dismiss(peer)
+            world.hub.dismiss(peer)
         assert waiting(world) == []
         assert (ann.take(), plugins.take()) == ([], [])
 
@@ -126,7 +126,7 @@ class TestWhoWaits:
         ann = knock(world, "ann")
         (before,) = world.hub.waiting.views("kitchen")
         ann.ask("join-room", room("anna", "kitchen"))
-        world.hub.waiting.dismiss(before)
+        world.hub.dismiss(before)
         assert waiting(world) == ["anna"]
 
     def test_canBeSentEvents(self, world: World) -> None:

@@ -1,0 +1,116 @@
+"""Reports: what other nodes are told of the seats of this one. Without other nodes there is nothing to tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+
+from rtcsignal.signaling.cluster import End, Entered
+from rtcsignal.signaling.participant import Participant
+from rtcsignal.signaling.rooms.room import Seat
+from rtcsignal.signaling.rooms.table import RoomTable
+from rtcsignal.signaling.station import Station
+
+__all__ = ["Reports"]
+
+_MICROSECONDS = 1_000_000
+
+
+class Reports:
+    """Tells the other nodes.
+
+    Args:
+        table: The rooms.
+        clock: The time.
+        station: This node.
+
+    Attributes:
+        known: The participants of whom the others know, by their public ids.
+    """
+
+    def __init__(self, table: RoomTable, clock: IReactorTime, station: Station) -> None:
+        self.known: dict[str, Participant] = {}
+        self._table = table
+        self._clock = clock
+        self._cluster = station.cluster
+        self._isAlone = station.isAlone
+
+    def enter(
+        self, seat: Seat, seen: int | None, ends: Sequence[End], shares: Mapping[str, Any]
+    ) -> Deferred[Entered] | None:
+        """A seat is about to be taken; see `rtcsignal.signaling.cluster.Cluster.enter`."""
+        if self._isAlone:
+            return None
+        participant = self._introduced(seat)
+        return self._cluster.enter(seat.room.name, participant.factsAs(seat.userId), seen, ends, shares)
+
+    def wait(self, seat: Seat) -> None:
+        """A seat waits."""
+        if self._isAlone:
+            return
+        if not seat.isKnown:
+            seat.at = int(self._clock.seconds() * _MICROSECONDS)  # until the others say when it was
+            seat.isKnown = True
+        participant = self._introduced(seat)
+        waits = self._cluster.wait(seat.room.name, participant.factsAs(seat.userId, waits=True))
+        if waits is not None:
+            waits.addCallback(_since, seat)
+
+    def changed(self, seat: Seat) -> None:
+        """What they are to know of a taken seat has changed."""
+        if seat.isKnown:
+            self._cluster.changed(seat.room.name, seat.participant.factsAs(seat.userId))
+
+    def leave(self, seat: Seat, reason: str) -> Deferred[None] | None:
+        """A seat is about to end, or not to wait any more. Its room is followed until they know.
+
+        Returns:
+            Is for `after`: fires when they know; None if they need not be told, or cannot be told now.
+        """
+        if not seat.isKnown:
+            return None
+        seat.isKnown = False
+        name = seat.room.name
+        told = self._cluster.leave(name, seat.participant.knownAs, reason)
+        if told is not None:
+            self._table.hold(name)
+        return told
+
+    def after(self, told: Deferred[None] | None, roomName: str, act: Callable[[], None]) -> None:
+        """Do something when the others know of the end of a seat.
+
+        Args:
+            told: What `leave` has returned; at once if that is None.
+            roomName: Where the seat was.
+            act: Does it.
+        """
+        if told is None:
+            act()
+            self._table.settle(roomName)
+            return
+
+        def known(_: None) -> None:
+            act()
+            self._table.release(roomName)
+
+        told.addCallback(known)
+
+    def gone(self, participant: Participant) -> None:
+        """A participant has gone."""
+        if participant.knownAs:
+            del self.known[participant.knownAs]
+
+    def _introduced(self, seat: Seat) -> Participant:
+        participant = seat.participant
+        if not participant.knownAs:
+            participant.knownAs = participant.publicId
+            self.known[participant.knownAs] = participant
+        return participant
+
+
+def _since(entered: Entered, seat: Seat) -> None:
+    if entered.at:
+        seat.at = entered.at

@@ -1,0 +1,120 @@
+"""The table of rooms: those with members on this node, and those of which other nodes tell."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from twisted.internet.interfaces import IReactorTime
+
+from rtcsignal.signaling.cluster import Member
+from rtcsignal.signaling.rooms.elsewhere import Elsewhere
+from rtcsignal.signaling.rooms.room import Room
+from rtcsignal.signaling.rooms.waiting import WaitingList
+from rtcsignal.signaling.station import Station
+
+__all__ = ["RoomTable"]
+
+_MICROSECONDS = 1_000_000
+
+
+class RoomTable:
+    """All rooms that this node knows.
+
+    Of a room without members here it knows what other nodes tell, as long as somebody here waits for it, is about to
+    join, or has left and the others do not know that yet. Without other nodes there are none of these.
+
+    Args:
+        waiting: Who waits for which room.
+        clock: The time.
+        station: This node.
+
+    Attributes:
+        rooms: Those that have members on this node, by name.
+        followed: The others, likewise.
+    """
+
+    def __init__(self, waiting: WaitingList, clock: IReactorTime, station: Station) -> None:
+        self.rooms: dict[str, Room] = {}
+        self.followed: dict[str, Room] = {}
+        self._waiting = waiting
+        self._clock = clock
+        self._station = station
+        self._held: Counter[str] = Counter()
+
+    def find(self, name: str) -> Room | None:
+        """A room that is known."""
+        return self.rooms.get(name) or self.followed.get(name)
+
+    def roomFor(self, name: str) -> Room:
+        """A room that may not be there yet."""
+        room = self.find(name)
+        if room is None:
+            return Room(name, self._clock.seconds(), self._station)
+        room.renew()
+        return room
+
+    def opened(self, judged: Room) -> Room:
+        """The room to enter: while the policies judged one, its members may have left, or the first one joined."""
+        name, now = judged.name, self._clock.seconds()
+        room = self.find(name)
+        if room is None:
+            room = Room(name, now, self._station) if judged.isOpen else judged
+        room.renew()
+        self.rooms[name] = room
+        self.followed.pop(name, None)
+        if not room.isOpen:
+            room.open(now)
+        return room
+
+    def emptied(self, room: Room) -> None:
+        """Members have left: there may be none any more on this node, or on any."""
+        name = room.name
+        if not room.seats and self.rooms.get(name) is room:
+            del self.rooms[name]
+            if self._isFollowed(name):
+                self.followed[name] = room
+
+    def hold(self, name: str) -> None:
+        """From now on other nodes are listened to when they tell of a room."""
+        self._held[name] += 1
+
+    def release(self, name: str) -> None:
+        """As it was before `hold`."""
+        self._held[name] -= 1
+        if not self._held[name]:
+            del self._held[name]
+        self.settle(name)
+
+    def settle(self, name: str) -> None:
+        """Somebody who has waited for a room may have been the last here whom it concerns."""
+        if name not in self.rooms and not self._isFollowed(name):
+            self.followed.pop(name, None)
+            self._waiting.forgetOthers(name)
+
+    def toldOf(self, name: str) -> Room | None:
+        """The room of which other nodes tell; None if it concerns no one here."""
+        room = self.find(name)
+        if room is None and self._isFollowed(name):
+            room = self.followed[name] = Room(name, self._clock.seconds(), self._station)
+        return room
+
+    def adopted(self, name: str) -> Room | None:
+        """The same, of which is told how it is everywhere. If it has no seat here, what was known is forgotten."""
+        if name not in self.rooms and name not in self._waiting:
+            self.followed.pop(name, None)
+            self._waiting.forgetOthers(name)
+        return self.toldOf(name)
+
+    def arrive(self, room: Room, member: Member) -> None:
+        """Someone has joined a room on another node."""
+        room.renew()
+        if not room.isOpen:
+            room.open(member.at / _MICROSECONDS)
+        room.arrive(self.viewOf(room, member))
+
+    def viewOf(self, room: Room, member: Member) -> Elsewhere:
+        """Someone on another node, as rooms know them."""
+        return Elsewhere(member, room.name, self._station)
+
+    def _isFollowed(self, name: str) -> bool:
+        return name in self._held or name in self._waiting
