@@ -24,6 +24,7 @@ from rtcsignal.engineio.registry import Registry
 from rtcsignal.engineio.session import Heartbeat, Session
 from rtcsignal.service.config.schema import Config
 from rtcsignal.service.handlers import namespacesOf
+from rtcsignal.signaling.cluster import Cluster
 from rtcsignal.signaling.gates import Gates, OpenGates
 from rtcsignal.signaling.handlers import Handler
 from rtcsignal.signaling.hub import Hub
@@ -56,6 +57,9 @@ class World:
         sockets: Settings of the Socket.IO layer; by default clients may send as fast as they like.
         handlers: Those of the events in ``/``, by name, if they are not the usual ones.
         config: What the handlers are told of the configuration.
+        clock: The time, if it is not the server's own.
+        cluster: The other nodes, if there are any.
+        name: What the sessions begin with.
 
     Attributes:
         clock: The time; it stands still unless the test turns it.
@@ -70,10 +74,14 @@ class World:
         sockets: SocketOptions = _UNLIMITED,
         handlers: Mapping[str, Handler] = EMPTY,
         config: Config = Config(),  # noqa: B008 - frozen
+        clock: Clock | None = None,
+        cluster: Cluster | None = None,
+        name: str = "session",
     ) -> None:
-        self.clock = Clock()
+        self.clock = clock or Clock()
         self.wallOffset = 0.0
-        self.hub = Hub(options or SignalingOptions(), gates or OpenGates(), self.clock, self._wall)
+        self.name = name
+        self.hub = Hub(options or SignalingOptions(), gates or OpenGates(), self.clock, self._wall, cluster=cluster)
         namespaces = namespacesOf(self.hub, config)
         if handlers:
             namespaces["/"] = SignalingNamespace(self.hub, handlers)
@@ -97,7 +105,7 @@ class World:
             request: ``query``, ``headers``, ``address`` and ``secure`` of the handshake.
         """
         self._opened += 1
-        return Link(self, f"session-{self._opened}", revision, **request)
+        return Link(self, f"{self.name}-{self._opened}", revision, **request)
 
     def client(self, namespace: str = "/", revision: Revision = 4, **request: Any) -> Client:
         """A client on a connection of its own, let into a namespace."""

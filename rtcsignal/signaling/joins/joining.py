@@ -123,6 +123,7 @@ class Joining:
             former = presence.giveUpFormer(participant, name)
             if former is not None:
                 await former
+                continue  # the room has changed
             if not participant.peer.connected:
                 return
             seat, seen = presence.seatFor(participant, request), None

@@ -84,9 +84,13 @@ class Elsewhere:
         """Have its node give up its connection, because its client is here.
 
         Returns:
-            Fires when that is done; None if its node cannot be reached.
+            Fires when that is done; None if its node cannot be reached, or was asked before.
         """
-        return self._station.end(self.roomName, self._member, reason, connection=True)
+        if self._isEnding:
+            return None
+        pending = self._station.end(self.roomName, self._member, reason, connection=True)
+        self._isEnding = pending is not None
+        return pending
 
     @property
     def _member(self) -> Member:

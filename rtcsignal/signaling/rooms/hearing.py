@@ -41,6 +41,9 @@ class Hearing:
             return
         for member in sorted(snapshot.members, key=lambda each: each.at):
             self._meet(room, member)
+        if room.isEmpty:  # others wait for it: what is shared is of a room that is over
+            room.leftovers = frozenset(snapshot.shared)
+            return
         for key, value in snapshot.shared.items():
             learned(room.view, key, value)
 

@@ -99,7 +99,9 @@ class Presence:
         ends = door.ends
         if not self._isThere(seat):
             return None  # it was kicked because of what the observers did
-        entered = self.reports.enter(seat, seen, [end for _, end in ends], door.shares)
+        room = self.table.find(seat.room.name) or seat.room
+        shares = {**dict.fromkeys(room.leftovers), **door.shares}
+        entered = self.reports.enter(seat, seen, [end for _, end in ends], shares)
         if entered is None:
             self._begin(seat, welcome, door, ends)
             return None
@@ -171,9 +173,7 @@ class Presence:
             connection: Its connection ends, too.
         """
         seat.isKnown = False
-        if connection:
-            seat.participant.expel(reason)
-        self.end(seat, reason)
+        self._endWith(seat, reason, connection)
 
     def lost(self, participant: Participant, seconds: float) -> None:
         """The connection of a participant was lost, and its client is waited for.
@@ -275,17 +275,22 @@ class Presence:
         if entered.outcome is Outcome.UNAVAILABLE:
             raise Refused("unavailable", "Rooms cannot be joined at the moment. Try again.")
         seat.at, seat.isKnown = entered.at, True
-        self._begin(seat, welcome, door, ends)
+        self._begin(seat, welcome, door, ends, isEverywhere=entered.outcome is Outcome.TAKEN)
         return True
 
     def _begin(
-        self, seat: Seat, welcome: Callable[[Seat], None], door: Door, ends: Collection[tuple[Any, End]]
+        self,
+        seat: Seat,
+        welcome: Callable[[Seat], None],
+        door: Door,
+        ends: Collection[tuple[Any, End]],
+        isEverywhere: bool = False,
     ) -> None:
         """A membership begins, unless its participant has gone meanwhile, or goes because of what is done for it."""
         participant, gates, name = seat.participant, self._gates.now, seat.room.name
         door.carryOut()
         for peer, end in ends:
-            self._makeWay(name, peer, end)
+            self._makeWay(name, peer, end, isEverywhere)
         if not participant.peer.connected:
             self._neverCame(seat)
             return
@@ -322,8 +327,8 @@ class Presence:
     def _isThere(seat: Seat) -> bool:
         return seat.participant.peer.connected
 
-    def _makeWay(self, roomName: str, peer: Any, end: End) -> None:
-        """A membership ends because another one begins; the others know."""
+    def _makeWay(self, roomName: str, peer: Any, end: End, isEverywhere: bool) -> None:
+        """A membership ends because another one begins. The others know if that has begun everywhere."""
         if isinstance(peer, FarView):
             room = self.table.find(roomName)
             if room is not None:
@@ -334,7 +339,13 @@ class Presence:
         if seat is not None:
             for event in end.events:
                 participant.peer.deliver(event)
-            self.endFor(seat, end.reason, end.connection)
+            seat.isKnown = seat.isKnown and not isEverywhere
+            self._endWith(seat, end.reason, end.connection)
+
+    def _endWith(self, seat: Seat, reason: str, connection: bool) -> None:
+        if connection:
+            seat.participant.expel(reason)
+        self.end(seat, reason)
 
     def _tellAway(self, seat: Seat) -> None:
         if seat.isTaken:

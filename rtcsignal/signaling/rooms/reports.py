@@ -51,11 +51,13 @@ class Reports:
         """A seat waits."""
         if self._isAlone:
             return
-        if not seat.isKnown:
-            seat.at = int(self._clock.seconds() * _MICROSECONDS)  # until the others say when it was
-            seat.isKnown = True
-        participant = self._introduced(seat)
-        waits = self._cluster.wait(seat.room.name, participant.factsAs(seat.userId, waits=True))
+        facts, name = self._introduced(seat).factsAs(seat.userId, waits=True), seat.room.name
+        if seat.isKnown:
+            self._cluster.changed(name, facts)
+            return
+        seat.isKnown = True
+        seat.at = int(self._clock.seconds() * _MICROSECONDS)  # until the others say when it was
+        waits = self._cluster.wait(name, facts)
         if waits is not None:
             waits.addCallback(_since, seat)
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:  # a seat ties a participant, a room and what plugins see of i
 
 __all__ = ["Room", "Seat"]
 
+_NONE: frozenset[str] = frozenset()
+
 class Seat:
     """A membership: a participant in a room, as a user.
 
@@ -29,6 +31,7 @@ class Seat:
 
     Attributes:
         userId: As whom.
+        leftovers: The keys of what was shared about a room of this name that is over, which other nodes still have.
         view: What plugins see of it.
         at: When it was taken or began to wait; see `rtcsignal.signaling.cluster.Member`. 0 without other nodes.
         isKnown: Other nodes know of it, and have to be told of its end.
@@ -62,10 +65,11 @@ class Room:
         seats: Those of this node, by peer. Not to be changed from outside.
         others: The members on other nodes; None while there are none.
         isOpen: It has, or had, members; one that they have all left is not used again.
+        leftovers: The keys of what was shared about a room of this name that is over, which other nodes still have.
         view: What plugins see of it; their data is gone with it.
     """
 
-    __slots__ = ("_apart", "_users", "isOpen", "name", "others", "seats", "view")
+    __slots__ = ("_apart", "_users", "isOpen", "leftovers", "name", "others", "seats", "view")
 
     def __init__(self, name: str, createdAt: float, station: Station) -> None:
         self.name = name
@@ -74,6 +78,7 @@ class Room:
         self.others: Others | None = None
         self._users: dict[str, list[Peer]] = {}
         self._apart: dict[str, list[Peer]] = {}
+        self.leftovers: frozenset[str] = _NONE
         self.view = RoomView(name, createdAt, self.seats, self._users, station)
 
     @property
@@ -120,11 +125,13 @@ class Room:
         """The first member is about to come."""
         opened(self.view, now)
         self.isOpen = True
+        self.leftovers = _NONE
 
     def renew(self) -> None:
         """If all members have left, on all nodes, it is over; what is known by its name from now on is another one."""
         if self.isOpen and self.isEmpty:
             self.isOpen = False
+            self.leftovers = frozenset(self.view.shared)
             ended(self.view)
 
     def add(self, seat: Seat) -> None:

@@ -1,0 +1,1 @@
+"""Several hubs that share their rooms, over the model of the scripts."""
