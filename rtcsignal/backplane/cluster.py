@@ -87,6 +87,7 @@ class Backplane:
         self._began = 0.0
         self._pending: set[Deferred[None]] = set()
         self._doubtful: set[tuple[str, str]] = set()
+        self._leaving: dict[tuple[str, str], str] = {}
         self._unsent: dict[tuple[str, str], str] = {}
         self._unshared: set[tuple[str, str]] = set()
         self._sharing: dict[tuple[str, str], Any] = {}
@@ -124,7 +125,7 @@ class Backplane:
         self._unsent.pop((roomName, facts.id), None)
         if self._line is None:
             self._unshared.update((roomName, key) for key in shares)
-            return succeed(self._entering.alone())
+            return succeed(self._entering.alone(roomName, facts.id))
         values = [part for key, value in shares.items() for part in (key, _jsonOf(value), "=")]
         endings = [part for end in ends for part in self._bus.endOf(end)]
         return self._entering.enter(Entry(roomName, facts, (len(ends), len(shares), *endings, *values)), seen)
@@ -145,7 +146,10 @@ class Backplane:
         done: Deferred[None] = Deferred()
         self._pending.add(done)
 
+        self._leaving[key] = reason
+
         def answered(state: int) -> None:
+            self._leaving.pop(key, None)
             self._fire(done)
             self.rosters.gave(roomName, memberId)
 
@@ -273,6 +277,10 @@ class Backplane:
     def ended(self) -> None:
         self._line = None
         self._bus.use(None, "")
+        leaving, self._leaving = self._leaving, {}
+        for key in leaving:
+            self.rosters.gave(*key)
+        self._unsent.update(leaving)
         self._doubtful.update(self._entering.end())
         sharing, self._sharing = self._sharing, {}
         for (roomName, key), value in sharing.items():

@@ -114,7 +114,7 @@ class Entering:
         self._line = None
         entries, self._entries = self._entries, {}
         for entry in entries:
-            self._tell(entry, self.alone())
+            self._tell(entry, self.alone(entry.roomName, entry.id))
         return [(entry.roomName, entry.id) for entry in entries]
 
     def _send(self, entry: Entry, seen: int | None, at: int = 0) -> None:
@@ -147,7 +147,7 @@ class Entering:
 
     def _late(self, entry: Entry) -> None:
         entry.isRefused = not self._isLocal
-        self._tell(entry, self.alone())
+        self._tell(entry, self.alone(entry.roomName, entry.id))
 
     @staticmethod
     def _tell(entry: Entry, entered: Entered) -> None:
@@ -157,9 +157,10 @@ class Entering:
         if done is not None:
             done.callback(entered)
 
-    def alone(self) -> Entered:
+    def alone(self, roomName: str, memberId: str) -> Entered:
         """What becomes of a seat without Redis."""
         if self._isLocal:
+            self._rosters.kept(roomName, memberId)
             return Entered(Outcome.LOCAL, round(self._wall() * 1_000_000))
         return Entered(Outcome.UNAVAILABLE)
 

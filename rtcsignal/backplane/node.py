@@ -178,6 +178,7 @@ class Node:
         if self._line is None:
             self._burying.append(node)
         else:
+            self._nodes.dead(node)
             self._line.run(BURY, (node, "timeout"), self._buried)
 
     def close(self) -> Deferred[None]:
@@ -324,6 +325,8 @@ class Node:
         if self._isWrong(answer):
             return
         self._unanswered = 0
+        for node in _texts(answer[3]):
+            self._nodes.dead(node)
         for dead in _texts(answer[2]):
             self._sweep(dead)
         self._crew.beaten()

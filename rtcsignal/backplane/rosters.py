@@ -128,6 +128,13 @@ class Rosters:
             self._hub.adopt(roomName, snapshot)
             self.judge(roomName)
 
+    def kept(self, roomName: str, memberId: str) -> None:
+        """This node has a seat of which Redis does not know."""
+        roster = self._rooms.get(roomName)
+        if roster is not None and memberId not in roster.homes:
+            roster.homes[memberId] = self._nodes.own
+            roster.own += 1
+
     def gave(self, roomName: str, memberId: str) -> bool:
         """A seat of this node has ended; whether it was there."""
         roster = self._rooms.get(roomName)

@@ -272,12 +272,13 @@ if record ~= '' then
   call('HDEL', P .. 'y', node)
 end
 call('ZADD', P .. 'n', whole(logical + lease), me)
+local gone = {}
 for _, inc in ipairs(call('ZRANGEBYSCORE', P .. 'n', '-inf', '(' .. whole(logical))) do
   over(inc, 'timeout')
-  local gone = nodeOf(inc)
-  call('HDEL', P .. 'a', gone)
-  call('HDEL', P .. 'y', gone)
-  tell(call('ZRANGE', P .. 'n', 0, -1), pack({1, 'D', me, gone}))
+  gone[#gone + 1] = nodeOf(inc)
+  call('HDEL', P .. 'a', nodeOf(inc))
+  call('HDEL', P .. 'y', nodeOf(inc))
+  tell(call('ZRANGE', P .. 'n', 0, -1), pack({1, 'D', me, nodeOf(inc)}))
 end
 alive = call('ZRANGE', P .. 'n', 0, -1)
 local working, dead = {}, {}
@@ -288,7 +289,7 @@ end
 for _, inc in ipairs(call('HKEYS', P .. 'd')) do
   if not working[nodeOf(inc)] then dead[#dead + 1] = inc end
 end
-if record == '' then return {1, #alive, dead, c[3] or ''} end
+if record == '' then return {1, #alive, dead, gone} end
 tell(alive, pack({1, 'N', me, record}))
 return {1, #alive, dead, c[3] or '', alive, call('HGETALL', P .. 'a'), call('HGETALL', P .. 'y')}
 """,
@@ -296,8 +297,8 @@ return {1, #alive, dead, c[3] or '', alive, call('HGETALL', P .. 'a'), call('HGE
 """Say that a node is there: incarnation, node, lease and greatest gap in milliseconds; with what others are told of it
 when the incarnation is new, which ends those before it.
 
-Answers 0: no lease. 1, how many nodes there are, the incarnations to sweep, who tidied up; for a new one also the
-incarnations, what is told of each node, and which ones are ready."""
+Answers 0: no lease. 1, how many nodes there are, the incarnations to sweep, and the nodes that are gone; for a new one
+in place of these who tidied up, the incarnations, what is told of each node, and which ones are ready."""
 
 READY = Script(
     "ready",

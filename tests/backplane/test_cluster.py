@@ -36,7 +36,7 @@ class TestMembers:
         world, one, two, three_ = three
         joined(world, (one, "a"), (two, "b"))
         assert one.roster("r") == two.roster("r") == {"a", "b"}
-        assert one.ear.log == [("joined", "r", "a"), ("joined", "r", "b")]
+        assert one.ear.log[1:] == [("joined", "r", "a"), ("joined", "r", "b")]
         assert three_.ear.log == []
         assert one.ear.others["r"]["b"].node == "bbbbbb"
         assert one.ear.others["r"]["b"].at == two.ear.own["r"]["b"]
@@ -196,7 +196,7 @@ class TestMessages:
         one.say("r", "a", '["broadcast",2]')
         one.leave("r", "a")
         world.redis.settle()
-        assert [entry[0] for entry in two.ear.log] == ["joined", "joined", "heard", "heard", "left"]
+        assert [entry[0] for entry in two.ear.log] == ["begun", "joined", "joined", "heard", "heard", "left"]
 
     def test_ofOneWhoIsNotKnownAreDropped(self, three: Three) -> None:
         world, one, two, _ = three

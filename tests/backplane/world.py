@@ -122,6 +122,8 @@ class TestNode:
         def entered(entered: Entered) -> None:
             self.outcomes.append(entered.outcome)
             if entered.outcome in (Outcome.TAKEN, Outcome.LOCAL):
+                if not self.ear.own.get(roomName):
+                    self.ear.log.append(("begun", roomName, frozenset(self.ear.others.get(roomName, {}))))
                 self.ear.own.setdefault(roomName, {})[memberId] = entered.at
                 self.ear.facts[roomName, memberId] = facts
                 self.ear.log.append(("joined", roomName, memberId))

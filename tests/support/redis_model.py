@@ -222,10 +222,12 @@ class RedisModel:
             self.records[node] = record
             self.readies.pop(node, None)
         self.leases[me] = logical + lease
+        found: list[bytes] = []
         for incarnation in sorted(self.leases, key=lambda each: (self.leases[each], each)):
             if self.leases[incarnation] < logical:
                 self._finish(incarnation, "timeout")
                 gone = _nodeOf(incarnation)
+                found.append(gone.encode())
                 self.records.pop(gone, None)
                 self.readies.pop(gone, None)
                 self._tell(list(self.leases), me, "D", gone)
@@ -234,7 +236,7 @@ class RedisModel:
         dead = [each.encode() for each in self.over if _nodeOf(each) not in working]
         tidied = self.clock.get("g", "").encode()
         if record == "":
-            return [1, len(alive), dead, tidied]
+            return [1, len(alive), dead, found]
         self._tell(alive, me, "N", record)
         return [
             1, len(alive), dead, tidied, [each.encode() for each in alive], _flat(self.records), _flat(self.readies)
