@@ -278,8 +278,8 @@ class Backplane:
         self._line = None
         self._bus.use(None, "")
         leaving, self._leaving = self._leaving, {}
-        for key in leaving:
-            self.rosters.gave(*key)
+        for seat in leaving:
+            self.rosters.gave(*seat)
         self._unsent.update(leaving)
         self._doubtful.update(self._entering.end())
         sharing, self._sharing = self._sharing, {}

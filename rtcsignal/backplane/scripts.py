@@ -156,7 +156,7 @@ end
 call('HSET', r, id, me .. ' ' .. at .. ' ' .. data)
 for i = 9, 9 + 4 * (ends - 1), 4 do
   local value = call('HGET', r, ARGV[i])
-  if value then
+  if value and ARGV[i] ~= id then
     local inc = split(value)
     if ARGV[i + 3] ~= '' then tell({inc}, ARGV[i + 3]) end
     remove(room, ARGV[i], inc, ARGV[i + 1], ARGV[i + 2])

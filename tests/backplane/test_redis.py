@@ -43,13 +43,19 @@ class TestHiredis:
         assert list(pushed) == [b"m", b"y"]
 
     def test_writesCommands(self) -> None:
-        assert hiredis.pack_command(("SET", b"\xff", 1)) == b"*3\r\n$3\r\nSET\r\n$1\r\n\xff\r\n$1\r\n1\r\n"
+        command: Any = ("SET", b"\xff", 1)
+        assert hiredis.pack_command(command) == b"*3\r\n$3\r\nSET\r\n$1\r\n\xff\r\n$1\r\n1\r\n"
 
     def test_saysWhatItCannotRead(self) -> None:
         reader = hiredis.Reader()
         reader.feed(b"HTTP/1.1 400\r\n")
         with pytest.raises(hiredis.HiredisError):
             reader.gets()
+
+
+class _Transport(StringTransport):
+    def abortConnection(self) -> None:
+        self.loseConnection()
 
 
 class Connected:
@@ -59,9 +65,8 @@ class Connected:
         self.pushed: list[tuple[bytes, bytes]] = []
         self.lost: list[str] = []
         self.answers: list[Any] = []
-        self.connection = RedisConnection(lambda *message: self.pushed.append(message), self.lost.append)
-        self.transport: Any = StringTransport()
-        self.transport.abortConnection = self.transport.loseConnection
+        self.connection: Any = RedisConnection(lambda *message: self.pushed.append(message), self.lost.append)
+        self.transport = _Transport()
         self.connection.makeConnection(self.transport)
 
 
@@ -106,7 +111,8 @@ class TestAConnection:
 
     def test_goesOnWhenWhatItCallsFails(self, loggedFailures: LoggedFailures) -> None:
         made = Connected()
-        made.connection.send(("PING",), lambda _: {}["nothing"])
+        nothing: dict[str, None] = {}
+        made.connection.send(("PING",), lambda _: nothing["nothing"])
         made.connection.send(("PING",), made.answers.append)
         made.connection.dataReceived(b"+PONG\r\n+PONG\r\n")
         assert made.answers == [b"PONG"]

@@ -144,7 +144,7 @@ class RedisModel:
         members[memberId] = (me, joined, data)
         for number in range(ends):
             other, reason, flags, frame = rest[4 * number : 4 * number + 4]
-            if other in members:
+            if other in members and other != memberId:
                 incarnation = members[other][0]
                 if frame and incarnation != me:
                     self.publish(incarnation, frame)
