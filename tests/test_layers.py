@@ -21,7 +21,7 @@ IMPURE = {"asyncio", "autobahn", "logging", "os", "random", "socket", "threading
 
 ONLY_IN = {
     "yaml": {"rtcsignal.service.config.reader"},
-    "twisted.internet.reactor": {"rtcsignal.service.tap"},
+    "twisted.internet.reactor": {"rtcsignal.service.tap", "rtcsignal.service.workers.running"},
     "hiredis": {"rtcsignal.backplane.redis"},
     "autobahn": {"rtcsignal.engineio.port.factory", "rtcsignal.engineio.websocket.slim"},
 }

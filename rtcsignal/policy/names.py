@@ -25,7 +25,10 @@ from twisted.internet.interfaces import (
 )
 from zope.interface import implementer
 
-__all__ = ["Names", "NamingReactor"]
+__all__ = ["LOOKUPS_AT_ONCE", "Names", "NamingReactor"]
+
+LOOKUPS_AT_ONCE = 10
+"""Of a server."""
 
 _AT_ONCE = 4
 _SECONDS = 10.0

@@ -21,7 +21,7 @@ from rtcsignal.service.config.schema import Config
 from rtcsignal.service.notify import notify, watchdogSeconds
 from rtcsignal.service.ports import OpenPort, closePorts, openPorts
 
-__all__ = ["CLOSE_SECONDS", "Application", "Build", "RTCSignalService"]
+__all__ = ["CLOSE_SECONDS", "Application", "Build", "RTCSignalService", "logListening", "onlyPluginsDiffer"]
 
 _log = Logger(namespace="rtcsignal.service")
 
@@ -76,6 +76,7 @@ class RTCSignalService(Service):
         fail: Ends the process with exit code 1, and is given the reason; called when a port cannot be opened.
         environ: The environment, in which the service manager says how to reach it.
         reread: Reads the configuration again; may raise ConfigError. None if it does not come from a file.
+        opener: Stands in for the reactor where ports are opened; None for the reactor.
 
     Raises:
         ConfigError: The application cannot be built.
@@ -89,7 +90,9 @@ class RTCSignalService(Service):
         fail: Callable[[str], None],
         environ: Mapping[str, str] = os.environ,
         reread: Callable[[], Config] | None = None,
+        opener: Any = None,
     ) -> None:
+        self._opener = reactor if opener is None else opener
         self._config = config
         self._reactor = reactor
         self._fail = fail
@@ -108,7 +111,7 @@ class RTCSignalService(Service):
         super().privilegedStartService()
         self._state = _State.OPENING
         unconfirmed = self._config.socketio.pingTimeout
-        opening = openPorts(self._reactor, self._config.listen, self._application.factory, unconfirmed)
+        opening = openPorts(self._opener, self._config.listen, self._application.factory, unconfirmed)
         self._opening = Deferred.fromCoroutine(opening).addCallbacks(self._opened, self._notOpened)
         if self._state is _State.FAILED:
             self._fail(self._problem)
@@ -160,9 +163,22 @@ class RTCSignalService(Service):
             for problem in error.problems:
                 _log.error("not reloaded: {problem}", problem=problem)
             return
-        if msgspec.structs.replace(config, plugins=self._config.plugins, listen=self._config.listen) != self._config:
-            _log.warn("only the plugins are taken over from the changed configuration; the rest needs a restart")
+        onlyPluginsDiffer(config, self._config)
         self._application.reload(config)
+
+    def takeOver(self, config: Config) -> Deferred[Any]:
+        """Take over the plugins of a configuration, once the server has started.
+
+        Returns:
+            Fires with whether they could be; if not, the log says why, and everything stays as it was.
+        """
+        taken: Deferred[Any] = Deferred()
+
+        def takeOver(_: object) -> None:
+            maybeDeferred(self._application.reload, config).chainDeferred(taken)
+
+        self._started.addCallback(takeOver)
+        return taken
 
     def report(self) -> None:
         """Log what the server holds, and whether all of it fits together, when what is under way has been done."""
@@ -212,13 +228,12 @@ class RTCSignalService(Service):
         self._started.addCallback(lambda _: self._announce())
 
     def _announce(self) -> None:
-        if self._state is not _State.OPEN:
-            return
-        for port in self._ports:
-            _log.info("listening on {name}", name=port.name)
-        url = next((port.url for port in self._ports if port.url is not None), None)
-        if self._config.web.demo and url is not None:
-            _log.info("open {url} in a browser for the demo page", url=url)
+        if self._state is _State.OPEN:
+            self.serves()
+
+    def serves(self) -> None:
+        """Say that the server serves; called once."""
+        logListening(self._ports, self._config)
         notify("READY=1", self._environ)
 
     async def _close(self) -> None:
@@ -229,3 +244,23 @@ class RTCSignalService(Service):
             await closed.addTimeout(CLOSE_SECONDS, self._reactor)
         except TooLate:
             _log.warn("not all clients were gone after {seconds:g} s", seconds=CLOSE_SECONDS)
+
+
+def logListening(ports: Sequence[OpenPort], config: Config) -> None:
+    """Log where a server listens.
+
+    Args:
+        ports: Its ports.
+        config: Its configuration.
+    """
+    for port in ports:
+        _log.info("listening on {name}", name=port.name)
+    url = next((port.url for port in ports if port.url is not None), None)
+    if config.web.demo and url is not None:
+        _log.info("open {url} in a browser for the demo page", url=url)
+
+
+def onlyPluginsDiffer(new: Config, old: Config) -> None:
+    """Log that something else than plugins has changed, if it has. What a command line says instead is left out."""
+    if msgspec.structs.replace(new, plugins=old.plugins, listen=old.listen, workers=old.workers) != old:
+        _log.warn("only the plugins are taken over from the changed configuration; the rest needs a restart")

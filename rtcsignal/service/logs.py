@@ -30,7 +30,7 @@ from rtcsignal.lograte import LogRation
 from rtcsignal.service.logfile import LogFile, StandardOutput
 from rtcsignal.service.translation import Translator
 
-__all__ = ["LEVELS", "logObserver", "openLogFile"]
+__all__ = ["LEVELS", "limited", "logObserver", "openLogFile"]
 
 LEVELS = tuple(level.name for level in LogLevel.iterconstants())
 """The names of the levels, the most verbose first."""
@@ -91,9 +91,21 @@ def logObserver(
         reactor: The time.
         file: See `openLogFile`.
     """
+    return limited(_destination(options, file), level, linesPerSecond, reactor)
+
+
+def limited(destination: ILogObserver, level: str, linesPerSecond: float, reactor: Any) -> ILogObserver:
+    """An observer that passes on what belongs into a log.
+
+    Args:
+        destination: Where it goes.
+        level: One of `LEVELS`; events below it are left out.
+        linesPerSecond: Most lines of a kind; 0 for no limit.
+        reactor: The time.
+    """
     predicate = LogLevelFilterPredicate(defaultLogLevel=LogLevel.lookupByName(level))
     ration = _Ration(LogRation(reactor.seconds, linesPerSecond, _BURST_SECONDS * linesPerSecond))
-    observer = FilteringLogObserver(_destination(options, file), [predicate, ration])
+    observer = FilteringLogObserver(destination, [predicate, ration])
     return Translator(cast(ILogObserver, observer), reactor.seconds, debug=level == LogLevel.debug.name)
 
 

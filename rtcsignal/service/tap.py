@@ -23,18 +23,19 @@ from rtcsignal.clocks import measureSteadily
 from rtcsignal.errors import ConfigError
 from rtcsignal.logtext import safe
 from rtcsignal.policy.listing import formatPlugins, listPlugins
-from rtcsignal.policy.names import Names
+from rtcsignal.policy.names import LOOKUPS_AT_ONCE, Names
 from rtcsignal.service.app import RTCSignalService
 from rtcsignal.service.config import checks
 from rtcsignal.service.config.endpoints import withAddresses, withPaths
 from rtcsignal.service.config.reader import defaultConfig, loadConfig, positionsOfEndpoints
-from rtcsignal.service.config.schema import Config
+from rtcsignal.service.config.schema import MOST_WORKERS, Config
 from rtcsignal.service.config.socketio import Socketio
 from rtcsignal.service.logfile import LogFile, discardOutput, tolerateAscii
 from rtcsignal.service.logs import LEVELS, logObserver, openLogFile
 from rtcsignal.service.signals import handleSignals
 from rtcsignal.service.trial import Trial, tryEndpoints
 from rtcsignal.service.wiring import build
+from rtcsignal.service.workers.supervisor import Supervisor
 
 __all__ = ["Options", "makeService"]
 
@@ -42,8 +43,6 @@ _log = Logger(namespace="rtcsignal.service")
 
 _PIPE_BYTES = 100
 """What twistd reads of the outcome of a start in the background."""
-
-_LOOKUPS_AT_ONCE = 10
 
 _EXAMPLES = """
 A WebRTC signalling server over Socket.IO. Without --config it listens on port 8080, with all defaults.
@@ -70,9 +69,10 @@ class Options(usage.Options):
         settings: The configuration, complete and checked.
     """
 
-    synopsis = "[--config FILE] [--listen ENDPOINT]... [--log-level LEVEL] [--check | --plugins]"
+    synopsis = "[--config FILE] [--listen ENDPOINT]... [--workers N] [--log-level LEVEL] [--check | --plugins]"
     optParameters = [
         ["config", "c", None, "The configuration file, YAML or JSON."],
+        ["workers", "w", None, "Processes that serve the ports, instead of the number in the configuration."],
         ["log-level", None, "info", f"Log events of this level and above: {', '.join(LEVELS)}."],
     ]
     optFlags = [
@@ -115,6 +115,7 @@ class Options(usage.Options):
         if self["log-level"] not in LEVELS:
             raise usage.UsageError(f"the log level must be one of {', '.join(LEVELS)}")
         self._setListen(self._load())
+        self._setWorkers()
         if self["plugins"]:
             self._listPlugins()
         if self["check"]:
@@ -147,6 +148,16 @@ class Options(usage.Options):
         listen = tuple(withPaths(withAddresses(endpoint), os.getcwd()) for endpoint in self._listen)
         self.settings = msgspec.structs.replace(config, listen=listen or config.listen)
 
+    def _setWorkers(self) -> None:
+        text = self["workers"]
+        if text is None:
+            return
+        if not (text.isascii() and text.isdecimal() and 1 <= int(text[:4]) <= MOST_WORKERS):
+            raise usage.UsageError(f"--workers {text}: must be a number from 1 to {MOST_WORKERS}")
+        if int(text) > 1 and self.settings.backplane.url is None:
+            raise usage.UsageError(f"--workers {text}: more than one requires backplane.url in the configuration")
+        self.settings = msgspec.structs.replace(self.settings, workers=int(text))
+
     def _check(self) -> NoReturn:
         isFromFile = self["config"] is not None and not self._listen
         places = positionsOfEndpoints(self["config"], len(self.settings.listen)) if isFromFile else ()
@@ -157,7 +168,7 @@ class Options(usage.Options):
         raise SystemExit(0)
 
 
-class _Service(RTCSignalService):
+class _Observed:
     """Brings its log observer to the application that it becomes a part of."""
 
     observer: ILogObserver | None = None
@@ -166,7 +177,15 @@ class _Service(RTCSignalService):
         """Become a part of an application; twistd asks it for the observer when the log begins."""
         if self.observer is not None and isinstance(parent, Componentized):
             parent.setComponent(ILogObserver, self.observer)
-        super().setServiceParent(parent)
+        super().setServiceParent(parent)  # type: ignore[misc]
+
+
+class _Service(_Observed, RTCSignalService):
+    """The server as one process."""
+
+
+class _Supervisor(_Observed, Supervisor):
+    """The supervisor of several."""
 
 
 def makeService(options: Options) -> IService:
@@ -175,18 +194,17 @@ def makeService(options: Options) -> IService:
 
     reactor: Any = twistedReactor
     measureSteadily(reactor)
-    reactor.installNameResolver(Names(reactor, _LOOKUPS_AT_ONCE))
+    reactor.installNameResolver(Names(reactor, LOOKUPS_AT_ONCE))
     daemon: Any = options.parent
     try:
-        service = _Service(
-            options.settings, reactor, build, partial(_fail, reactor, daemon), reread=options.reread
-        )
+        service = _makeServer(options, reactor, daemon)
     except ConfigError as error:
         _refuse(error.problems)
     logFile = None
     if not daemon["logger"]:
         logFile = _openLogFile(daemon)
-        lines = options.settings.limits.logLinesPerSecond
+        # What workers say has been limited where it was said.
+        lines = 0 if isinstance(service, Supervisor) else options.settings.limits.logLinesPerSecond
         service.observer = logObserver(daemon, options["log-level"], lines, reactor, logFile)
     reactor.callWhenRunning(
         handleSignals,
@@ -194,9 +212,28 @@ def makeService(options: Options) -> IService:
         reload=service.reload,
         reopen=partial(_reopen, logFile),
         report=service.report,
-        atOnce=partial(_removePidFile, daemon["pidfile"]),
+        atOnce=partial(_endAtOnce, service, daemon["pidfile"]),
     )
     return service
+
+
+def _makeServer(options: Options, reactor: Any, daemon: Mapping[str, Any]) -> _Service | _Supervisor:
+    """The server, or its supervisor if there are to be several processes.
+
+    Raises:
+        ConfigError: A plugin cannot be used, or an endpoint would let anyone pose as anyone.
+    """
+    settings, fail = options.settings, partial(_fail, reactor, daemon)
+    if settings.workers == 1:
+        return _Service(settings, reactor, build, fail, reread=options.reread)
+    build(settings, reactor)  # what cannot be built in a worker is said here, as with one process
+    return _Supervisor(settings, reactor, options["log-level"], fail, reread=options.reread)
+
+
+def _endAtOnce(service: _Service | _Supervisor, pidFile: str | None) -> None:
+    if isinstance(service, Supervisor):
+        service.kill()
+    _removePidFile(pidFile)
 
 
 def _openLogFile(daemon: Mapping[str, Any]) -> LogFile | None:
@@ -281,6 +318,7 @@ def _summary(source: str | None, config: Config) -> list[str]:
     return [
         f"{source or 'the default configuration'}: no mistakes",
         f"listens on {', '.join(config.listen)}",
+        *([f"{config.workers} workers"] if config.workers > 1 else []),
         f"Socket.IO at {socketio.path} over {' and '.join(socketio.transports)}",
         _recoverySummary(socketio),
         f"namespaces {', '.join(config.signaling.namespaces)}",

@@ -345,13 +345,13 @@ os.execv(sys.argv[2], sys.argv[2:])
 
 
 @contextmanager
-def startActivated(held: socket.socket, endpoint: str, folder: Path) -> Iterator[Process]:
+def startActivated(held: socket.socket, endpoint: str, folder: Path, *arguments: str) -> Iterator[Process]:
     """Start the server as systemd does for a socket unit: the socket is file descriptor 3."""
     number = os.dup(held.fileno())
     try:
         os.set_inheritable(number, True)
         environ = checkoutEnvironment(LISTEN_FDS="1", LISTEN_FDNAMES="http")
-        command = [sys.executable, "-c", _ACTIVATE, str(number), *twistdCommand("--listen", endpoint)]
+        command = [sys.executable, "-c", _ACTIVATE, str(number), *twistdCommand("--listen", endpoint, *arguments)]
         with startProcess(command, cwd=str(folder), env=environ, inherit=(number,)) as process:
             yield process
     finally:

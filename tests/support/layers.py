@@ -119,10 +119,9 @@ FLOORS: tuple[tuple[Room, ...], ...] = (
     ),
     (Room("service.handlers", "which event of clients is handled by whom", ("service.handlers",)),),
     (
-        Room("service", "the process: builds and wires all the rest", ("service",)),
+        Room("service", "the process: builds and wires all the rest", ("service", "service.workers")),
         Room("testing", "for tests of plugins", ("testing",)),
     ),
-    (Room("service.workers", "several processes that serve the same ports", ("service.workers",)),),
     (Room("__main__", "commands for people", ("__main__",)),),
 )
 """From the ground up. A room imports what is on the floors below it, and never a neighbour on its own floor."""

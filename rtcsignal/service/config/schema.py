@@ -21,7 +21,9 @@ from rtcsignal.service.config.signaling import Signaling
 from rtcsignal.service.config.socketio import Socketio
 from rtcsignal.service.config.web import Web
 
-__all__ = ["Config"]
+__all__ = ["MOST_WORKERS", "Config"]
+
+MOST_WORKERS = 256
 
 
 class Config(Section, frozen=True, kw_only=True):
@@ -61,7 +63,7 @@ class Config(Section, frozen=True, kw_only=True):
     ] = ()
     workers: Annotated[
         int,
-        Meta(ge=1, le=256),
+        Meta(ge=1, le=MOST_WORKERS),
         Key(
             "Processes that serve the ports, each on a core. More than one requires backplane.url, through which they "
             "share their rooms. The option --workers outranks it.",
