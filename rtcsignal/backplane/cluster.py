@@ -54,6 +54,7 @@ class Backplane:
         clock: The time.
         wall: The time of day.
         logRation: How much may go to the log.
+        announce: Called with each incarnation of this node as it begins.
 
     Attributes:
         node: What people call this node.
@@ -70,7 +71,9 @@ class Backplane:
         clock: IReactorTime,
         wall: WallClock,
         logRation: LogRation,
+        announce: Callable[[str], object] = lambda incarnation: None,
     ) -> None:
+        self._announce = announce
         self.node = options.node
         self.nodes = Nodes(nodeId)
         self.rosters = Rosters(self.nodes)
@@ -96,6 +99,11 @@ class Backplane:
     def counts(self) -> Counts:
         """What has gone over the bus."""
         return self._bus.counts
+
+    @property
+    def isQuiet(self) -> bool:
+        """It is up, and nothing is on its way or in doubt: the hub and Redis know the same of this node."""
+        return self.life.isUp and not (self._pending or self._leaving or self.rosters.stale or len(self._entering))
 
     def listen(self, ear: Ear) -> None:
         """Say who is told of the others; before anything else."""
@@ -233,6 +241,7 @@ class Backplane:
     # What the node says: see `Crew`.
 
     def began(self, line: Line, incarnation: str) -> None:
+        self._announce(incarnation)
         self._line = line
         self._entering.use(line)
         self._began = self._clock.seconds()
@@ -312,7 +321,7 @@ class Backplane:
                 self.rosters.judge(roomName)
         elif isinstance(frame, Dead):
             self.nodes.dead(frame.node)
-            self.life.show()
+            self.life.lookAround()
 
     @property
     def _hub(self) -> Ear:

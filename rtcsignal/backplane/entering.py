@@ -80,6 +80,10 @@ class Entering:
         self._line: Line | None = None
         self._entries: dict[Entry, None] = {}
 
+    def __len__(self) -> int:
+        """How many are on their way."""
+        return len(self._entries)
+
     def use(self, line: Line) -> None:
         """There is another line."""
         self._line = line

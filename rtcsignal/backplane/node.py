@@ -321,6 +321,12 @@ class Node:
         self._unanswered += 1
         line.run(BEAT, self._beatOf(), self._beaten)
 
+    def lookAround(self) -> None:
+        """A node is gone: remove its members, now and not with the next beat."""
+        self.show()
+        if self._line is not None:
+            self._line.run(BEAT, self._beatOf(), self._beaten)
+
     def _beaten(self, answer: Any) -> None:
         if self._isWrong(answer):
             return

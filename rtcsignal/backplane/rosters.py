@@ -70,6 +70,12 @@ class Rosters:
         """Whether this node hears of a room."""
         return roomName in self._rooms
 
+    def __iter__(self) -> Iterator[tuple[str, str, str]]:
+        """Each member of each of them: the room, the member, and its node."""
+        for roomName, roster in self._rooms.items():
+            for memberId, home in roster.homes.items():
+                yield roomName, memberId, home
+
     @property
     def shared(self) -> int:
         """In how many of them others have members."""

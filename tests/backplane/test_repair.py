@@ -10,7 +10,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from rtcsignal.backplane.undertaker import Undertaker
 from tests.backplane.world import TestNode, World
+from tests.support.redis_model import ModelConnector
 
 Two = tuple[World, TestNode, TestNode]
 
@@ -149,6 +151,31 @@ class TestANode:
         other.backplane.life.bury("aaaaaa")
         world.redis.settle()
         assert heard(other) == [("left", "r", "a", "timeout", "orphaned")]
+
+    def test_thatSomebodyElseBuriesIsGoneAtOnce(self, two: Two) -> None:
+        world, one, other = two
+        away(one)
+        connector = ModelConnector(world.redis)
+        undertaker = Undertaker("zzzzzz", connector)
+        undertaker.bury(one.backplane.life.incarnation)
+        undertaker.bury("nobody.7")
+        world.redis.settle()
+        assert heard(other) == [("left", "r", "a", "timeout", "orphaned")]
+        assert connector.line is not None
+        assert not connector.line.isOpen
+
+    def test_isNotBuriedWithoutRedis(self, two: Two) -> None:
+        world, one, other = two
+        connector = ModelConnector(world.redis)
+        connector.isAway = True
+        undertaker = Undertaker("zzzzzz", connector)
+        undertaker.bury(one.backplane.life.incarnation)
+        connector.isAway = False
+        undertaker.bury("nobody.7")
+        undertaker.close()
+        undertaker.bury("nobody.8")
+        world.redis.settle()
+        assert heard(other) == []
 
     def test_isBuriedWhenRedisIsThereAgain(self, two: Two) -> None:
         world, one, other = two
