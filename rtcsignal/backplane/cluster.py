@@ -87,6 +87,7 @@ class Backplane:
         )
         self._ear: Ear | None = None
         self._line: Line | None = None
+        self._isClosing = False
         self._began = 0.0
         self._pending: set[Deferred[None]] = set()
         self._doubtful: set[tuple[str, str]] = set()
@@ -198,8 +199,14 @@ class Backplane:
 
         self._change(self._line, SHARE, roomName, (key, _jsonOf(value)), answered)
 
+    def start(self) -> None:
+        """Join the cluster, as soon as Redis is there."""
+        self.life.start()
+
     def close(self) -> Deferred[None]:
-        """Leave the cluster; see `Node.close`."""
+        """Leave the cluster; see `Node.close`. From now on nothing is told to the others but that."""
+        self._isClosing = True
+        self.ended()
         return self.life.close().addCallback(lambda _: self._deadlines.stop())
 
     # How it is done.
@@ -298,7 +305,8 @@ class Backplane:
             self._fire(done)
 
     def pushed(self, frame: bytes) -> None:
-        self._bus.take(frame)
+        if not self._isClosing:
+            self._bus.take(frame)
 
     def _apply(self, frame: Frame) -> None:
         """What Redis tells of members, rooms and nodes."""

@@ -15,12 +15,13 @@ from rtcsignal.backplane.redis import Answered, Argument, RedisConnection, endpo
 from rtcsignal.backplane.scripts import SCRIPTS, Script
 from rtcsignal.redisurl import RedisUrl
 
-__all__ = ["RedisConnector"]
+__all__ = ["OLDEST", "RedisConnector", "greeting", "infoOf", "numbersOf"]
 
 _SECONDS = 4.0
 """For everything until there is a line. A Redis that hangs takes connections, and answers nothing."""
 
-_OLDEST = (6, 2)
+OLDEST = (6, 2)
+"""The oldest version that will do."""
 _TIDY_KEYS = 500
 
 
@@ -111,20 +112,11 @@ class _Attempt:
         if self._isOver:
             protocol.transport.abortConnection()
             return
-        for command in self._greeting():
+        for command in greeting(self._url, f"rtcsignal:{self._incarnation}"):
             self._connection.send(command, self._check)
         for script in SCRIPTS:
             self._connection.send(("SCRIPT", "LOAD", script.text), self._check)
         self._connection.send(("INFO", "server"), self._informed)
-
-    def _greeting(self) -> Iterator[Sequence[Argument]]:
-        url = self._url
-        hello: list[Argument] = ["HELLO", 3]
-        if url.password:
-            hello += ["AUTH", url.user or "default", url.password]
-        yield (*hello, "SETNAME", f"rtcsignal:{self._incarnation}")
-        if url.database:
-            yield "SELECT", url.database
 
     def _check(self, answer: Any) -> None:
         problem = errorIn(answer)
@@ -133,9 +125,9 @@ class _Attempt:
 
     def _informed(self, answer: Any) -> None:
         self._check(answer)
-        info = _infoOf(answer)
+        info = infoOf(answer)
         version = info.get("redis_version", "")
-        if not self._isOver and _numbersOf(version) < _OLDEST:
+        if not self._isOver and numbersOf(version) < OLDEST:
             self._connection.abort(f"Redis is version {version or 'unknown'}, and has to be 6.2 or newer")
         if self._isOver:
             return
@@ -214,10 +206,27 @@ class _RedisLine:
         self._connection.finish()
 
 
-def _infoOf(answer: Any) -> dict[str, str]:
+def greeting(url: RedisUrl, name: str) -> Iterator[Sequence[Argument]]:
+    """The commands with which a connection begins.
+
+    Args:
+        url: As whom it signs in, and which database it uses.
+        name: What it is called in the list of clients.
+    """
+    hello: list[Argument] = ["HELLO", 3]
+    if url.password:
+        hello += ["AUTH", url.user or "default", url.password]
+    yield (*hello, "SETNAME", name)
+    if url.database:
+        yield "SELECT", url.database
+
+
+def infoOf(answer: Any) -> dict[str, str]:
+    """What ``INFO`` answers."""
     lines = textOf(answer).splitlines()
     return {name: value for name, colon, value in (line.partition(":") for line in lines) if colon}
 
 
-def _numbersOf(version: str) -> tuple[int, ...]:
+def numbersOf(version: str) -> tuple[int, ...]:
+    """The first two numbers of a version."""
     return tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from rtcsignal.backplane.cluster import Backplane
+from rtcsignal.backplane.invariants import censusOf, checkBackplane
 from rtcsignal.engineio.invariants import checkEngine
 from rtcsignal.engineio.port.factory import PortFactory
 from rtcsignal.engineio.server import EngineServer
@@ -26,6 +28,7 @@ class Parts(Protocol):
     hub: Hub
     sockets: SocketServer
     engine: EngineServer
+    backplane: Backplane | None
 
 
 def violations(server: Parts) -> list[str]:
@@ -39,6 +42,7 @@ def violations(server: Parts) -> list[str]:
         *checkEngine(server.engine),
         *checkSockets(server.sockets, sessions),
         *checkHub(server.hub, peersOf(server.sockets, sessions)),
+        *(checkBackplane(server.backplane, server.hub) if server.backplane is not None else ()),
     ]
 
 
@@ -46,7 +50,7 @@ def census(server: Parts) -> dict[str, int]:
     """What a server holds.
 
     Returns:
-        How many, by name. All are zero when everyone has gone.
+        How many, by name. All are zero when everyone has gone, but what is said of other nodes.
     """
     engine, hub = server.engine, server.hub
     sessions = engine.registry.sessions.values()
@@ -63,4 +67,5 @@ def census(server: Parts) -> dict[str, int]:
         "members": sum(len(room.seats) for room in hub.rooms.values()),
         "waiting": len(hub.waiting),
         "deadlines": len(engine.deadlines) + len(server.sockets.deadlines) + len(server.factory.deadlines),
+        **(censusOf(server.backplane) if server.backplane is not None else {}),
     }

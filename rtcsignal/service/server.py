@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 
+from rtcsignal.backplane.cluster import Backplane
 from rtcsignal.engineio.port.factory import PortFactory
 from rtcsignal.engineio.server import EngineServer
 from rtcsignal.policy.loader import loadPlugins
@@ -30,6 +31,7 @@ class Server:
         sockets: The Socket.IO server.
         engine: The Engine.IO server.
         plugins: The plugins.
+        backplane: The other nodes; None if there are none.
     """
 
     def __init__(
@@ -40,7 +42,9 @@ class Server:
         sockets: SocketServer,
         engine: EngineServer,
         plugins: PluginHost,
+        backplane: Backplane | None = None,
     ) -> None:
+        self.backplane = backplane
         self._reactor = reactor
         self.plugins = plugins
         self.factory = factory
@@ -63,6 +67,8 @@ class Server:
         raiseDescriptorLimit()
         self._sweeper.start()
         self.plugins.forget = forgetCode
+        if self.backplane is not None:
+            self.backplane.start()
         return self.plugins.start()
 
     def reload(self, config: Config) -> Deferred[bool]:
@@ -88,9 +94,11 @@ class Server:
             Fires when all are gone.
         """
         self.hub.close()
-        return self.engine.close().addCallback(lambda _: Deferred.fromCoroutine(self._stopped()))
+        left = succeed(None) if self.backplane is None else self.backplane.close()
+        return self.engine.close().addCallback(lambda _: Deferred.fromCoroutine(self._stopped(left)))
 
-    async def _stopped(self) -> None:
+    async def _stopped(self, left: Deferred[None]) -> None:
+        await left
         await self.plugins.stop()
         self._sweeper.stop()
         for deadlines in (self.factory.deadlines, self.sockets.deadlines, self.engine.deadlines):

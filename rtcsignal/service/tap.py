@@ -25,6 +25,7 @@ from rtcsignal.logtext import safe
 from rtcsignal.policy.listing import formatPlugins, listPlugins
 from rtcsignal.policy.names import LOOKUPS_AT_ONCE, Names
 from rtcsignal.service.app import RTCSignalService
+from rtcsignal.service.cluster import redisNotes
 from rtcsignal.service.config import checks
 from rtcsignal.service.config.endpoints import withAddresses, withPaths
 from rtcsignal.service.config.reader import defaultConfig, loadConfig, positionsOfEndpoints
@@ -164,7 +165,7 @@ class Options(usage.Options):
         trial = _try(self.settings, places)
         if trial.problems:
             _refuse(trial.problems)
-        _print([*_summary(self["config"], self.settings), *trial.notes])
+        _print([*_summary(self["config"], self.settings), *redisNotes(self.settings.backplane), *trial.notes])
         raise SystemExit(0)
 
 

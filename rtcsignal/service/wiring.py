@@ -17,6 +17,7 @@ from rtcsignal.lograte import LogRation
 from rtcsignal.policy.loader import PluginSet, loadPlugins
 from rtcsignal.policy.pluginhost import PluginHost
 from rtcsignal.rates import Rate
+from rtcsignal.service.cluster import backplaneOf
 from rtcsignal.service.config.endpoints import isProxied
 from rtcsignal.service.config.schema import Config
 from rtcsignal.service.handlers import HANDLERS, namespacesOf
@@ -49,14 +50,17 @@ def build(config: Config, reactor: Any) -> Server:
     plugins = _pluginsOf(config)
     lines = config.limits.logLinesPerSecond
     logRation = LogRation(reactor.seconds, lines, 10 * lines)
-    hub = Hub(_signalingOptions(config), OpenGates(), reactor, wallClock, logRation)
+    backplane = backplaneOf(config.backplane, reactor, logRation)
+    hub = Hub(_signalingOptions(config), OpenGates(), reactor, wallClock, logRation, backplane)
+    if backplane is not None:
+        backplane.listen(hub.ear)
     sockets = SocketServer(namespacesOf(hub, config), reactor, _socketOptions(config))
     engine = EngineServer(_engineOptions(config), reactor, sockets.connect, stopping=sockets.close)
     root = makeRoot(demo=config.web.demo)
     mount(root, config.socketio.path, EngineResource(engine))
     factory = PortFactory([engine], root, _httpLimits(config), reactor, Proxies(config.proxies))
     engine.refusals.logRation = factory.refusals.logRation = sockets.logRation = logRation
-    return Server(reactor, factory, hub, sockets, engine, PluginHost(plugins, hub, reactor, wallClock))
+    return Server(reactor, factory, hub, sockets, engine, PluginHost(plugins, hub, reactor, wallClock), backplane)
 
 
 def _pluginsOf(config: Config) -> PluginSet:
