@@ -187,7 +187,7 @@ class Backplane:
         self._bus.tell(member, event)
 
     def share(self, roomName: str, key: str, value: Any) -> None:
-        if self._line is None or roomName not in self.rosters:
+        if self._line is None:
             self._unshared.add((roomName, key))
             self._hub.shared(roomName, key, value)
             return

@@ -82,8 +82,9 @@ class Hub:
         self.ear: Ear = Hearing(self._gates, self.presence, self.waiting)
         welcome = Welcome()
         self.resuming = Resuming(options, self.presence, welcome, self.expiries)
+        reports = self.presence.reports
         self.joining = Joining(
-            options, self._gates, self.presence, self.waiting, clock, welcome, self.resuming, station
+            options, self._gates, self.presence, self.waiting, clock, welcome, self.resuming, reports
         )
         self.leaving = Leaving(options, self.presence, self.waiting)
         self.broadcasts = Broadcasts(options, self._gates, Silence(clock), station)

@@ -252,9 +252,15 @@ def opened(view: RoomView, now: float) -> None:
     view._createdAt = now
 
 
-def ended(view: RoomView) -> None:
-    """It has no members any more; for the server, not for plugins."""
-    view._data = view._shared = None
+def ended(view: RoomView, kept: Mapping[str, Any]) -> None:
+    """It has no members any more; for the server, not for plugins.
+
+    Args:
+        view: The room.
+        kept: What is shared about the next one.
+    """
+    view._data = None
+    view._shared = dict(kept) if kept else None
 
 
 def seeing(view: RoomView, others: Others | None) -> None:

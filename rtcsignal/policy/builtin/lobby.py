@@ -1,12 +1,13 @@
 """Lets people wait outside a room until someone in the room admits them.
 
 A join is refused with ``waiting``, and those who may admit hear ``knock``. Those who are admitted hear ``admitted`` and
-join again; the pass that they were given lets them in, and back in after a lost connection. What outlives a reload is
-in ``room.data["lobby"]``; the server knows who waits.
+join again; the pass that they were given lets them in, and back in after a lost connection. What has to be known on all
+nodes, and outlives a reload, is shared about the room; the server knows who waits.
 """
 
 from __future__ import annotations
 
+import hashlib
 import math
 import secrets
 from collections.abc import Iterable, Mapping
@@ -32,8 +33,9 @@ from rtcsignal.api import (
 )
 
 _NAME = "lobby"
+_TOLD, _PASS, _DENIED = "lobby.told", "lobby.pass.", "lobby.denied."
 _MOST_PASSES = 10_000
-_MOST_DENIED = 100
+_MOST_DENIED = 1_000
 _KNOCKS, _PAUSE = 10, 10.0
 _KEEP_THE_PASS = frozenset(
     {"left", "disconnect", "timeout", "slow-consumer", "flood", "shutdown", "replaced", "expired", "closed"}
@@ -66,16 +68,15 @@ class Lobby(Configurable):
     def mayJoin(self, peer: IPeer, room: IRoom) -> None:
         if not fitsAny(self.rooms, room.name) or self._hasRole(peer) or (self.first and not room.size):
             return
-        passes = _stateOf(room)["passes"]
-        if _isAdmitted(peer, passes):
+        if _isAdmitted(peer, room):
             return
         waiting = self._services.waiting(room.name)
         if all((each.sid, each.userId) != (peer.sid, peer.userId) for each in waiting):
             self._checkKnock(peer, room, waiting)
             hosts = self._hostsOf(room)
             _tell(hosts, "knock", room.name, peer)
-            _stateOf(room)["told"] = {host.sid for host in hosts}
-        raise Waiting("Someone in the room has to let you in.", {"hosts": len(_stateOf(room)["told"])})
+            self._note(room, (host.sid for host in hosts))
+        raise Waiting("Someone in the room has to let you in.", {"hosts": len(_toldIn(room))})
 
     def entering(self, peer: IPeer, room: IRoom) -> None:
         """Those who come in have been admitted, or need not be."""
@@ -87,18 +88,18 @@ class Lobby(Configurable):
     def joined(self, peer: IPeer, room: IRoom) -> None:
         if not fitsAny(self.rooms, room.name):
             return
-        passes = _stateOf(room)["passes"]
-        if not self._hasRole(peer) and not _isAdmitted(peer, passes):
-            peer.emit("pass", {"roomName": room.name, "pass": _givePass(passes, peer)})
+        if not self._hasRole(peer) and not _isAdmitted(peer, room):
+            peer.emit("pass", {"roomName": room.name, "pass": _givePass(room, peer)})
         self._look(room)
 
     def left(self, peer: IPeer, room: IRoom, reason: str) -> None:
         if not fitsAny(self.rooms, room.name):
             return
-        state = _stateOf(room)
-        state["told"].discard(peer.sid)
+        self._note(room, _toldIn(room) - {peer.sid})
         if reason not in _KEEP_THE_PASS:
-            state["passes"] = {key: user for key, user in state["passes"].items() if user != _userOf(peer)}
+            for key, user in dict(room.shared).items():
+                if key.startswith(_PASS) and user == _userOf(peer):
+                    room.share(key, None)
         if reason == "closed" and not room.size:
             for each in self._services.waiting(room.name):
                 self._turnAway(each, room, reason)
@@ -117,8 +118,7 @@ class Lobby(Configurable):
             if event == "admit":
                 self._admit(each, room)
             else:
-                until = self._services.clock.seconds() + self.again
-                _keep(each.data.setdefault(_NAME, {}), room.name, until, _MOST_DENIED)
+                _keep(room, f"{_DENIED}{each.sid}", self._services.now() + self.again, _DENIED, _MOST_DENIED)
                 self._turnAway(each, room, "denied")
         return {"admitted" if event == "admit" else "denied": len(chosen)}
 
@@ -126,17 +126,17 @@ class Lobby(Configurable):
         return not peer.roles.isdisjoint(self.roles)
 
     def _mayAdmit(self, peer: IPeer, room: IRoom) -> bool:
-        return self.members or self._hasRole(peer) or room.data.get("host", {}).get("owner") == peer.sid
+        return self.members or self._hasRole(peer) or room.shared.get("host", {}).get("owner") == peer.sid
 
     def _hostsOf(self, room: IRoom) -> list[IPeer]:
         return [peer for peer in room.peers() if self._mayAdmit(peer, room)]
 
     def _checkKnock(self, peer: IPeer, room: IRoom, waiting: tuple[IPeer, ...]) -> None:
         """Someone wants to wait, who does not yet under this name."""
-        now = self._services.clock.seconds()
-        left = peer.data.get(_NAME, {}).get(room.name, 0.0) - now
+        left = room.shared.get(f"{_DENIED}{peer.sid}", 0.0) - self._services.now()
         if left > 0:
             raise Refused("denied", "You have not been let in.", {"retry_after": math.ceil(left)})
+        now = self._services.clock.seconds()
         network = networkOf(peer.address)
         others = [each for each in waiting if each.sid != peer.sid]
         same = sum(networkOf(each.address) == network for each in others)
@@ -149,7 +149,7 @@ class Lobby(Configurable):
 
     def _admit(self, peer: IPeer, room: IRoom) -> None:
         self._services.dismiss(peer)
-        peer.emit("admitted", {"roomName": room.name, "pass": _givePass(_stateOf(room)["passes"], peer)})
+        peer.emit("admitted", {"roomName": room.name, "pass": _givePass(room, peer)})
         self._tellEnd(room, peer, "admitted")
 
     def _turnAway(self, peer: IPeer, room: IRoom, reason: str) -> None:
@@ -160,6 +160,11 @@ class Lobby(Configurable):
     def _tellEnd(self, room: IRoom, peer: IPeer, reason: str) -> None:
         _tell(self._hostsOf(room), "knock-ended", room.name, peer, reason=reason)
 
+    @staticmethod
+    def _note(room: IRoom, told: Iterable[str]) -> None:
+        """These are the hosts who know of all who wait."""
+        room.share(_TOLD, sorted(told) or None)
+
     def _look(self, room: IRoom) -> None:
         """Someone may have become a host. It is seen in the next turn, when all plugins have done their part."""
         if room.size and self._services.waiting(room.name):
@@ -169,50 +174,55 @@ class Lobby(Configurable):
         room = self._services.room(roomName)
         if room is None:
             return
-        told = _stateOf(room)["told"]
+        told = _toldIn(room)
         fresh = [each for each in self._hostsOf(room) if each.sid not in told]
-        told.update(each.sid for each in fresh)
+        self._note(room, told.union(each.sid for each in fresh))
         for each in self._services.waiting(roomName):
             _tell(fresh, "knock", roomName, each)
 
 
-def _stateOf(room: IRoom) -> dict[str, Any]:
-    """``passes``: users by what proves that they were admitted; ``told``: the hosts who know of all who wait."""
-    state: dict[str, Any] = room.data.setdefault(_NAME, {"passes": {}, "told": set()})
-    return state
+def _toldIn(room: IRoom) -> frozenset[str]:
+    return frozenset(room.shared.get(_TOLD, ()))
 
 
-def _keysOf(peer: IPeer) -> Iterable[tuple[str, str]]:
+def _keysOf(peer: IPeer) -> Iterable[str]:
     """What may prove that a peer was admitted: its connection, or a pass that it shows."""
-    yield "peer", peer.sid
+    yield _keyOf("peer", peer.sid)
     shown = peer.joinRequest.get("pass")
     if isinstance(shown, str):
-        yield "pass", shown
+        yield _keyOf("pass", shown)
 
 
-def _userOf(peer: IPeer) -> tuple[str, bool]:
+def _keyOf(kind: str, proof: str) -> str:
+    """Under which key is shared whom something lets in. It does not reveal a pass."""
+    return f"{_PASS}{kind}.{hashlib.blake2b(proof.encode('utf-8', 'surrogatepass'), digest_size=16).hexdigest()}"
+
+
+def _userOf(peer: IPeer) -> list[Any]:
     """Who it is: a guest is not the one who has signed in under the same name."""
-    return peer.userId, peer.signedIn
+    return [peer.userId, peer.signedIn]
 
 
-def _isAdmitted(peer: IPeer, passes: Mapping[tuple[str, str], tuple[str, bool]]) -> bool:
-    return any(passes.get(key) == _userOf(peer) for key in _keysOf(peer))
+def _isAdmitted(peer: IPeer, room: IRoom) -> bool:
+    return any(room.shared.get(key) == _userOf(peer) for key in _keysOf(peer))
 
 
-def _givePass(passes: dict[tuple[str, str], tuple[str, bool]], peer: IPeer) -> str:
+def _givePass(room: IRoom, peer: IPeer) -> str:
     """Let a peer in from now on: from its connection, and from any other that shows the pass."""
     text = secrets.token_urlsafe(16)
-    for key in (("peer", peer.sid), ("pass", text)):
-        _keep(passes, key, _userOf(peer), _MOST_PASSES)
+    for key in (_keyOf("peer", peer.sid), _keyOf("pass", text)):
+        _keep(room, key, _userOf(peer), _PASS, _MOST_PASSES)
     return text
 
 
-def _keep(table: dict[Any, Any], key: Any, value: Any, most: int) -> None:
-    """Put into a table, from which the oldest falls out when it is full."""
-    table.pop(key, None)
-    table[key] = value
-    if len(table) > most:
-        del table[next(iter(table))]
+def _keep(room: IRoom, key: str, value: Any, prefix: str, most: int) -> None:
+    """Share something, of which the oldest is forgotten when there are too many of its kind."""
+    room.share(key, None)
+    room.share(key, value)
+    if len(room.shared) > most:
+        known = [each for each in room.shared if each.startswith(prefix)]
+        for each in known[: max(len(known) - most, 0)]:
+            room.share(each, None)
 
 
 def _chosen(waiting: Iterable[IPeer], body: Mapping[str, Any]) -> list[IPeer]:

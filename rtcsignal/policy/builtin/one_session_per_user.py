@@ -23,6 +23,7 @@ from rtcsignal.api import (
     networkOf,
 )
 
+_NAME = "one-session-per-user"
 _MOST_TABS = 32
 _MOST_CHARACTERS = 128
 _WAITS, _PAUSE = 20, 15  # pings that nobody answers, for each address
@@ -34,7 +35,7 @@ _Mode: TypeAlias = Literal["refuse", "replace", "many"]
 class OneSessionPerUser(Configurable):
     """Refuses the second session of a user in a room, lets it replace the first one, or allows many."""
 
-    name = "one-session-per-user"
+    name = _NAME
     rooms: Option[dict[str, _Mode]] = Option(
         dict[str, _Mode],
         {"*": "replace"},
@@ -96,37 +97,36 @@ class OneSessionPerUser(Configurable):
         """The members whose places a peer would have to take, and may not."""
         mode = self._modeOf(room)
         others = room.peersOf(peer.userId) if mode != "many" else ()
-        evenLive = mode == "replace" or _hasTabOf(peer, _equals(peer, others))
+        evenLive = mode == "replace" or _hasTabOf(peer, _equals(peer, others), room)
         return [other for other in others if not _mayTake(peer, other, evenLive)]
 
     def _checkPace(self, peer: IPeer, room: IRoom) -> None:
         """Two pages must not take turns in replacing each other."""
         others = room.peersOf(peer.userId) if self._modeOf(room) != "many" else ()
         live = [other for other in _equals(peer, others) if not other.away]
-        if not live or _hasTabOf(peer, live):
+        if not live or _hasTabOf(peer, live, room):
             return  # a client that comes back before the end of its old connection was noticed
         tabs, times = self._memoryOf(live, room)
         if _tabOf(peer) in tabs:
             raise Refused(_REPLACED, "You have joined from another page or device since.")
         if len(times) >= self.most:
-            left = math.ceil(times[-self.most] + self.seconds - self._services.clock.seconds())
+            left = math.ceil(times[-self.most] + self.seconds - self._services.now())
             text = "You are joining from several pages or devices in turn."
             raise Refused(_REPLACED, text, {"retry_after": max(left, 1)})
 
     def entering(self, peer: IPeer, room: IRoom) -> None:
         others = room.peersOf(peer.userId) if self._modeOf(room) != "many" else ()
         replaced = [other for other in others if _mayTake(peer, other, evenLive=True)]
-        if not replaced:
-            return
         equals = _equals(peer, replaced)
         tabs, times = self._memoryOf(equals, room)
         own = _tabOf(peer)
         for other in equals:
-            tab = _tabOf(other)
+            tab = _tabIn(other, room)
             if not own or tab != own:
-                times = [*times, self._services.clock.seconds()]
+                times = [*times, self._services.now()]
                 tabs = [*tabs, tab] if tab else tabs
-        peer.data.setdefault(self.name, {})[room.name] = (tabs[-_MOST_TABS:], times[-self.most :])
+        if own or tabs or times:
+            room.share(_keyOf(peer), {"tab": own, "tabs": tabs[-_MOST_TABS:], "times": times[-self.most :]})
         for other in replaced:
             self._end(other, room)
 
@@ -137,7 +137,8 @@ class OneSessionPerUser(Configurable):
         """It has been seen to before."""
 
     def left(self, peer: IPeer, room: IRoom, reason: str) -> None:
-        peer.data.get(self.name, {}).pop(room.name, None)
+        if _keyOf(peer) in room.shared:
+            room.share(_keyOf(peer), None)
 
     def _modeOf(self, room: IRoom) -> _Mode:
         return firstFit(self.rooms, room.name, "many")
@@ -147,10 +148,10 @@ class OneSessionPerUser(Configurable):
         tabs: list[str] = []
         times: list[float] = []
         for other in others:
-            theirs = other.data.get(self.name, {}).get(room.name, ((), ()))
-            tabs += theirs[0]
-            times += theirs[1]
-        since = self._services.clock.seconds() - self.seconds
+            theirs = room.shared.get(_keyOf(other), {})
+            tabs += theirs.get("tabs", ())
+            times += theirs.get("times", ())
+        since = self._services.now() - self.seconds
         return tabs, sorted(time for time in times if time > since)
 
     def _end(self, peer: IPeer, room: IRoom) -> None:
@@ -191,10 +192,21 @@ def _whyNot(peer: IPeer, others: Iterable[IPeer]) -> str:
     return "You are in this room already, on another page or device."
 
 
-def _hasTabOf(peer: IPeer, others: Iterable[IPeer]) -> bool:
-    """Whether a peer is on the same page as one of the others."""
+def _hasTabOf(peer: IPeer, others: Iterable[IPeer], room: IRoom) -> bool:
+    """Whether a peer is on the same page as one of the others, who are members."""
     tab = _tabOf(peer)
-    return tab != "" and tab in map(_tabOf, others)
+    return tab != "" and any(tab == _tabIn(other, room) for other in others)
+
+
+def _keyOf(peer: IPeer) -> str:
+    """Under which key is shared what all nodes have to know of a member."""
+    return f"{_NAME}.{peer.sid}"
+
+
+def _tabIn(member: IPeer, room: IRoom) -> str:
+    """What the page of a member calls itself, which may be one of another node."""
+    tab: str = room.shared.get(_keyOf(member), {}).get("tab") or _tabOf(member)
+    return tab
 
 
 def _tabOf(peer: IPeer) -> str:

@@ -1,4 +1,8 @@
-"""Requires a password before it lets anyone into a room."""
+"""Requires a password before it lets anyone into a room.
+
+What is compared with the first member's password is shared about the room, so that it holds on all nodes from the
+moment of that join.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import hashlib
 import hmac
 import math
 import secrets
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 from unicodedata import normalize
 
@@ -13,9 +18,9 @@ from zope.interface import implementer
 
 from rtcsignal.api import (
     Configurable,
+    IDoorObserver,
     IPeer,
     IRoom,
-    IRoomObserver,
     IRoomPolicy,
     IServices,
     Option,
@@ -27,11 +32,11 @@ from rtcsignal.api import (
 
 _MOST_CHARACTERS = 256
 
-# Salt and digest: what is compared is of one length, and what is kept does not reveal the password.
-_Lock: TypeAlias = tuple[bytes, bytes]
+# Salt and digest in hexadecimal: what is compared is of one length, and what is kept does not reveal the password.
+_Lock: TypeAlias = Sequence[str]
 
 
-@implementer(IRoomPolicy, IRoomObserver)
+@implementer(IRoomPolicy, IDoorObserver)
 class RoomPassword(Configurable):
     """Requires a password: one of the configuration, or the one that the first member has set."""
 
@@ -66,13 +71,13 @@ class RoomPassword(Configurable):
             text = f"A password is a string of 1 to {_MOST_CHARACTERS} characters."
             raise Refused("bad-password", text)
 
-    def joined(self, peer: IPeer, room: IRoom) -> None:
+    def entering(self, peer: IPeer, room: IRoom) -> None:
         password: Any = peer.joinRequest.get("password")
-        if room.size == 1 and self._isSetByTheFirst(room) and _canBePassword(password):
-            room.data[self.name] = _lockOf(password)
+        if not room.size and self._isSetByTheFirst(room) and _canBePassword(password):
+            room.share(self.name, _lockOf(password))
 
-    def left(self, peer: IPeer, room: IRoom, reason: str) -> None:
-        """The room's password is gone with the room."""
+    def withdrew(self, peer: IPeer, room: IRoom, reason: str) -> None:
+        """Those who only wait set no password."""
 
     def _open(self, lock: _Lock, given: Any, who: tuple[str, str]) -> None:
         if not given:
@@ -82,12 +87,13 @@ class RoomPassword(Configurable):
         if wait:
             text = "There have been too many wrong passwords."
             raise Refused("too-many-attempts", text, {"retry_after": math.ceil(wait)})
-        if not _canBePassword(given) or not hmac.compare_digest(_digest(given, lock[0]), lock[1]):
+        salt, digest = map(bytes.fromhex, lock)
+        if not _canBePassword(given) or not hmac.compare_digest(_digest(given, salt), digest):
             self._throttle.count(who, now)
             raise Refused("wrong-password", "This is not the room's password.")
 
     def _lockOf(self, room: IRoom) -> _Lock | None:
-        lock: _Lock | None = firstFit(self._locks, room.name, room.data.get(self.name))
+        lock: _Lock | None = firstFit(self._locks, room.name, room.shared.get(self.name))
         return lock
 
     def _isSetByTheFirst(self, room: IRoom) -> bool:
@@ -100,7 +106,7 @@ def _canBePassword(value: Any) -> bool:
 
 def _lockOf(password: str) -> _Lock | None:
     salt = secrets.token_bytes(16)
-    return (salt, _digest(password, salt)) if password else None
+    return (salt.hex(), _digest(password, salt).hex()) if password else None
 
 
 def _digest(password: str, salt: bytes) -> bytes:

@@ -20,9 +20,9 @@ from rtcsignal.signaling.options import SignalingOptions
 from rtcsignal.signaling.participant import Participant
 from rtcsignal.signaling.resume.resuming import Resuming
 from rtcsignal.signaling.rooms.presence import Presence
+from rtcsignal.signaling.rooms.reports import Reports
 from rtcsignal.signaling.rooms.room import Seat
 from rtcsignal.signaling.rooms.waiting import WaitingList
-from rtcsignal.signaling.station import Station
 from rtcsignal.socketio.packet import Packet
 from rtcsignal.socketio.peer import Peer
 
@@ -42,7 +42,7 @@ class Joining:
         clock: The time.
         welcome: Acknowledges the joins.
         resuming: Gives those who have a key their places back.
-        station: This node.
+        reports: What other nodes are told.
 
     Attributes:
         welcome: The same as was given; others may add to what it tells.
@@ -57,7 +57,7 @@ class Joining:
         clock: IReactorTime,
         welcome: Welcome,
         resuming: Resuming,
-        station: Station,
+        reports: Reports,
     ) -> None:
         self.welcome = welcome
         self._resuming = resuming
@@ -67,8 +67,7 @@ class Joining:
         self._waiting = waiting
         self._clock = clock
         self._admissions = Admissions()
-        self._cluster = station.cluster
-        self._isAlone = station.isAlone
+        self._reports = reports
 
     def handle(self, participant: Participant, event: Packet) -> Deferred[None] | None:
         """Handle ``join-room``; see `Handler`."""
@@ -95,10 +94,10 @@ class Joining:
                 self._presence.tellAgain(seat, request.userId)
             return None
         self._checkNumber(participant, request)
-        if self._isAlone and not self._gates.now.judgesJoins:
+        if self._reports.isAlone and not self._gates.now.judgesJoins:
             self._presence.enter(self._presence.seatFor(participant, request), welcome)
             return None
-        judge = self._judge if self._isAlone else self._judgeInCluster
+        judge = self._judge if self._reports.isAlone else self._judgeInCluster
         admitted: Deferred[None] | None = self._admissions.run(
             request.roomName, lambda: judge(participant, request, welcome)
         )
@@ -107,7 +106,7 @@ class Joining:
     def _judgeInCluster(
         self, participant: Participant, request: RoomRequest, welcome: Callable[[Seat], None]
     ) -> Deferred[None]:
-        self._presence.follow(request.roomName)
+        self._reports.follow(request.roomName)
         judged = Deferred.fromCoroutine(self._judgeEverywhere(participant, request, welcome))
         return judged.addBoth(self._judged, request.roomName)
 
@@ -115,12 +114,12 @@ class Joining:
         self, participant: Participant, request: RoomRequest, welcome: Callable[[Seat], None]
     ) -> None:
         """Judge the room as it is on all nodes, again and again until it has not changed meanwhile."""
-        name, presence, cluster = request.roomName, self._presence, self._cluster
+        name, presence, reports = request.roomName, self._presence, self._reports
         for _ in range(_MOST_ROUNDS):
-            look = cluster.look(name)
+            look = reports.look(name)
             if look is not None:
                 await look
-            former = presence.giveUpFormer(participant, name)
+            former = reports.giveUpFormer(participant, name)
             if former is not None:
                 await former
                 continue  # the room has changed
@@ -128,7 +127,7 @@ class Joining:
                 return
             seat, seen = presence.seatFor(participant, request), None
             if self._gates.now.judgesJoins:
-                seen = cluster.seen(name)
+                seen = reports.seen(name)
                 verdict = self._verdictOn(seat)
                 if verdict is not None:
                     await verdict.addErrback(self._notAdmitted, seat)
@@ -138,7 +137,7 @@ class Joining:
         raise Refused("unavailable", "Too many are joining this room. Try again.")
 
     def _judged(self, result: Any, roomName: str) -> Any:
-        self._presence.unfollow(roomName)
+        self._reports.unfollow(roomName)
         return result
 
     def _judge(

@@ -7,7 +7,7 @@ nodes are announced to the members here by `rtcsignal.signaling.rooms.hearing`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any
 
@@ -22,21 +22,20 @@ from rtcsignal.logtext import safe
 from rtcsignal.signaling.cluster import DISMISSED, End, Entered, Outcome
 from rtcsignal.signaling.events import USER_AWAY, USER_BACK, RoomRequest, secondsOf
 from rtcsignal.signaling.gates import CurrentGates
-from rtcsignal.signaling.participant import Participant, isSame
+from rtcsignal.signaling.participant import Participant
+from rtcsignal.signaling.rooms.absent import absentIn
 from rtcsignal.signaling.rooms.announcements import Announcements
 from rtcsignal.signaling.rooms.elsewhere import Elsewhere, FarView
-from rtcsignal.signaling.rooms.reports import Reports
+from rtcsignal.signaling.rooms.reports import REPLACED, Reports
 from rtcsignal.signaling.rooms.room import Room, Seat
 from rtcsignal.signaling.rooms.table import RoomTable
 from rtcsignal.signaling.rooms.waiting import WaitingList
 from rtcsignal.signaling.station import Door, Station
 from rtcsignal.signaling.views import PeerView, learned, participantOf, seatAmong
 from rtcsignal.socketio.peer import Peer
+from rtcsignal.values import EMPTY
 
 __all__ = ["REPLACED", "Presence"]
-
-REPLACED = "replaced"
-"""The reason that rooms are told when somebody has taken the place of a member."""
 
 _log = Logger()
 
@@ -106,26 +105,6 @@ class Presence:
             self._begin(seat, welcome, door, ends)
             return None
         return entered.addCallback(self._entered, seat, welcome, door, ends)
-
-    def follow(self, roomName: str) -> None:
-        """Somebody is about to join a room: other nodes are listened to."""
-        self.table.hold(roomName)
-
-    def unfollow(self, roomName: str) -> None:
-        """That is over."""
-        self.table.release(roomName)
-
-    def giveUpFormer(self, participant: Participant, roomName: str) -> Deferred[None] | None:
-        """Have another node give up the peer that a client with a key was there: it is a member once.
-
-        Returns:
-            Fires when it has; None if there was none.
-        """
-        key, room = participant.key, self.table.find(roomName)
-        if not key or room is None or room.others is None:
-            return None
-        former = next((member for member in room.others if member.facts.key == key), None)
-        return None if former is None else former.giveUp(REPLACED)
 
     def wait(self, seat: Seat) -> None:
         """A policy makes a participant wait, unless it has gone."""
@@ -258,7 +237,7 @@ class Presence:
             self._gates.now.entering(seat.view, room.view)
         finally:
             station.door = None
-        for former in self._absentIn(room, seat):
+        for former in absentIn(room, seat):
             door.end(former, REPLACED, connection=False)
         return door
 
@@ -289,14 +268,14 @@ class Presence:
         """A membership begins, unless its participant has gone meanwhile, or goes because of what is done for it."""
         participant, gates, name = seat.participant, self._gates.now, seat.room.name
         door.carryOut()
-        for peer, end in ends:
-            self._makeWay(name, peer, end, isEverywhere)
+        shared = self._endAll(name, ends, isEverywhere)
         if not participant.peer.connected:
             self._neverCame(seat)
             return
         self._waiting.remove(participant, name)
         room = seat.room = self.table.opened(seat.room)
-        for key, value in door.shares.items():
+        kept = shared if room.isEmpty else EMPTY  # it has taken the place of the last one, and goes on
+        for key, value in {**kept, **door.shares}.items():
             learned(room.view, key, value)
         room.add(seat)
         participant.seats[name] = seat
@@ -322,6 +301,21 @@ class Presence:
         """A participant has gone before its membership began here; the others may know of it."""
         told = self.reports.leave(seat, seat.participant.endReason or "disconnect")
         self.reports.after(told, seat.room.name, lambda: None)
+
+    def _endAll(
+        self, roomName: str, ends: Collection[tuple[Any, End]], isEverywhere: bool
+    ) -> Mapping[str, Any]:
+        """Memberships end because another one begins.
+
+        Returns:
+            What is shared about the room.
+        """
+        room = self.table.find(roomName)
+        if room is None or not ends:
+            return EMPTY
+        for peer, end in ends:
+            self._makeWay(roomName, peer, end, isEverywhere)
+        return dict(room.view.shared)
 
     @staticmethod
     def _isThere(seat: Seat) -> bool:
@@ -352,22 +346,6 @@ class Presence:
             self.reports.changed(seat)
             if seat.room.isAway(seat.userId):
                 self._announcements.changed(USER_AWAY, seat, {"window": secondsOf(seat.participant.absence)})
-
-    @staticmethod
-    def _absentIn(room: Room, seat: Seat) -> list[Any]:
-        """The memberships of the same user that wait for it, who is back without a key, as `IPeer`."""
-        identity = seat.participant.identity
-        absent: list[Any] = []
-        for peer in room.users.get(seat.userId, ()):
-            former: Participant = peer.application
-            if peer.away and not peer.isKept and isSame(former.identity, identity):
-                absent.append(former.seats[room.name].view)
-        for member in room.others.of(seat.userId) if room.others is not None else ():
-            facts = member.facts
-            isOne = (facts.signedIn, frozenset(facts.roles)) == (seat.participant.isSignedIn, identity.roles)
-            if facts.away and not facts.key and isOne:
-                absent.append(member.view)
-        return absent
 
     def _vacate(self, seat: Seat) -> None:
         room = seat.room

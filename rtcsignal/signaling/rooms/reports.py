@@ -14,7 +14,10 @@ from rtcsignal.signaling.rooms.room import Seat
 from rtcsignal.signaling.rooms.table import RoomTable
 from rtcsignal.signaling.station import Station
 
-__all__ = ["Reports"]
+__all__ = ["REPLACED", "Reports"]
+
+REPLACED = "replaced"
+"""The reason that rooms are told when somebody has taken the place of a member."""
 
 _MICROSECONDS = 1_000_000
 
@@ -29,6 +32,7 @@ class Reports:
 
     Attributes:
         known: The participants of whom the others know, by their public ids.
+        isAlone: There are none.
     """
 
     def __init__(self, table: RoomTable, clock: IReactorTime, station: Station) -> None:
@@ -36,20 +40,48 @@ class Reports:
         self._table = table
         self._clock = clock
         self._cluster = station.cluster
-        self._isAlone = station.isAlone
+        self.isAlone = station.isAlone
+
+    def look(self, roomName: str) -> Deferred[None] | None:
+        """Somebody is about to join a room: have it as it is everywhere."""
+        return self._cluster.look(roomName)
+
+    def seen(self, roomName: str) -> int:
+        """Which state of a room that is."""
+        return self._cluster.seen(roomName)
+
+    def follow(self, roomName: str) -> None:
+        """From now on the others are listened to when they tell of a room."""
+        self._table.hold(roomName)
+
+    def unfollow(self, roomName: str) -> None:
+        """As it was before `follow`."""
+        self._table.release(roomName)
+
+    def giveUpFormer(self, participant: Participant, roomName: str) -> Deferred[None] | None:
+        """Have another node give up the peer that a client with a key was there: it is a member once.
+
+        Returns:
+            Fires when it has; None if there was none.
+        """
+        key, room = participant.key, self._table.find(roomName)
+        if not key or room is None or room.others is None:
+            return None
+        former = next((member for member in room.others if member.facts.key == key), None)
+        return None if former is None else former.giveUp(REPLACED)
 
     def enter(
         self, seat: Seat, seen: int | None, ends: Sequence[End], shares: Mapping[str, Any]
     ) -> Deferred[Entered] | None:
         """A seat is about to be taken; see `rtcsignal.signaling.cluster.Cluster.enter`."""
-        if self._isAlone:
+        if self.isAlone:
             return None
         participant = self._introduced(seat)
         return self._cluster.enter(seat.room.name, participant.factsAs(seat.userId), seen, ends, shares)
 
     def wait(self, seat: Seat) -> None:
         """A seat waits."""
-        if self._isAlone:
+        if self.isAlone:
             return
         facts, name = self._introduced(seat).factsAs(seat.userId, waits=True), seat.room.name
         if seat.isKnown:
@@ -78,7 +110,7 @@ class Reports:
         name = seat.room.name
         told = self._cluster.leave(name, seat.participant.knownAs, reason)
         if told is not None:
-            self._table.hold(name)
+            self.follow(name)
         return told
 
     def after(self, told: Deferred[None] | None, roomName: str, act: Callable[[], None]) -> None:
@@ -96,7 +128,7 @@ class Reports:
 
         def known(_: None) -> None:
             act()
-            self._table.release(roomName)
+            self.unfollow(roomName)
 
         told.addCallback(known)
 

@@ -132,7 +132,13 @@ class Room:
         if self.isOpen and self.isEmpty:
             self.isOpen = False
             self.leftovers = frozenset(self.view.shared)
-            ended(self.view)
+            ended(self.view, {})
+
+    def resume(self) -> None:
+        """The same, if that one begins on another node: what is shared about it is told as far as it is new."""
+        if self.isOpen and self.isEmpty:
+            self.isOpen = False
+            ended(self.view, self.view.shared)
 
     def add(self, seat: Seat) -> None:
         """A peer takes a seat."""

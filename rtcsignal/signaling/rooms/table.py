@@ -107,7 +107,7 @@ class RoomTable:
 
     def arrive(self, room: Room, member: Member) -> None:
         """Someone has joined a room on another node."""
-        room.renew()
+        room.resume()
         if not room.isOpen:
             room.open(member.at / _MICROSECONDS)
         room.arrive(self.viewOf(room, member))

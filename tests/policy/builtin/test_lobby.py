@@ -283,16 +283,15 @@ class TestDenying:
         server.clock.advance(20)
         assert ben.join("kitchen", "ben").code == "waiting"
 
-    def test_isRememberedForSoManyRoomsOnly(
+    def test_isRememberedOfSoManyOnly(
         self, server: InMemoryServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("rtcsignal.policy.builtin.lobby._MOST_DENIED", 1)
-        ann, ben = server.connect(HOST), server.connect()
-        for name in ("kitchen", "cellar"):
-            ann.join(name, "ann")
-            ben.join(name, "ben")
-            ann.request("deny", {"roomName": name, "targetUserId": "ben"})
-        assert [ben.join(name, "ben").code for name in ("kitchen", "cellar")] == ["waiting", "denied"]
+        ann = hosting(server)
+        denied = [knock(server, name) for name in ("ben", "cat")]
+        for name in ("ben", "cat"):
+            ann.request("deny", {"roomName": "kitchen", "targetUserId": name})
+        assert [each.join("kitchen", "eve").code for each in denied] == ["waiting", "denied"]
 
     def test_isWhatHappensWhenTheHostClosesTheRoom(self) -> None:
         with InMemoryServer(use=["host", "lobby"]) as server:

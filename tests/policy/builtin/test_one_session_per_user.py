@@ -182,17 +182,19 @@ class TestPagesThatComeBack:
         enter(server, "ann", tab="one")
         ann = enter(server, "ann", tab="two")
         (seat,) = server.hub.rooms["kitchen"]
-        assert seat.view.data == {"one-session-per-user": {"kitchen": (["one"], [0.0])}}
+        key = f"one-session-per-user.{seat.view.sid}"
+        assert seat.room.view.shared == {key: {"tab": "two", "tabs": ["one"], "times": [0.0]}}
+        enter(server, "ben")
         ann.leave("kitchen", "ann")
-        assert seat.view.data == {"one-session-per-user": {}}
+        assert seat.room.view.shared == {}
 
     def test_onlySoMuchIsKept(self, server: InMemoryServer) -> None:
         for number in range(100):
             server.advance(11)
             assert server.connect().join("kitchen", "ann", tab=f"tab-{number}").ok
         (seat,) = server.hub.rooms["kitchen"]
-        tabs, times = seat.view.data["one-session-per-user"]["kitchen"]
-        assert (len(tabs), len(times)) == (32, 1)
+        kept = seat.room.view.shared[f"one-session-per-user.{seat.view.sid}"]
+        assert (len(kept["tabs"]), len(kept["times"])) == (32, 1)
 
 
 class TestRefuse:

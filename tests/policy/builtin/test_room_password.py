@@ -86,7 +86,7 @@ class TestThePasswordOfTheFirstMember:
         with InMemoryServer(use=["room-password"]) as server:
             join(server, "kitchen", "ann", password="sesame")
             join(server, "cellar", "ann", password="sesame")
-            kept = [server.hub.rooms[name].view.data["room-password"] for name in ("kitchen", "cellar")]
+            kept = [server.hub.rooms[name].view.shared["room-password"] for name in ("kitchen", "cellar")]
             assert kept[0] != kept[1]
             assert "sesame" not in repr(kept)
 

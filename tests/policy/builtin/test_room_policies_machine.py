@@ -101,7 +101,7 @@ def check(server: InMemoryServer) -> None:
     for name, room in server.hub.rooms.items():
         users = [seat.userId for seat in room]
         assert len(users) == len(set(users)) <= 4, (name, users)
-        assert room.view.data["host"]["owner"] in {seat.view.sid for seat in room}, name
+        assert room.view.shared["host"]["owner"] in {seat.view.sid for seat in room}, name
 
 
 @pytest.mark.parametrize("seed", range(8))
