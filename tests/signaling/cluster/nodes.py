@@ -2,17 +2,60 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.task import Clock
+from zope.interface import implementer
 
 from rtcsignal.backplane.cluster import Backplane, BackplaneOptions
 from rtcsignal.engineio.reasons import CloseReason
+from rtcsignal.interfaces import IAuthenticator
 from rtcsignal.lograte import LogRation
+from rtcsignal.policy.guard import Treatment
+from rtcsignal.policy.loader import Entry, loadPlugins
+from rtcsignal.policy.pluginhost import PluginHost
+from rtcsignal.signaling.options import SignalingOptions
+from rtcsignal.socketio.recovery import RecoveryOptions
+from rtcsignal.socketio.server import SocketOptions
+from rtcsignal.testing.fakes import FakeHttp
+from rtcsignal.values import Handshake, Identity
 from tests.signaling.world import Answer, Client, World
 from tests.support.redis_model import ModelConnector, RedisModel
 
 __all__ = ["Nodes"]
+
+
+_SOCKETS = SocketOptions(eventsPerSecond=0, turn=0, recovery=RecoveryOptions(window=60, everybody=False))
+
+
+@dataclass(frozen=True)
+class _Use:
+    name: str
+    options: Mapping[str, Any] | None = None
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    folders: Sequence[str]
+    use: Sequence[_Use]
+
+
+def _useOf(entry: Any) -> _Use:
+    return _Use(entry) if isinstance(entry, str) else _Use(*next(iter(entry.items())))
+
+
+@implementer(IAuthenticator)
+class _Headers:
+    """Believes what a client says of itself in its headers: a user that has signed in, and roles."""
+
+    name = "headers"
+
+    def authenticate(self, handshake: Handshake) -> Identity:
+        user = handshake.headers.get("user")
+        return Identity(user, frozenset(handshake.headers.get("roles", "").split()), signedIn=user is not None)
 
 
 class Nodes:
@@ -20,9 +63,10 @@ class Nodes:
 
     Args:
         names: What people call them.
-        gates: What the plugins of each say; made anew for each.
+        gates: What the plugins of each say, by name of the node, or made anew for each.
+        use: Plugins by name, with their options, if there are no gates; clients say who they are in headers.
         options: Of the backplanes.
-        world: Of each `World`.
+        settings: Of the signalling.
 
     Attributes:
         clock: The time, for all.
@@ -31,23 +75,42 @@ class Nodes:
         connectors: What connects each with the model, likewise.
     """
 
-    def __init__(self, *names: str, gates: Any = None, options: Any = None, **world: Any) -> None:
+    def __init__(
+        self,
+        *names: str,
+        gates: Any = None,
+        use: Sequence[Any] = (),
+        options: Any = None,
+        settings: SignalingOptions | None = None,
+    ) -> None:
         self.clock = Clock()
+        self.clock.advance(1_000)
         self.redis = RedisModel()
+        self.redis.now = 1_000_000_000
         self.worlds: dict[str, World] = {}
         self.connectors: dict[str, ModelConnector] = {}
         self.backplanes: dict[str, Backplane] = {}
+        self._hosts: list[PluginHost] = []
         for name in names:
             connector = self.connectors[name] = ModelConnector(self.redis)
             seconds = self.clock.seconds
             told = BackplaneOptions(name, **(options or {}))
             backplane = Backplane(f"{name:_<6}", told, connector, self.clock, seconds, LogRation(seconds))
-            made = gates() if gates is not None else None
-            node = World(gates=made, clock=self.clock, cluster=backplane, name=name, **world)
+            made = gates if gates is None else gates[name] if isinstance(gates, dict) else gates()
+            node = World(settings, made, _SOCKETS, clock=self.clock, cluster=backplane, name=name)
+            if use:
+                self._start(node, use)
             backplane.listen(node.hub.ear)
             self.worlds[name], self.backplanes[name] = node, backplane
             backplane.life.start()
         self.redis.settle()
+
+    def _start(self, node: World, use: Sequence[Any]) -> None:
+        wanted = _Wanted((), tuple(map(_useOf, use)))
+        plugins = loadPlugins(wanted).following([Entry(_Headers(), Treatment())])
+        host = PluginHost(plugins, node.hub, self.clock, self.clock.seconds, lambda _: FakeHttp())
+        host.start()
+        self._hosts.append(host)
 
     def __getitem__(self, name: str) -> World:
         return self.worlds[name]
@@ -55,6 +118,16 @@ class Nodes:
     def settle(self) -> None:
         """Everything that is on its way arrives."""
         self.redis.settle()
+
+    def interleave(self) -> None:
+        """The same; but whatever one node does, the others do before they hear of it."""
+        lines = self.redis.lines
+        while any(line.sent or line.inbox for line in lines):
+            for line in lines:
+                line.execute()
+                self.redis.now += 10
+            for line in lines:
+                line.apply()
 
     def advance(self, seconds: float) -> None:
         """Time passes, and everything arrives meanwhile."""
@@ -69,10 +142,14 @@ class Nodes:
         self.settle()
         return answer
 
-    def member(self, node: str, roomName: str, userId: str, **more: Any) -> Client:
+    def join(self, client: Client, roomName: str, userId: str, **more: Any) -> Answer:
+        """A client asks to join a room."""
+        return self.ask(client, "join-room", {"userId": userId, "roomName": roomName, **more})
+
+    def member(self, node: str, roomName: str, userId: str, roles: str = "", **more: Any) -> Client:
         """A client of a node that has joined a room."""
-        client = self[node].client()
-        answer = self.ask(client, "join-room", {"userId": userId, "roomName": roomName, **more})
+        client = self[node].client(headers={"roles": roles} if roles else {})
+        answer = self.join(client, roomName, userId, **more)
         assert answer.ok, answer.value
         return client
 
@@ -82,6 +159,10 @@ class Nodes:
         for client in clients:
             client.take()
         return clients
+
+    def peer(self, node: str, roomName: str, userId: str) -> Any:
+        """The first peer of a user, as plugins of a node see it."""
+        return self[node].hub.rooms[roomName].view.peersOf(userId)[0]
 
     def rosters(self) -> dict[str, dict[str, list[str]]]:
         """The users of each room in the order of joining, as each node knows them that has members there."""
@@ -96,17 +177,23 @@ class Nodes:
 
     def finish(self) -> None:
         """Everybody goes, and every node ends: nothing may be left."""
+        for connector in self.connectors.values():
+            if connector.isAway:
+                connector.isAway = False
+                self.advance(20)
         assert self.problems() == []
         for node in self.worlds.values():
             for session in list(node.registry.sessions.values()):
                 session.lost(CloseReason.TRANSPORT_CLOSE)
+            node.sockets.close()
         self.settle()
         assert self.redis.rooms == {}, "members that no node has"
+        for host in self._hosts:
+            host.stop()
         for name, node in self.worlds.items():
             table = node.hub.table
             assert (table.rooms, table.followed, node.hub.waiting.views("kitchen")) == ({}, {}, ()), name
             assert node.hub.presence.reports.known == {}, name
-            node.sockets.close()
             self.backplanes[name].close()
         self.settle()
         self.clock.advance(30)
