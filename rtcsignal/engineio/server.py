@@ -16,6 +16,7 @@ from twisted.logger import Logger
 
 from rtcsignal.deadlines import Deadlines
 from rtcsignal.engineio.allowances.intake import Allowance, Intake
+from rtcsignal.engineio.elsewhere import Elsewhere, Upload
 from rtcsignal.engineio.frames import textFrame
 from rtcsignal.engineio.greeting import byName
 from rtcsignal.engineio.handshake.introduction import Introduction, isNeeded
@@ -61,7 +62,12 @@ class EngineServer:
         admit: Called with each handshake; raises `RequestError` (see `forbidden`) to refuse it.
         makeSid: Makes session ids.
         stopping: Called once, when the server begins to close.
+
+    Attributes:
+        elsewhere: The sessions of other nodes; None if there are no others.
     """
+
+    elsewhere: Elsewhere | None = None
 
     def __init__(
         self,
@@ -110,6 +116,14 @@ class EngineServer:
         Returns:
             The answer; a Deferred while a poll waits. Cancelling that means that the client has gone away.
         """
+        if self.elsewhere is not None and request.method != "OPTIONS":
+            answer = self.elsewhere.handle(request)
+            if answer is not None:
+                return answer
+        return self.handleHere(request)
+
+    def handleHere(self, request: Request) -> Response | Deferred[Response]:
+        """The same for a request whose session is on this node or on none: one that another node has brought."""
         self.deadlines.catchUp()
         if request.method == "OPTIONS":
             return withCors(request, preflight(request), self.options.origins)
@@ -122,7 +136,7 @@ class EngineServer:
             return response.addCallback(lambda late: withCors(request, late, self.options.origins))
         return withCors(request, response, self.options.origins)
 
-    def postStarted(self, request: Request) -> Posts | None:
+    def postStarted(self, request: Request) -> Upload | None:
         """The headers of a POST have come, its body has not.
 
         Returns:
@@ -131,6 +145,11 @@ class EngineServer:
         Raises:
             RequestError: Another POST of the session is running.
         """
+        upload = None if self.elsewhere is None else self.elsewhere.postStarted(request)
+        return self.postStartedHere(request) if upload is None else upload
+
+    def postStartedHere(self, request: Request) -> Posts | None:
+        """The same for a request whose session is on this node or on none."""
         try:
             self._checks.check(request, upgrade=False)
         except RequestError:

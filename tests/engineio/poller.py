@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
+from rtcsignal.engineio.elsewhere import Upload
 from rtcsignal.engineio.frames import EncodedMessage
 from rtcsignal.engineio.http.exchange import Request, Response
 from rtcsignal.engineio.packet import Revision
-from rtcsignal.engineio.polling.posts import Posts
 from rtcsignal.engineio.polling.transport import PollingTransport
 from tests.engineio.recorder import Recorder
 from tests.engineio.visitor import AFTER_HANDSHAKE, Socket
@@ -153,7 +153,7 @@ class Poller:
         named = [(name.replace("_", "-"), value) for name, value in headers.items()]
         return requestBytes("POST", self.target, named, body)
 
-    def startPost(self) -> Posts | None:
+    def startPost(self) -> Upload | None:
         """The headers of a post arrive."""
         return self.world.engine.postStarted(request("POST", self.query))
 

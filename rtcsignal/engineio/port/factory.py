@@ -24,7 +24,7 @@ from rtcsignal.clocks import WallClock, wallClock
 from rtcsignal.deadlines import Deadlines
 from rtcsignal.engineio.http.addresses import AddressCounts, Proxies, Slot
 from rtcsignal.engineio.http.crossorigin import withCors
-from rtcsignal.engineio.http.exchange import RequestError, Response
+from rtcsignal.engineio.http.exchange import Request, RequestError, Response
 from rtcsignal.engineio.http.head import Head, plainBodyLength
 from rtcsignal.engineio.http.limits import HttpLimits
 from rtcsignal.engineio.http.request import Caller, requestOf
@@ -146,7 +146,7 @@ class PortFactory(WebSocketServerFactory):
     def switchToWebSocket(
         self, transport: ITransport, head: Head, block: bytes, rest: bytes, slot: Slot | None
     ) -> None:
-        """Let a connection go on as a WebSocket, if its engine admits it.
+        """Let a connection go on as a WebSocket, on the node that has its session.
 
         Args:
             transport: The connection.
@@ -155,8 +155,25 @@ class PortFactory(WebSocketServerFactory):
             rest: What came behind it.
             slot: What counts the connection until it is a WebSocket, if anything does.
         """
-        engine = self.engines[head.path]
         request = requestOf(head, Caller.of(transport), self.proxies)
+        elsewhere = self.engines[head.path].elsewhere
+        if elsewhere is None or not elsewhere.upgrade(request, transport, block, rest, slot):
+            self.openWebSocket(transport, head, request, block, rest, slot)
+
+    def openWebSocket(
+        self, transport: ITransport, head: Head, request: Request, block: bytes, rest: bytes, slot: Slot | None
+    ) -> None:
+        """Let a connection go on as a WebSocket of this node, if its engine admits it.
+
+        Args:
+            transport: The connection.
+            head: The upgrade request.
+            request: The same as values, with the address of the client, whatever that of the connection is.
+            block: The same as bytes, without the empty line.
+            rest: What came behind it.
+            slot: What counts the connection until it is a WebSocket, if anything does.
+        """
+        engine = self.engines[head.path]
         try:
             admission = engine.admitWebSocket(request)
         except RequestError as error:

@@ -25,6 +25,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from rtcsignal.deadlines import Deadline, Deadlines
+from rtcsignal.engineio.elsewhere import Upload
 from rtcsignal.engineio.http.addresses import Proxies, Slot
 from rtcsignal.engineio.http.crossorigin import withCors
 from rtcsignal.engineio.http.exchange import TOO_LARGE, Request, RequestError, Response
@@ -33,7 +34,6 @@ from rtcsignal.engineio.http.limits import STRANGERS_BODY, HttpLimits
 from rtcsignal.engineio.http.request import Caller, requestOf
 from rtcsignal.engineio.http.response import ResponseWriter, closingResponse
 from rtcsignal.engineio.http.target import MOST_EMPTY_LINES, emptyLines
-from rtcsignal.engineio.polling.posts import Posts
 from rtcsignal.engineio.refusals import Refusals
 from rtcsignal.engineio.server import EngineServer
 from rtcsignal.engineio.stream.farewell import FAREWELL_SECONDS, endIfClientLeft, halfClose
@@ -109,7 +109,7 @@ class PollingLane(StallGuard, Protocol):
         self._received = bytearray()
         self._emptyLines = 0
         self._length = 0
-        self._post: Posts | None = None
+        self._post: Upload | None = None
         self._answer: Deferred[Response] | None = None
         self._deadline: Deadline | None = None
         self._isCongested = False

@@ -10,10 +10,10 @@ from twisted.python.failure import Failure
 from twisted.web.http import parse_qs
 from twisted.web.server import Request as WebRequest
 
+from rtcsignal.engineio.elsewhere import Upload
 from rtcsignal.engineio.http.exchange import TOO_LARGE
 from rtcsignal.engineio.http.head import Head
 from rtcsignal.engineio.http.request import Caller, requestOf
-from rtcsignal.engineio.polling.posts import Posts
 
 if TYPE_CHECKING:  # as in twisted.web: a channel makes requests, which ask it for what they share
     from rtcsignal.engineio.port.channel import BoundedChannel
@@ -34,7 +34,7 @@ class BoundedRequest(WebRequest):
 
     channel: BoundedChannel
     content: BytesIO
-    post: Posts | None = None
+    post: Upload | None = None
     _bodyBytes = 0
 
     def gotLength(self, length: int | None) -> None:
