@@ -19,6 +19,7 @@ from rtcsignal.backplane.rosters import Rosters
 from rtcsignal.backplane.scripts import END, LEAVE, LOOK, SHARE, UPDATE
 from rtcsignal.clocks import WallClock
 from rtcsignal.deadlines import Deadline, Deadlines
+from rtcsignal.engineio.forwarding.directory import NodeAddress
 from rtcsignal.lograte import LogRation
 from rtcsignal.signaling.cluster import Audience, Ear, End, Entered, Facts, Member
 from rtcsignal.socketio.fanout import OutgoingEvent
@@ -198,6 +199,11 @@ class Backplane:
             self._hub.shared(roomName, key, value)
 
         self._change(self._line, SHARE, roomName, (key, _jsonOf(value)), answered)
+
+    def reachableAt(self, address: NodeAddress) -> None:
+        """Say where other nodes can bring requests; before `start`."""
+        host, port, token = address
+        self.life.record = msgspec.structs.replace(self.life.record, host=host, port=port, token=token)
 
     def start(self) -> None:
         """Join the cluster, as soon as Redis is there."""

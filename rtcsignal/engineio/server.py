@@ -40,7 +40,7 @@ from rtcsignal.engineio.websocket.links import Links
 from rtcsignal.engineio.websocket.transport import WebSocketTransport
 from rtcsignal.lograte import LogRation
 
-__all__ = ["EngineServer"]
+__all__ = ["EngineServer", "makeSid"]
 
 _log = Logger()
 _SID_BYTES = 16

@@ -13,6 +13,7 @@ from rtcsignal.backplane.invariants import censusOf, checkBackplane
 from rtcsignal.engineio.invariants import checkEngine
 from rtcsignal.engineio.port.factory import PortFactory
 from rtcsignal.engineio.server import EngineServer
+from rtcsignal.service.links import Links
 from rtcsignal.signaling.hub import Hub
 from rtcsignal.signaling.invariants import checkHub
 from rtcsignal.socketio.invariants import checkSockets, peersOf
@@ -29,6 +30,7 @@ class Parts(Protocol):
     sockets: SocketServer
     engine: EngineServer
     backplane: Backplane | None
+    links: Links | None
 
 
 def violations(server: Parts) -> list[str]:
@@ -68,4 +70,5 @@ def census(server: Parts) -> dict[str, int]:
         "waiting": len(hub.waiting),
         "deadlines": len(engine.deadlines) + len(server.sockets.deadlines) + len(server.factory.deadlines),
         **(censusOf(server.backplane) if server.backplane is not None else {}),
+        **(server.links.census() if server.links is not None else {}),
     }

@@ -14,6 +14,7 @@ from rtcsignal.policy.pluginhost import PluginHost
 from rtcsignal.service.config.schema import Config
 from rtcsignal.service.handlers import HANDLERS
 from rtcsignal.service.invariants import census, violations
+from rtcsignal.service.links import Links
 from rtcsignal.service.sweeping import Sweeper, forgetCode
 from rtcsignal.service.tuning import freezeGarbage, raiseDescriptorLimit, useLeanTurns
 from rtcsignal.signaling.hub import Hub
@@ -32,6 +33,7 @@ class Server:
         engine: The Engine.IO server.
         plugins: The plugins.
         backplane: The other nodes; None if there are none.
+        links: Brings requests to them, and takes theirs; None if there are none.
     """
 
     def __init__(
@@ -43,8 +45,10 @@ class Server:
         engine: EngineServer,
         plugins: PluginHost,
         backplane: Backplane | None = None,
+        links: Links | None = None,
     ) -> None:
         self.backplane = backplane
+        self.links = links
         self._reactor = reactor
         self.plugins = plugins
         self.factory = factory
@@ -67,9 +71,14 @@ class Server:
         raiseDescriptorLimit()
         self._sweeper.start()
         self.plugins.forget = forgetCode
+        return Deferred.fromCoroutine(self._started())
+
+    async def _started(self) -> None:
+        if self.links is not None:
+            await self.links.open()
         if self.backplane is not None:
             self.backplane.start()
-        return self.plugins.start()
+        await self.plugins.start()
 
     def reload(self, config: Config) -> Deferred[bool]:
         """Take over the plugins of a configuration. No one is disconnected.
@@ -99,6 +108,8 @@ class Server:
 
     async def _stopped(self, left: Deferred[None]) -> None:
         await left
+        if self.links is not None:
+            await self.links.close()
         await self.plugins.stop()
         self._sweeper.stop()
         for deadlines in (self.factory.deadlines, self.sockets.deadlines, self.engine.deadlines):

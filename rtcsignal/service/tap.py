@@ -25,7 +25,7 @@ from rtcsignal.logtext import safe
 from rtcsignal.policy.listing import formatPlugins, listPlugins
 from rtcsignal.policy.names import LOOKUPS_AT_ONCE, Names
 from rtcsignal.service.app import RTCSignalService
-from rtcsignal.service.cluster import redisNotes
+from rtcsignal.service.cluster import redisNotes, undertakerOf
 from rtcsignal.service.config import checks
 from rtcsignal.service.config.endpoints import withAddresses, withPaths
 from rtcsignal.service.config.reader import defaultConfig, loadConfig, positionsOfEndpoints
@@ -228,7 +228,9 @@ def _makeServer(options: Options, reactor: Any, daemon: Mapping[str, Any]) -> _S
     if settings.workers == 1:
         return _Service(settings, reactor, build, fail, reread=options.reread)
     build(settings, reactor)  # what cannot be built in a worker is said here, as with one process
-    return _Supervisor(settings, reactor, options["log-level"], fail, reread=options.reread)
+    undertaker = undertakerOf(settings.backplane, reactor)
+    level = options["log-level"]
+    return _Supervisor(settings, reactor, level, fail, reread=options.reread, undertaker=undertaker)
 
 
 def _endAtOnce(service: _Service | _Supervisor, pidFile: str | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from rtcsignal.clocks import wallClock
@@ -11,7 +12,7 @@ from rtcsignal.engineio.http.origin import OriginRule
 from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.port.factory import PortFactory
 from rtcsignal.engineio.port.resource import EngineResource
-from rtcsignal.engineio.server import EngineServer
+from rtcsignal.engineio.server import EngineServer, makeSid
 from rtcsignal.errors import ConfigError
 from rtcsignal.lograte import LogRation
 from rtcsignal.policy.loader import PluginSet, loadPlugins
@@ -21,6 +22,7 @@ from rtcsignal.service.cluster import backplaneOf
 from rtcsignal.service.config.endpoints import isProxied
 from rtcsignal.service.config.schema import Config
 from rtcsignal.service.handlers import HANDLERS, namespacesOf
+from rtcsignal.service.links import Links, sidsOf
 from rtcsignal.service.server import Server
 from rtcsignal.signaling.gates import OpenGates
 from rtcsignal.signaling.hub import Hub
@@ -37,12 +39,13 @@ _TCP_PER_CLIENT = 4
 """TCP connections that a browser may open for one client on polling: one for the poll, one for posts, and some left."""
 
 
-def build(config: Config, reactor: Any) -> Server:
+def build(config: Config, reactor: Any, announce: Callable[[str], object] | None = None) -> Server:
     """Build a server.
 
     Args:
         config: The configuration.
         reactor: The time, and where the server will listen.
+        announce: Called with each incarnation of its node as it begins.
 
     Raises:
         ConfigError: A plugin cannot be used, or an endpoint would let anyone pose as anyone.
@@ -50,17 +53,21 @@ def build(config: Config, reactor: Any) -> Server:
     plugins = _pluginsOf(config)
     lines = config.limits.logLinesPerSecond
     logRation = LogRation(reactor.seconds, lines, 10 * lines)
-    backplane = backplaneOf(config.backplane, reactor, logRation)
+    backplane = backplaneOf(config.backplane, reactor, logRation, announce)
     hub = Hub(_signalingOptions(config), OpenGates(), reactor, wallClock, logRation, backplane)
     if backplane is not None:
         backplane.listen(hub.ear)
     sockets = SocketServer(namespacesOf(hub, config), reactor, _socketOptions(config))
-    engine = EngineServer(_engineOptions(config), reactor, sockets.connect, stopping=sockets.close)
+    makeSids = makeSid if backplane is None else sidsOf(backplane.nodes.own)
+    options = _engineOptions(config)
+    engine = EngineServer(options, reactor, sockets.connect, makeSid=makeSids, stopping=sockets.close)
     root = makeRoot(demo=config.web.demo)
     mount(root, config.socketio.path, EngineResource(engine))
     factory = PortFactory([engine], root, _httpLimits(config), reactor, Proxies(config.proxies))
     engine.refusals.logRation = factory.refusals.logRation = sockets.logRation = logRation
-    return Server(reactor, factory, hub, sockets, engine, PluginHost(plugins, hub, reactor, wallClock), backplane)
+    links = None if backplane is None else Links(config.backplane, reactor, backplane, engine, factory, logRation)
+    host = PluginHost(plugins, hub, reactor, wallClock)
+    return Server(reactor, factory, hub, sockets, engine, host, backplane, links)
 
 
 def _pluginsOf(config: Config) -> PluginSet:

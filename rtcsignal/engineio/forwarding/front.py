@@ -63,6 +63,7 @@ class Front:
         self._refuse = refuse
         self._logRation = logRation
         self._links: dict[str, Link] = {}
+        self._isClosing = False
 
     def handle(self, request: Request) -> Deferred[Response] | None:
         """See `rtcsignal.engineio.elsewhere.Elsewhere`."""
@@ -95,6 +96,7 @@ class Front:
 
     def close(self) -> None:
         """End all links."""
+        self._isClosing = True
         for link in list(self._links.values()):
             link.close()
 
@@ -142,7 +144,7 @@ class Front:
         self._refuse(transport, withCors(request, _unreachable().upgradeResponse(), self._origins), slot)
 
     def _note(self, node: str, reason: str) -> None:
-        if self._logRation.allows("links"):
+        if not self._isClosing and self._logRation.allows("links"):
             _log.info("no link to node {node}: {reason}", node=safe(node), reason=safe(reason))
 
 

@@ -14,7 +14,7 @@ from msgspec import Meta
 from rtcsignal.logtext import safe
 from rtcsignal.redisurl import RedisUrl, UrlError
 from rtcsignal.service.config.checks import hostAndPort, linkEndpoint
-from rtcsignal.service.config.endpoints import withAddresses
+from rtcsignal.service.config.endpoints import isEverywhere, withAddresses
 from rtcsignal.service.config.keys import Amount, Key, Section
 
 __all__ = ["Backplane", "redisUrl", "withUrl"]
@@ -137,6 +137,8 @@ def withUrl(section: Backplane, base: str, problem: Callable[[str, str], None]) 
         problem: Called with a key and with what is wrong with its value.
     """
     section = msgspec.structs.replace(section, listen=withAddresses(section.listen))
+    if section.address is None and isEverywhere(section.listen):
+        problem("listen", "no other node could reach that: name an interface, or say in address how they reach it")
     if section.urlFile is None:
         return section
     if section.url is not None:

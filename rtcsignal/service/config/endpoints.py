@@ -6,7 +6,7 @@ import os
 import re
 from ipaddress import IPv6Address
 
-__all__ = ["completed", "endpointArguments", "isProxied", "kindOf", "withAddresses", "withPaths"]
+__all__ = ["completed", "endpointArguments", "isEverywhere", "isProxied", "kindOf", "withAddresses", "withPaths"]
 
 _BACKLOG = 1_024
 _WITH_BACKLOG = ("tcp", "tcp6", "ssl", "unix")
@@ -14,6 +14,7 @@ _UNIX_MODE = "660"
 _PART = re.compile(r"(?:[^:\\]|\\.)+", re.DOTALL)
 _HAPROXY = "haproxy:"
 _INTERFACE = "interface="
+_EVERYWHERE = {"", "0.0.0.0", "::"}  # noqa: S104 - these are compared with, nothing is bound to them
 
 # The arguments that are paths: their names, and their places among those without a name.
 _PATHS: dict[str, dict[str, int | None]] = {
@@ -51,6 +52,12 @@ def endpointArguments(text: str) -> tuple[list[str], dict[str, str]]:
         else:
             plain.append(re.sub(r"\\(.)", r"\1", part))
     return plain, named
+
+
+def isEverywhere(endpoint: str) -> bool:
+    """Whether a TCP endpoint listens on all addresses of the machine."""
+    plain, named = endpointArguments(endpoint.partition(":")[2])
+    return (named.get("interface") or (plain[1] if len(plain) > 1 and kindOf(endpoint) == "tcp" else "")) in _EVERYWHERE
 
 
 def withAddresses(endpoint: str) -> str:

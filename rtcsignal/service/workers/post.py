@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import msgspec
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ProcessDone
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import Logger, globalLogPublisher
@@ -76,7 +77,7 @@ class Host(Protocol):
         """Its worker says that it cannot start."""
 
     def ended(self, post: Post, incarnation: str) -> None:
-        """Its worker has ended; as what the cluster knew it, or "" if it never did."""
+        """Its worker has ended; as what the cluster still knows it, or "" if it does not."""
 
 
 Spawn = Callable[["Post", ProcessProtocol], Start]
@@ -226,7 +227,8 @@ class Post:
         self.state = State.VACANT
         self._conversation = None
         self._reloaded(False)
-        self._host.ended(self, self._incarnation)
+        # One that has ended by itself has told the cluster so.
+        self._host.ended(self, "" if reason.check(ProcessDone) else self._incarnation)
 
     def _reloaded(self, isDone: bool) -> None:
         reloading, self._reloading = self._reloading, None

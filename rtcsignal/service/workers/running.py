@@ -15,7 +15,7 @@ from rtcsignal.policy.names import LOOKUPS_AT_ONCE, Names
 from rtcsignal.service.logs import limited
 from rtcsignal.service.signals import handleSignals
 from rtcsignal.service.wiring import build
-from rtcsignal.service.workers.messages import Failed
+from rtcsignal.service.workers.messages import Failed, Incarnation
 from rtcsignal.service.workers.pipe import Inbound, Outbound, readStart
 from rtcsignal.service.workers.relay import LineObserver
 from rtcsignal.service.workers.worker import WorkerService
@@ -48,7 +48,8 @@ def run(incoming: int, outgoing: int) -> int:
     lines = start.config.limits.logLinesPerSecond
     globalLogBeginner.beginLoggingTo([limited(LineObserver(supervisor.send), start.level, lines, reactor)])
     try:
-        service = WorkerService(start, reactor, build, supervisor.send, partial(_fail, reactor, supervisor))
+        buildHere = partial(build, announce=lambda name: supervisor.send(Incarnation(name)))
+        service = WorkerService(start, reactor, buildHere, supervisor.send, partial(_fail, reactor, supervisor))
     except ConfigError as error:
         for problem in error.problems:
             _log.critical("{problem}", problem=problem)

@@ -16,6 +16,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from rtcsignal.backplane.undertaker import Undertaker
 from rtcsignal.errors import ConfigError
 from rtcsignal.service.app import CLOSE_SECONDS, logListening, onlyPluginsDiffer
 from rtcsignal.service.config.schema import Config
@@ -25,7 +26,6 @@ from rtcsignal.service.workers.messages import Reload, Start
 from rtcsignal.service.workers.nodes import ofWorker
 from rtcsignal.service.workers.post import Post, State
 from rtcsignal.service.workers.sockets import Opener, ReservedPort, inheritance
-from rtcsignal.service.workers.undertaker import Undertaker
 
 __all__ = ["Supervisor"]
 
