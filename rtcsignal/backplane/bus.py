@@ -22,6 +22,9 @@ __all__ = ["Bus", "Counts", "Mistaken"]
 
 _log = Logger(namespace="rtcsignal.backplane")
 
+_LINES_PER_SECOND = 0.2
+"""About what was dropped, of each kind: it comes in floods, and one line says it."""
+
 
 class Counts:
     """What has gone over the bus since the process began.
@@ -49,7 +52,7 @@ class Bus:
     Args:
         nodes: Which nodes there are.
         outstanding: Bytes that Redis may leave unanswered before messages are dropped; 0 for no limit.
-        logRation: How much may go to the log.
+        seconds: The time.
         apply: Applies the frames that are not messages.
 
     Attributes:
@@ -57,13 +60,13 @@ class Bus:
     """
 
     def __init__(
-        self, nodes: Nodes, outstanding: int, logRation: LogRation, apply: Callable[[Frame], None]
+        self, nodes: Nodes, outstanding: int, seconds: Callable[[], float], apply: Callable[[Frame], None]
     ) -> None:
         self.ear: Ear | None = None
         self.counts = Counts()
         self._nodes = nodes
         self._outstanding = outstanding
-        self._logRation = logRation
+        self._logRation = LogRation(seconds, _LINES_PER_SECOND, 1)
         self._apply = apply
         self._line: Line | None = None
         self._incarnation = ""

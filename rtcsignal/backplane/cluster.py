@@ -20,7 +20,6 @@ from rtcsignal.backplane.scripts import END, LEAVE, LOOK, SHARE, UPDATE
 from rtcsignal.clocks import WallClock
 from rtcsignal.deadlines import Deadline, Deadlines
 from rtcsignal.engineio.forwarding.directory import NodeAddress
-from rtcsignal.lograte import LogRation
 from rtcsignal.signaling.cluster import Audience, Ear, End, Entered, Facts, Member
 from rtcsignal.socketio.fanout import OutgoingEvent
 
@@ -54,7 +53,6 @@ class Backplane:
         connect: Connects to Redis.
         clock: The time.
         wall: The time of day.
-        logRation: How much may go to the log.
         announce: Called with each incarnation of this node as it begins.
 
     Attributes:
@@ -71,7 +69,6 @@ class Backplane:
         connect: Connect,
         clock: IReactorTime,
         wall: WallClock,
-        logRation: LogRation,
         announce: Callable[[str], object] = lambda incarnation: None,
     ) -> None:
         self._announce = announce
@@ -81,7 +78,7 @@ class Backplane:
         self._options = options
         self._clock = clock
         self._deadlines = Deadlines(clock)
-        self._bus = Bus(self.nodes, options.outstanding, logRation, self._apply)
+        self._bus = Bus(self.nodes, options.outstanding, clock.seconds, self._apply)
         self.life = Node(self.nodes, Record("", options.node), connect, clock, self, options.timing)
         self._entering = Entering(
             self.rosters, self._deadlines, options.isLocal, wall, self.life.fenced, self.leave

@@ -11,7 +11,6 @@ from rtcsignal.backplane.node import Connect
 from rtcsignal.backplane.undertaker import Undertaker
 from rtcsignal.clocks import wallClock
 from rtcsignal.engineio.forwarding.directory import makeNodeId
-from rtcsignal.lograte import LogRation
 from rtcsignal.redisurl import RedisUrl
 from rtcsignal.service.config.backplane import Backplane as Section
 
@@ -19,14 +18,13 @@ __all__ = ["backplaneOf", "redisNotes", "undertakerOf"]
 
 
 def backplaneOf(
-    section: Section, reactor: Any, logRation: LogRation, announce: Callable[[str], object] | None = None
+    section: Section, reactor: Any, announce: Callable[[str], object] | None = None
 ) -> Backplane | None:
     """The backplane of a server; None if it shares nothing.
 
     Args:
         section: The configuration.
         reactor: The network, and the time.
-        logRation: How much may go to the log.
         announce: Called with each incarnation of this node as it begins.
     """
     if section.url is None:
@@ -37,7 +35,7 @@ def backplaneOf(
         outstanding=section.outstandingBytes,
     )
     connect = _connectorOf(section, section.url, reactor)
-    return Backplane(makeNodeId(), options, connect, reactor, wallClock, logRation, announce or _toNoOne)
+    return Backplane(makeNodeId(), options, connect, reactor, wallClock, announce or _toNoOne)
 
 
 def undertakerOf(section: Section, reactor: Any) -> Undertaker | None:

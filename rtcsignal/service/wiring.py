@@ -53,7 +53,7 @@ def build(config: Config, reactor: Any, announce: Callable[[str], object] | None
     plugins = _pluginsOf(config)
     lines = config.limits.logLinesPerSecond
     logRation = LogRation(reactor.seconds, lines, 10 * lines)
-    backplane = backplaneOf(config.backplane, reactor, logRation, announce)
+    backplane = backplaneOf(config.backplane, reactor, announce)
     hub = Hub(_signalingOptions(config), OpenGates(), reactor, wallClock, logRation, backplane)
     if backplane is not None:
         backplane.listen(hub.ear)

@@ -9,7 +9,6 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from rtcsignal.backplane.cluster import Backplane, BackplaneOptions
-from rtcsignal.lograte import LogRation
 from rtcsignal.signaling.cluster import Audience, Entered, Facts, Member, Outcome, Served, Snapshot
 from rtcsignal.socketio.fanout import OutgoingEvent
 from tests.support.redis_model import ModelConnector, RedisModel
@@ -110,7 +109,7 @@ class TestNode:
         self.connector = ModelConnector(redis)
         self.ear = Listener(name)
         self.backplane = Backplane(
-            name, BackplaneOptions(name, **options), self.connector, clock, clock.seconds, LogRation(clock.seconds)
+            name, BackplaneOptions(name, **options), self.connector, clock, clock.seconds
         )
         self.backplane.listen(self.ear)
         self.outcomes: list[Outcome] = []

@@ -32,6 +32,10 @@ class Churn:
         nodes: Where.
         seed: What they do follows from this.
         each: How many of each node.
+
+    Attributes:
+        members: Who.
+        operations: How much they have done.
     """
 
     def __init__(self, nodes: Nodes, seed: int, each: int = 6) -> None:
@@ -45,24 +49,29 @@ class Churn:
 
     async def run(self, pause: float = 0.004) -> None:
         """Go on until `stop`."""
-        await asyncio.gather(*(self._live(member, random.Random(self.random.random()), pause) for member in self.members))
+        chances = [random.Random(self.random.random()) for _ in self.members]
+        await asyncio.gather(*(self._live(*each, pause) for each in zip(self.members, chances, strict=True)))
 
     async def _live(self, member: Member, chance: random.Random, pause: float) -> None:
-        while not self._stopped and member.isOpen:
-            room = chance.choice(ROOMS)
+        while not self._stopped:
             self.operations += 1
             try:
-                if room not in member.rosters:
-                    await member.join(room)
-                elif chance.random() < 0.4:
-                    await member.leave(room)
-                else:
-                    await member.say(room)
+                await self._act(member, chance)
             except (asyncio.CancelledError, ConnectionError):
-                if self._stopped or not member.isOpen:
-                    return
-                raise
+                if member.isOpen:
+                    raise
+                return  # with its node
             await asyncio.sleep(chance.expovariate(1 / (pause * len(self.members))))
+
+    @staticmethod
+    async def _act(member: Member, chance: random.Random) -> None:
+        room = chance.choice(ROOMS)
+        if room not in member.rosters:
+            await member.join(room)
+        elif chance.random() < 0.4:
+            await member.leave(room)
+        else:
+            await member.say(room)
 
     def stop(self) -> None:
         """Let them stop."""

@@ -90,8 +90,7 @@ class Member:
 
     async def join(self, room: str, **more: Any) -> Any:
         """Join a room; the answer says who is there."""
-        answer = await self.ask("join-room", {"userId": self.user, "roomName": room, **more})
-        return answer
+        return await self.ask("join-room", {"userId": self.user, "roomName": room, **more})
 
     async def leave(self, room: str) -> Any:
         """Leave a room."""

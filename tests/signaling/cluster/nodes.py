@@ -12,7 +12,6 @@ from zope.interface import implementer
 from rtcsignal.backplane.cluster import Backplane, BackplaneOptions
 from rtcsignal.engineio.reasons import CloseReason
 from rtcsignal.interfaces import IAuthenticator
-from rtcsignal.lograte import LogRation
 from rtcsignal.policy.guard import Treatment
 from rtcsignal.policy.loader import Entry, loadPlugins
 from rtcsignal.policy.pluginhost import PluginHost
@@ -95,7 +94,7 @@ class Nodes:
             connector = self.connectors[name] = ModelConnector(self.redis)
             seconds = self.clock.seconds
             told = BackplaneOptions(name, **(options or {}))
-            backplane = Backplane(f"{name:_<6}", told, connector, self.clock, seconds, LogRation(seconds))
+            backplane = Backplane(f"{name:_<6}", told, connector, self.clock, seconds)
             made = gates if gates is None else gates[name] if isinstance(gates, dict) else gates()
             node = World(settings, made, _SOCKETS, clock=self.clock, cluster=backplane, name=name)
             if use:
