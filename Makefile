@@ -32,7 +32,7 @@ PURE := rtcsignal/engineio/packet.py,rtcsignal/engineio/polling/payload.py,rtcsi
 
 # What starts servers, clients and browsers, or times things: measuring its coverage would double its time, and add
 # nothing to what the rest covers in one process.
-ELSEWHERE := tests/browser tests/faults tests/wire tests/clients tests/test_install.py tests/bench tests/docs tests/proxy $\
+ELSEWHERE := tests/browser tests/cluster tests/faults tests/wire tests/clients tests/test_install.py tests/bench tests/docs tests/proxy $\
 	tests/test_protocol_fixture.py tests/engineio/test_conformance.py
 
 # What runs a second time, with the fast path switched off. Most of it waits most of the time.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Coroutine
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from tests.support.patience import PATIENCE
@@ -23,6 +24,10 @@ class LoopThread:
     def call(self, work: Coroutine[Any, Any, T]) -> T:
         """Runs a coroutine there and waits for what it returns; raises TimeoutError when it takes too long."""
         return asyncio.run_coroutine_threadsafe(asyncio.wait_for(work, PATIENCE), self._loop).result()
+
+    def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """Runs a coroutine there, and does not wait for it."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def stop(self) -> None:
         """Ends the thread, with whatever still runs there."""

@@ -14,7 +14,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from tests.clients.loop_thread import LoopThread
 from tests.cluster.members import Member
@@ -150,7 +149,7 @@ def main() -> int:
     loop = LoopThread("churn")
     with tempfile.TemporaryDirectory() as folder, runNodes(Path(folder), loop, options.nodes) as nodes:
         churn = Churn(nodes, options.seed)
-        running: Any = asyncio.run_coroutine_threadsafe(churn.run(options.pause), loop._loop)
+        running = loop.start(churn.run(options.pause))
         time.sleep(options.seconds)
         FAULTS[options.fault](nodes, options.outage)
         time.sleep(options.after)

@@ -62,7 +62,8 @@ class Nodes:
         relay = Relay(self.loop, self.redis.port)
         self._stack.callback(relay.stop)
         self.relays.append(relay)
-        config = {**self._config, "limits": {"connections_per_address": 0, "events_per_second": 0, "log_lines_per_second": 0}}
+        limits = {"connections_per_address": 0, "events_per_second": 0, "log_lines_per_second": 0}
+        config = {**self._config, "limits": limits}
         config["backplane"] = {
             "url": f"redis://127.0.0.1:{relay.port}",
             "node": f"node-{number}",
