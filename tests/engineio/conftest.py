@@ -64,11 +64,11 @@ def fast() -> bool:
 
 @pytest.fixture
 def makeWorld(clock: SelectingClock, fast: bool) -> Iterator[WorldFactory]:
-    """``makeWorld(limits=..., connect=..., admit=..., **options)``: a `World`, of which nothing may be left."""
+    """``makeWorld(limits=..., connect=..., makeSid=..., **options)``: a `World`, of which nothing may be left."""
 
     def make(**options: Any) -> World:
         limits = options.pop("limits", HttpLimits())
-        parts = {name: options.pop(name) for name in ("connect", "admit") if name in options}
+        parts = {name: options.pop(name) for name in ("connect", "admit", "makeSid") if name in options}
         return World(clock, EngineOptions(**{"fast": fast, **options}), limits, **parts)
 
     with finishing(make) as makeOne:

@@ -20,7 +20,7 @@ from rtcsignal.engineio.packet import Revision
 from rtcsignal.engineio.port.factory import PortFactory
 from rtcsignal.engineio.port.resource import EngineResource
 from rtcsignal.engineio.reasons import CloseReason
-from rtcsignal.engineio.server import EngineServer
+from rtcsignal.engineio.server import EngineServer, makeSid
 from rtcsignal.engineio.session import Application, Session
 from tests.engineio.memory import SelectingClock
 from tests.engineio.poller import Answer, Poller, request
@@ -67,6 +67,7 @@ class World:
         limits: What an HTTP connection may cost.
         connect: Makes the application of a session; by default a `Recorder`.
         admit: See `EngineServer`.
+        makeSid: See there as well.
 
     Attributes:
         clock: The time.
@@ -81,11 +82,12 @@ class World:
         limits: HttpLimits,
         connect: Callable[[Session], Application] = Recorder,
         admit: Callable[[Request], None] | None = None,
+        makeSid: Callable[[], str] = makeSid,
     ) -> None:
         self.clock = clock
         self.applications: list[Any] = []
         self._makeApplication = connect
-        self.engine = EngineServer(options, self.clock, self._connect, admit)
+        self.engine = EngineServer(options, self.clock, self._connect, admit, makeSid)
         self.root = Root()
         self.root.putChild(options.path.strip("/").encode(), EngineResource(self.engine))
         self.port = PortFactory([self.engine], self.root, limits, self.clock)
@@ -139,15 +141,19 @@ class World:
         """One turn of the reactor."""
         self.clock.advance(0)
 
+    def leave(self) -> None:
+        """Everybody goes."""
+        for session in list(self.engine.registry.sessions.values()):
+            session.abort(CloseReason.TRANSPORT_CLOSE)
+        for visitor in self._visitors:
+            visitor.link.close()
+
     def finish(self) -> None:
         """Everybody goes: nothing may be left of anybody."""
         self.turn()
         problems = list(checkEngine(self.engine))
         assert problems == []
-        for session in list(self.engine.registry.sessions.values()):
-            session.abort(CloseReason.TRANSPORT_CLOSE)
-        for visitor in self._visitors:
-            visitor.link.close()
+        self.leave()
         self.clock.pump([1] * 5)
         assert self.sids == []
         problems = list(checkEngine(self.engine))

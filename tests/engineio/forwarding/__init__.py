@@ -1,0 +1,1 @@
+"""Tests of requests whose session is on another node."""
