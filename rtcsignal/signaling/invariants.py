@@ -5,7 +5,7 @@ As `rtcsignal.engineio.invariants`: between two turns of the reactor, and it cha
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from rtcsignal.logtext import safe
 from rtcsignal.signaling.hub import Hub
@@ -33,6 +33,7 @@ def checkHub(hub: Hub, peers: Collection[Peer]) -> Iterator[str]:
         if not room.isOpen or not room.seats:
             yield f"the room {safe(name)} has no members"
         yield from _checkSeats(room, known)
+    yield from _checkOthers(hub, known)
     participants = {peer.application for peer in known if isinstance(peer.application, Participant)}
     for participant in participants:
         for name, seat in participant.seats.items():
@@ -43,6 +44,39 @@ def checkHub(hub: Hub, peers: Collection[Peer]) -> Iterator[str]:
         yield "a participant has gone, and its identity is still watched"
     for _ in set(hub.waiting.participants) - participants:
         yield "a participant has gone, and still waits for a room"
+
+
+def _checkOthers(hub: Hub, peers: Collection[Peer]) -> Iterator[str]:
+    """What is wrong with what is known of other nodes, and they of this one."""
+    table, known = hub.table, hub.presence.reports.known
+    for name, room in {**table.followed, **table.rooms}.items():
+        if name in table.followed and (name in table.rooms or room.name != name or room.seats):
+            yield f"the room {safe(name)} is followed as if it had no members here"
+        yield from _checkMembersOf(room, known)
+    for knownAs, participant in known.items():
+        if participant.knownAs != knownAs or participant.peer not in peers:
+            yield "a participant has gone, or is another one, and the other nodes know of it"
+    for room in table.rooms.values() if not hub.station.isAlone else ():
+        for seat in room:
+            if not seat.isKnown or seat.participant.knownAs not in known:
+                yield f"the other nodes do not know that {safe(seat.userId)} is in {safe(room.name)}"
+
+
+def _checkMembersOf(room: Room, known: Mapping[str, Participant]) -> Iterator[str]:
+    others = room.others
+    if others is None:
+        return
+    if not others:
+        yield f"the room {safe(room.name)} has members on other nodes, and there are none"
+    homes: dict[str, int] = {}
+    for memberId, member in others.members.items():
+        homes[member.home] = homes.get(member.home, 0) + 1
+        if member.id != memberId or member not in others.of(member.userId):
+            yield f"{safe(member.userId)} is not found in {safe(room.name)}, on another node"
+        if memberId in known:
+            yield f"{safe(member.userId)} of this node is in {safe(room.name)} on another one"
+    if homes != dict(others.everyone.reach):
+        yield f"messages to {safe(room.name)} would go to other nodes"
 
 
 def _checkSeats(room: Room, peers: Collection[Peer]) -> Iterator[str]:
@@ -60,5 +94,7 @@ def _checkSeats(room: Room, peers: Collection[Peer]) -> Iterator[str]:
         yield f"the users of {safe(room.name)} are not those of its seats"
     for userId, found in users.items():
         signedIn = [peer for peer in found if room.seats[peer].participant.isSignedIn]
-        if room.addressees(userId) != (signedIn or found):
+        elsewhere = room.others.of(userId) if room.others is not None else ()
+        isProven = bool(signedIn) or any(member.facts.signedIn for member in elsewhere)
+        if room.addressees(userId) != (signedIn if isProven else found):
             yield f"messages to {safe(userId)} in {safe(room.name)} would go to others"

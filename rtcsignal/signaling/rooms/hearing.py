@@ -41,9 +41,6 @@ class Hearing:
             return
         for member in sorted(snapshot.members, key=lambda each: each.at):
             self._meet(room, member)
-        if room.isEmpty:  # others wait for it: what is shared is of a room that is over
-            room.leftovers = frozenset(snapshot.shared)
-            return
         for key, value in snapshot.shared.items():
             learned(room.view, key, value)
 
@@ -62,8 +59,7 @@ class Hearing:
             if seat is not None:
                 self._presence.endFor(seat, reason, connection)
             elif waits is not None:
-                waits.isKnown = False
-                self._presence.forget(waits, reason)
+                self._presence.turnAway(waits, reason, connection)
             return
         room = self._table.find(roomName)
         if room is None:

@@ -154,6 +154,14 @@ class Presence:
         seat.isKnown = False
         self._endWith(seat, reason, connection)
 
+    def turnAway(self, seat: Seat, reason: str, connection: bool) -> None:
+        """The others have had one forgotten that waits on this node, or ended its connection."""
+        seat.isKnown = False
+        if connection:
+            seat.participant.expel(reason)
+        else:
+            self.forget(seat, reason)
+
     def lost(self, participant: Participant, seconds: float) -> None:
         """The connection of a participant was lost, and its client is waited for.
 

@@ -131,7 +131,12 @@ class Room:
         """If all members have left, on all nodes, it is over; what is known by its name from now on is another one."""
         if self.isOpen and self.isEmpty:
             self.isOpen = False
-            self.leftovers = frozenset(self.view.shared)
+            self.clear()
+
+    def clear(self) -> None:
+        """If there are no members, whatever is shared is of a room that is over: others wait for the next one."""
+        if self.isEmpty:
+            self.leftovers = self.leftovers.union(self.view.shared)
             ended(self.view, {})
 
     def resume(self) -> None:

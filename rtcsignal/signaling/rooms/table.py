@@ -51,6 +51,8 @@ class RoomTable:
         if room is None:
             return Room(name, self._clock.seconds(), self._station)
         room.renew()
+        if room.view.shared:
+            room.clear()
         return room
 
     def opened(self, judged: Room) -> Room:
