@@ -148,7 +148,7 @@ class HubMachine(RuleBasedStateMachine):
 
     @initialize(echo=st.booleans(), exact=st.booleans())
     def start(self, echo: bool, exact: bool) -> None:
-        self.plugins = _Recording()
+        self.plugins = Recording()
         options = SignalingOptions(echo=echo, exact=exact, roomsPerPeer=_MOST_ROOMS)
         self.world = World(options, self.plugins)
         self.model = Model(echo, exact)
@@ -212,6 +212,7 @@ class HubMachine(RuleBasedStateMachine):
         person = self._somebody(data)
         self._goes(person, "disconnect")
         person.client.disconnect()
+        self.settle()
 
     @precondition(lambda self: self.people)
     @rule(data=st.data(), how=st.sampled_from([Link.lose, Link.sayClose, lambda link: link.transmit("?")]))
@@ -220,6 +221,7 @@ class HubMachine(RuleBasedStateMachine):
         for person in self._on(link):
             self._goes(person, "disconnect")
         how(link)
+        self.settle()
 
     @precondition(lambda self: self.people)
     @rule(data=st.data())
@@ -228,7 +230,7 @@ class HubMachine(RuleBasedStateMachine):
         for person in self._on(silent):
             self._goes(person, "timeout")
         for _ in range(10):
-            self.world.clock.advance(10)
+            self.passTime(10)
             for link in {person.client.link for person in self.people}:
                 link.keepAlive()
 
@@ -239,6 +241,7 @@ class HubMachine(RuleBasedStateMachine):
         assert person.view is not None
         self._goes(person, reason)
         person.view.disconnect(reason)
+        self.settle()
         assert person.client.take() == [*person.expected, *putOut(reason)]
 
     @invariant()
@@ -263,6 +266,13 @@ class HubMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.world.finish()
+
+    def settle(self) -> None:
+        """What somebody has done has happened."""
+
+    def passTime(self, seconds: float) -> None:
+        """Time passes."""
+        self.world.clock.advance(seconds)
 
     def _somebody(self, data: st.DataObject) -> Person:
         return data.draw(st.sampled_from(self.people))
@@ -290,16 +300,16 @@ class HubMachine(RuleBasedStateMachine):
         else:
             person.expected.append(("refused", {"event": event, "roomName": roomName, "code": answer}))
 
-    @staticmethod
-    def _send(person: Person, ask: bool, event: str, body: dict[str, Any], asText: bool) -> None:
+    def _send(self, person: Person, ask: bool, event: str, body: dict[str, Any], asText: bool) -> None:
         argument = json.dumps(body) if asText else body
         if ask:
             person.client.ask(event, argument)
         else:
             person.client.emit(event, argument)
+        self.settle()
 
 
-class _Recording(Plugins):
+class Recording(Plugins):
     """An observer that can tell the views of all peers apart."""
 
     def __init__(self) -> None:

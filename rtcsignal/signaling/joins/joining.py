@@ -106,7 +106,7 @@ class Joining:
     def _judgeInCluster(
         self, participant: Participant, request: RoomRequest, welcome: Callable[[Seat], None]
     ) -> Deferred[None]:
-        self._reports.follow(request.roomName)
+        self._reports.joining(request.roomName)
         judged = Deferred.fromCoroutine(self._judgeEverywhere(participant, request, welcome))
         return judged.addBoth(self._judged, request.roomName)
 
@@ -137,7 +137,7 @@ class Joining:
         raise Refused("unavailable", "Too many are joining this room. Try again.")
 
     def _judged(self, result: Any, roomName: str) -> Any:
-        self._reports.unfollow(roomName)
+        self._reports.judged(roomName)
         return result
 
     def _judge(

@@ -42,6 +42,14 @@ class Reports:
         self._cluster = station.cluster
         self.isAlone = station.isAlone
 
+    def joining(self, roomName: str) -> None:
+        """Someone is about to join a room."""
+        self._table.joining(roomName)
+
+    def judged(self, roomName: str) -> None:
+        """That is over."""
+        self._table.judged(roomName)
+
     def look(self, roomName: str) -> Deferred[None] | None:
         """Somebody is about to join a room: have it as it is everywhere."""
         return self._cluster.look(roomName)
@@ -49,14 +57,6 @@ class Reports:
     def seen(self, roomName: str) -> int:
         """Which state of a room that is."""
         return self._cluster.seen(roomName)
-
-    def follow(self, roomName: str) -> None:
-        """From now on the others are listened to when they tell of a room."""
-        self._table.hold(roomName)
-
-    def unfollow(self, roomName: str) -> None:
-        """As it was before `follow`."""
-        self._table.release(roomName)
 
     def giveUpFormer(self, participant: Participant, roomName: str) -> Deferred[None] | None:
         """Have another node give up the peer that a client with a key was there: it is a member once.
@@ -110,7 +110,7 @@ class Reports:
         name = seat.room.name
         told = self._cluster.leave(name, seat.participant.knownAs, reason)
         if told is not None:
-            self.follow(name)
+            self._table.leaving(name)
         return told
 
     def after(self, told: Deferred[None] | None, roomName: str, act: Callable[[], None]) -> None:
@@ -128,7 +128,7 @@ class Reports:
 
         def known(_: None) -> None:
             act()
-            self.unfollow(roomName)
+            self._table.left(roomName)
 
         told.addCallback(known)
 

@@ -39,7 +39,8 @@ class RoomTable:
         self._waiting = waiting
         self._clock = clock
         self._station = station
-        self._held: Counter[str] = Counter()
+        self._joining: Counter[str] = Counter()
+        self._leaving: Counter[str] = Counter()
 
     def find(self, name: str) -> Room | None:
         """A room that is known."""
@@ -76,15 +77,24 @@ class RoomTable:
             if self._isFollowed(name):
                 self.followed[name] = room
 
-    def hold(self, name: str) -> None:
-        """From now on other nodes are listened to when they tell of a room."""
-        self._held[name] += 1
+    def joining(self, name: str) -> None:
+        """Someone is about to join a room: other nodes are listened to when they tell of it."""
+        self._joining[name] += 1
 
-    def release(self, name: str) -> None:
-        """As it was before `hold`."""
-        self._held[name] -= 1
-        if not self._held[name]:
-            del self._held[name]
+    def judged(self, name: str) -> None:
+        """That is over."""
+        _less(self._joining, name)
+        self.settle(name)
+
+    def leaving(self, name: str) -> None:
+        """Someone leaves a room: other nodes are listened to until they know."""
+        self._leaving[name] += 1
+
+    def left(self, name: str) -> None:
+        """They know. If that was the last seat here they do not tell of it any more, and what is known grows old."""
+        _less(self._leaving, name)
+        if name not in self.rooms and name not in self._leaving and name not in self._waiting:
+            self.followed.pop(name, None)
         self.settle(name)
 
     def settle(self, name: str) -> None:
@@ -119,4 +129,10 @@ class RoomTable:
         return Elsewhere(member, room.name, self._station)
 
     def _isFollowed(self, name: str) -> bool:
-        return name in self._held or name in self._waiting
+        return name in self._joining or name in self._leaving or name in self._waiting
+
+
+def _less(counter: Counter[str], name: str) -> None:
+    counter[name] -= 1
+    if not counter[name]:
+        del counter[name]
