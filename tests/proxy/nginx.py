@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,17 +60,18 @@ class Proxy:
 
 
 @contextmanager
-def runNginx(folder: Path, backend: int, certificate: Certificate) -> Iterator[Proxy]:
-    """Run nginx before a server.
+def runNginx(folder: Path, backends: int | Sequence[int], certificate: Certificate) -> Iterator[Proxy]:
+    """Run nginx before a server, or before several nodes, which take turns.
 
     Args:
         folder: For its files.
-        backend: The server's port on 127.0.0.1.
+        backends: Its port on 127.0.0.1, or theirs.
         certificate: What it shows.
     """
+    servers = [backends] if isinstance(backends, int) else backends
     with _listening() as plain, _listening() as secure:
         ports = plain.getsockname()[1], secure.getsockname()[1]
-        (folder / "site.conf").write_text(_site(backend, *ports, certificate), encoding="utf-8")
+        (folder / "site.conf").write_text(_site(servers, *ports, certificate), encoding="utf-8")
         (folder / "nginx.conf").write_text(_MAIN.format(folder=folder), encoding="utf-8")
         handles = (plain.fileno(), secure.fileno())
         # nginx cannot choose a free port itself, but takes open ones from a predecessor: we are that.
@@ -91,7 +92,7 @@ def _program() -> str:
     return found
 
 
-def _site(backend: int, plain: int, secure: int, certificate: Certificate) -> str:
+def _site(backends: Sequence[int], plain: int, secure: int, certificate: Certificate) -> str:
     """The site of docs/nginx.conf on ports of this machine. Each change must find what it changes."""
     text = CONFIG.read_text(encoding="utf-8")
     for old, new in (
@@ -99,7 +100,7 @@ def _site(backend: int, plain: int, secure: int, certificate: Certificate) -> st
         (r"listen \[::\]:443 ssl;", ""),
         (r"listen 80;", f"listen 127.0.0.1:{plain};"),
         (r"listen 443 ssl;", f"listen 127.0.0.1:{secure} ssl;"),
-        (r"server 127\.0\.0\.1:8080;", f"server 127.0.0.1:{backend};"),
+        (r"server 127\.0\.0\.1:8080;", " ".join(f"server 127.0.0.1:{port};" for port in backends)),
         (r"ssl_certificate +\S+;", f"ssl_certificate {certificate.certificate};"),
         (r"ssl_certificate_key +\S+;", f"ssl_certificate_key {certificate.key};"),
     ):
