@@ -24,6 +24,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from select import select
 
 from tests.support.patience import PATIENCE, START_PATIENCE
 from tests.support.processor import processorSeconds
@@ -33,10 +34,12 @@ __all__ = [
     "ROOT",
     "Process",
     "checkoutEnvironment",
+    "childrenOf",
     "runToEnd",
     "startProcess",
     "stopAll",
     "twistdCommand",
+    "waitGone",
 ]
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -264,3 +267,31 @@ def checkoutEnvironment(**changes: str) -> dict[str, str]:
 def twistdCommand(*arguments: str, options: Sequence[str] = ("--nodaemon", "--pidfile=")) -> list[str]:
     """The command line of ``twistd OPTIONS rtcsignal ARGUMENTS`` with this Python."""
     return [str(Path(sys.executable).parent / "twistd"), *options, "rtcsignal", *arguments]
+
+
+def childrenOf(pid: int) -> set[int]:
+    """The processes that a process has started, and that run."""
+    found = set()
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if fields[0] != "Z" and int(fields[1]) == pid:
+                found.add(int(entry.name))
+    return found
+
+
+def waitGone(pids: set[int]) -> None:
+    """Wait until processes have ended."""
+    for pid in pids:
+        try:
+            number = os.pidfd_open(pid)
+        except ProcessLookupError:
+            continue
+        try:
+            if not select([number], [], [], START_PATIENCE)[0]:
+                raise AssertionError(f"process {pid} did not end")
+        finally:
+            os.close(number)

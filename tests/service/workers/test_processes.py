@@ -11,14 +11,21 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from select import select
 
 import pytest
 
 from tests.service.test_daemon import listeningSocket, startActivated, status
 from tests.support.daemons import Daemons
 from tests.support.patience import PATIENCE, START_PATIENCE
-from tests.support.processes import Process, checkoutEnvironment, runToEnd, startProcess, twistdCommand
+from tests.support.processes import (
+    Process,
+    checkoutEnvironment,
+    childrenOf,
+    runToEnd,
+    startProcess,
+    twistdCommand,
+    waitGone,
+)
 
 # Nobody listens there: a server starts without its Redis, too.
 CONFIG = "backplane: {url: 'redis://127.0.0.1:1'}\n"
@@ -49,34 +56,6 @@ marked = Marked()
 def plugin(version: str = "one", fails: str = "pass") -> str:
     """The source of a plugin that says which it is."""
     return _PLUGIN.replace("VERSION", version).replace("FAILS", fails)
-
-
-def childrenOf(pid: int) -> set[int]:
-    """The processes that a process has started, and that run."""
-    found = set()
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            try:
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            if fields[0] != "Z" and int(fields[1]) == pid:
-                found.add(int(entry.name))
-    return found
-
-
-def waitGone(pids: set[int]) -> None:
-    """Wait until processes have ended."""
-    for pid in pids:
-        try:
-            number = os.pidfd_open(pid)
-        except ProcessLookupError:
-            continue
-        try:
-            if not select([number], [], [], START_PATIENCE)[0]:
-                raise AssertionError(f"process {pid} did not end")
-        finally:
-            os.close(number)
 
 
 def _runs(pid: int) -> bool:
