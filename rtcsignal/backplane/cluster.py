@@ -11,7 +11,8 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 
 from rtcsignal.backplane.bus import Bus, Counts, Mistaken
-from rtcsignal.backplane.entering import PATIENCE, Entering, Entry, encodeFacts
+from rtcsignal.backplane.entering import PATIENCE, Entering, Entry
+from rtcsignal.backplane.facts import writeFacts
 from rtcsignal.backplane.frames import Dead, Frame, Joined, Left, New, Ready, Shared
 from rtcsignal.backplane.node import Connect, Line, Node, Timing
 from rtcsignal.backplane.nodes import Nodes, Record, nodeOf
@@ -142,7 +143,7 @@ class Backplane:
 
     def changed(self, roomName: str, facts: Facts) -> None:
         if self._line is not None:
-            self._change(self._line, UPDATE, roomName, (facts.id, encodeFacts(facts)))
+            self._change(self._line, UPDATE, roomName, (facts.id, writeFacts(facts)))
 
     def leave(self, roomName: str, memberId: str, reason: str) -> Deferred[None] | None:
         key = (roomName, memberId)

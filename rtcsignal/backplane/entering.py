@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-import msgspec
 from twisted.internet.defer import Deferred
 
+from rtcsignal.backplane.facts import writeFacts
 from rtcsignal.backplane.node import Line
 from rtcsignal.backplane.rosters import Rosters
 from rtcsignal.backplane.scripts import ENTER
@@ -16,12 +16,10 @@ from rtcsignal.clocks import WallClock
 from rtcsignal.deadlines import Deadline, Deadlines
 from rtcsignal.signaling.cluster import Ear, Entered, Facts, Outcome
 
-__all__ = ["PATIENCE", "Entering", "Entry", "encodeFacts"]
+__all__ = ["PATIENCE", "Entering", "Entry"]
 
 PATIENCE = 5.0
 """Seconds for which a join waits for Redis."""
-
-encodeFacts = msgspec.json.Encoder().encode
 
 
 class Entry:
@@ -42,7 +40,7 @@ class Entry:
     def __init__(self, roomName: str, facts: Facts, rest: tuple[Any, ...]) -> None:
         self.roomName = roomName
         self.id = facts.id
-        self.data = encodeFacts(facts)
+        self.data = writeFacts(facts)
         self.rest = rest
         self.done: Deferred[Entered] | None = None
         self.isRefused = False

@@ -7,23 +7,22 @@ them; those whom it does not show have gone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
 import msgspec
 
+from rtcsignal.backplane.facts import readFacts
 from rtcsignal.backplane.nodes import Nodes, nodeOf
-from rtcsignal.signaling.cluster import Ear, Facts, Member, Snapshot
+from rtcsignal.signaling.cluster import Ear, Member, Snapshot
 
-__all__ = ["Rosters", "readFacts"]
+__all__ = ["Rosters"]
 
 _Items: TypeAlias = Sequence[bytes] | None
 
 _MOST_LOOKS = 1_000
 TIMEOUT = "timeout"
 """The reason that rooms are told of a member whose node is gone."""
-
-readFacts: Callable[[str], Facts] = msgspec.json.Decoder(Facts).decode
 
 
 class _Roster:
@@ -157,9 +156,9 @@ class Rosters:
         Raises:
             msgspec.MsgspecError: That is not what is known of a member.
         """
-        member = Member(readFacts(facts), home, self._nodes.nameOf(home), at)
+        member = Member(readFacts(memberId, facts), home, self._nodes.nameOf(home), at)
         roster = self._rooms.get(roomName)
-        if roster is None or member.facts.id != memberId:
+        if roster is None:
             return
         roster.state = state
         roster.homes[memberId] = home
@@ -183,7 +182,7 @@ class Rosters:
 
     def swept(self, roomName: str, state: int, memberId: str, value: bytes, reason: str) -> None:
         """This node has ended a membership of one that is gone."""
-        member = self._member(value)
+        member = self._member(memberId.encode(), value)
         if roomName in self._rooms:
             self.left(roomName, state, memberId, reason, "o")
         elif not state and member is not None and member.home != self._nodes.own:
@@ -243,19 +242,20 @@ class Rosters:
         self._stale.pop(roomName, None)
 
     def _snapshot(self, members: Sequence[bytes], shared: Sequence[bytes]) -> Snapshot:
-        found = (self._member(value) for value in members[1::2])
+        pairs = zip(members[::2], members[1::2], strict=True)
+        found = (self._member(memberId, value) for memberId, value in pairs if memberId)  # without the head of the room
         others = [member for member in found if member is not None and member.home != self._nodes.own]
         keys = (key.decode() for key in shared[::2])
         values: dict[str, Any] = dict(zip(keys, map(msgspec.json.decode, shared[1::2]), strict=True))
         return Snapshot(others, values)
 
-    def _member(self, value: bytes) -> Member | None:
+    def _member(self, memberId: bytes, value: bytes) -> Member | None:
         """A member as it is written in Redis; None if it is not to be read."""
         incarnation, _, rest = value.decode("utf-8", "replace").partition(" ")
         at, _, facts = rest.partition(" ")
         home = nodeOf(incarnation)
         try:
-            return Member(readFacts(facts), home, self._nodes.nameOf(home), int(at))
+            return Member(readFacts(memberId.decode(), facts), home, self._nodes.nameOf(home), int(at))
         except (ValueError, msgspec.MsgspecError):
             return None
 

@@ -9,15 +9,14 @@ All keys of a generation, the data of one life of one Redis, begin alike (``KEYS
 | ``Pd`` | hash | incarnation that is over -> the reason that is told of its members |
 | ``Pa`` | hash | node -> what others are told of it |
 | ``Py`` | hash | node -> its incarnation, when all its members have been entered |
-| ``Pr:ROOM`` | hash | member -> its incarnation, when it joined in microseconds, what others know of it |
-| ``Pq:ROOM`` | hash | incarnation -> how many of its members are there; empty: the version of the room |
+| ``Pr:ROOM`` | hash | member -> its incarnation, when it joined in microseconds, its facts; empty: the head |
 | ``Ps:ROOM`` | hash | what plugins share about the room |
-| ``Pi:INCARNATION`` | set | each room and member of it |
+| ``Pi:INCARNATION`` | set | the rooms with members of it |
 | channel ``P@INCARNATION`` | | what that node is told |
 
 The logical time goes on with the wall clock, but never by more than `GAP` from one beat to the next: a Redis that hung,
-or whose clock was set, declares no one dead. A version begins with the time, so that no room has the one of a room of
-the same name before it.
+or whose clock was set, declares no one dead. The head of a room is its version, and each incarnation with the number of
+its members. A version begins with the time, so that no room has the one of a room of the same name before it.
 
 Numbers are written with ``string.format('%.0f')``, as Lua would round those of 16 digits. A script tells all nodes but
 the one that runs it: that has the answer.
@@ -75,52 +74,72 @@ local P, call, pack = KEYS[1], redis.call, cmsgpack.pack
 local me = ARGV[1]
 local function whole(n) return string.format('%.0f', n) end
 local function split(v) return string.match(v, '^(%S+) (%d+) (.*)$') end
+local function nodeOf(inc) return string.match(inc, '^[^.]+') end
 local function has(inc) return call('ZSCORE', P .. 'n', inc) end
-local function nodes(room)
-  local found = {}
-  for _, inc in ipairs(call('HKEYS', P .. 'q:' .. room)) do
-    if inc ~= '' and inc ~= me then found[#found + 1] = inc end
-  end
-  return found
-end
 local function tell(incs, frame)
   for _, inc in ipairs(incs) do if inc ~= me then call('PUBLISH', P .. '@' .. inc, frame) end end
 end
-local function less(q, inc)
-  if call('HINCRBY', q, inc, -1) <= 0 then call('HDEL', q, inc) end
+local function open(name)
+  local room = {name = name, key = P .. 'r:' .. name, version = 0, counts = {}, incs = {}}
+  local head = call('HGET', room.key, '')
+  if head then
+    room.version = tonumber(string.match(head, '^%d+'))
+    for inc, count in string.gmatch(head, ' (%S+)=(%d+)') do
+      room.incs[#room.incs + 1] = inc
+      room.counts[inc] = tonumber(count)
+    end
+  end
+  return room
+end
+local function close(room, ...)
+  local head = {whole(room.version)}
+  for _, inc in ipairs(room.incs) do
+    if room.counts[inc] > 0 then head[#head + 1] = inc .. '=' .. whole(room.counts[inc]) end
+  end
+  if #head > 1 then call('HSET', room.key, '', table.concat(head, ' '), ...)
+  else call('DEL', room.key, P .. 's:' .. room.name) end
+end
+local function others(room)
+  local found = {}
+  for _, inc in ipairs(room.incs) do
+    if inc ~= me and room.counts[inc] > 0 then found[#found + 1] = inc end
+  end
+  return found
+end
+local function count(room, inc, change)
+  local before = room.counts[inc]
+  if not before then room.incs[#room.incs + 1] = inc end
+  room.counts[inc] = (before or 0) + change
+  if (before or 0) == 0 then call('SADD', P .. 'i:' .. inc, room.name)
+  elseif room.counts[inc] == 0 then call('SREM', P .. 'i:' .. inc, room.name) end
+end
+local function isEmpty(room)
+  for _, number in pairs(room.counts) do if number > 0 then return false end end
+  return true
 end
 local function remove(room, id, inc, reason, flags)
-  local q, r, others = P .. 'q:' .. room, P .. 'r:' .. room, nodes(room)
-  call('HDEL', r, id)
-  call('SREM', P .. 'i:' .. inc, room .. '\0' .. id)
-  less(q, inc)
-  local version = 0
-  if call('EXISTS', r) == 0 then call('DEL', q, P .. 's:' .. room)
-  else version = call('HINCRBY', q, '', 1) end
-  tell(others, pack({1, 'L', me, room, version, id, reason, flags}))
-  return version
+  local incs = others(room)
+  call('HDEL', room.key, id)
+  count(room, inc, -1)
+  if isEmpty(room) then room.version = 0 else room.version = room.version + 1 end
+  tell(incs, pack({1, 'L', me, room.name, room.version, id, reason, flags}))
+  return room.version
 end
-local function shares(room, from, count)
-  local s, changes = P .. 's:' .. room, {}
-  for i = from, from + 3 * (count - 1), 3 do
-    local key, value, how = ARGV[i], ARGV[i + 1], ARGV[i + 2]
-    if value == '' then
-      if call('HDEL', s, key) == 1 then changes[#changes + 1] = {key, value} end
-    elseif how == '=' then call('HSET', s, key, value) changes[#changes + 1] = {key, value}
-    elseif call('HSETNX', s, key, value) == 1 then changes[#changes + 1] = {key, value} end
-  end
-  return changes
+local function share(room, key, value, how)
+  local s = P .. 's:' .. room.name
+  if value == '' then return call('HDEL', s, key) == 1 end
+  if how == '=' then call('HSET', s, key, value) return true end
+  return call('HSETNX', s, key, value) == 1
 end
-local function snapshot(room) return {call('HGETALL', P .. 'r:' .. room), call('HGETALL', P .. 's:' .. room)} end
+local function snapshot(room) return call('HGETALL', room.key), call('HGETALL', P .. 's:' .. room.name) end
 """
 
 LOOK = Script(
     "look",
     _COMMON
     + r"""
-local room = ARGV[2]
-local s = snapshot(room)
-return {call('HGET', P .. 'q:' .. room, '') or '0', s[1], s[2]}
+local room = open(ARGV[2])
+return {room.version, snapshot(room)}
 """,
 )
 """Room -> its version, its members, what is shared."""
@@ -129,47 +148,47 @@ ENTER = Script(
     "enter",
     _COMMON
     + r"""
-local room, id, data, seen, at = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-local ends, shared = tonumber(ARGV[7]), tonumber(ARGV[8])
+local id, data, seen, at = ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local ends, shares = tonumber(ARGV[7]), tonumber(ARGV[8])
 if not has(me) then return {0} end
-local q, r = P .. 'q:' .. room, P .. 'r:' .. room
-local follows = call('HEXISTS', q, me) == 1
-local version = call('HGET', q, '') or '0'
-if seen ~= '' and seen ~= version then
-  local s = follows and {false, false} or snapshot(room)
-  return {1, version, s[1], s[2]}
+local room = open(ARGV[2])
+local follows = (room.counts[me] or 0) > 0
+if seen ~= '' and tonumber(seen) ~= room.version then
+  if follows then return {1, room.version, false, false} end
+  return {1, room.version, snapshot(room)}
 end
-local t = call('TIME')
-local now = whole(t[1] * 1000000 + t[2])
-if at == '' then at = now end
-if call('EXISTS', q) == 0 then call('HSET', q, '', now) end
-local old = call('HGET', r, id)
+if at == '' or room.version == 0 then
+  local t = call('TIME')
+  local now = t[1] * 1000000 + t[2]
+  if at == '' then at = whole(now) end
+  if room.version == 0 then room.version = now end
+end
+local old = room.incs[1] and call('HGET', room.key, id)
 local former = old and split(old)
-if former and former ~= me then
-  less(q, former)
-  call('SREM', P .. 'i:' .. former, room .. '\0' .. id)
-end
 if former ~= me then
-  call('HINCRBY', q, me, 1)
-  call('SADD', P .. 'i:' .. me, room .. '\0' .. id)
+  count(room, me, 1)
+  if former then count(room, former, -1) end
 end
-call('HSET', r, id, me .. ' ' .. at .. ' ' .. data)
 for i = 9, 9 + 4 * (ends - 1), 4 do
-  local value = call('HGET', r, ARGV[i])
+  local value = call('HGET', room.key, ARGV[i])
   if value and ARGV[i] ~= id then
     local inc = split(value)
     if ARGV[i + 3] ~= '' then tell({inc}, ARGV[i + 3]) end
     remove(room, ARGV[i], inc, ARGV[i + 1], ARGV[i + 2])
   end
 end
-local changes, others = shares(room, 9 + 4 * ends, shared), nodes(room)
-for _, change in ipairs(changes) do
-  tell(others, pack({1, 'S', me, room, call('HINCRBY', q, '', 1), change[1], change[2]}))
+local incs, first = others(room), 9 + 4 * ends
+for i = first, first + 3 * (shares - 1), 3 do
+  if share(room, ARGV[i], ARGV[i + 1], ARGV[i + 2]) then
+    room.version = room.version + 1
+    tell(incs, pack({1, 'S', me, room.name, room.version, ARGV[i], ARGV[i + 1]}))
+  end
 end
-version = call('HINCRBY', q, '', 1)
-tell(others, pack({1, 'J', me, room, version, id, tonumber(at), data}))
-local s = follows and {false, false} or snapshot(room)
-return {2, version, tonumber(at), s[1], s[2]}
+room.version = room.version + 1
+close(room, id, me .. ' ' .. at .. ' ' .. data)
+if incs[1] then tell(incs, pack({1, 'J', me, room.name, room.version, id, tonumber(at), data})) end
+if follows then return {2, room.version, tonumber(at), false, false} end
+return {2, room.version, tonumber(at), snapshot(room)}
 """,
 )
 """Take a seat: incarnation, room, member, what others know, the version that was seen ('': any), when it joined ('':
@@ -184,16 +203,16 @@ UPDATE = Script(
     "update",
     _COMMON
     + r"""
-local room, id, data = ARGV[2], ARGV[3], ARGV[4]
-local q, r = P .. 'q:' .. room, P .. 'r:' .. room
-local old = call('HGET', r, id)
+local id, data = ARGV[3], ARGV[4]
+local room = open(ARGV[2])
+local old = call('HGET', room.key, id)
 if not old then return 0 end
 local inc, at = split(old)
 if inc ~= me then return 0 end
-call('HSET', r, id, me .. ' ' .. at .. ' ' .. data)
-local version = call('HINCRBY', q, '', 1)
-tell(nodes(room), pack({1, 'J', me, room, version, id, tonumber(at), data}))
-return version
+room.version = room.version + 1
+close(room, id, me .. ' ' .. at .. ' ' .. data)
+tell(others(room), pack({1, 'J', me, room.name, room.version, id, tonumber(at), data}))
+return room.version
 """,
 )
 """What others know of a member has changed: incarnation, room, member, what they know. Answers the version, or 0: it is
@@ -203,14 +222,17 @@ LEAVE = Script(
     "leave",
     _COMMON
     + r"""
-local room, id, reason = ARGV[2], ARGV[3], ARGV[4]
-local value = call('HGET', P .. 'r:' .. room, id)
+local id = ARGV[3]
+local room = open(ARGV[2])
+local value = call('HGET', room.key, id)
 if not value then return -1 end
 local inc = split(value)
-local node, count = string.match(inc, '^([^.]+)%.(%d+)$')
+local node, number = string.match(inc, '^([^.]+)%.(%d+)$')
 local mine, most = string.match(me, '^([^.]+)%.(%d+)$')
-if node ~= mine or tonumber(count) > tonumber(most) then return -1 end
-return remove(room, id, inc, reason, '')
+if node ~= mine or tonumber(number) > tonumber(most) then return -1 end
+local version = remove(room, id, inc, ARGV[4], '')
+close(room)
+return version
 """,
 )
 """A seat has ended: incarnation, room, member, reason. Answers the version, 0: no one is left, -1: it was not there.
@@ -220,13 +242,16 @@ END = Script(
     "end",
     _COMMON
     + r"""
-local room, id, at, reason, flags = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local id, at, reason, flags = ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 if not has(me) then return -2 end
-local value = call('HGET', P .. 'r:' .. room, id)
+local room = open(ARGV[2])
+local value = call('HGET', room.key, id)
 if not value then return -1 end
 local inc, joined = split(value)
 if joined ~= at then return -1 end
-return remove(room, id, inc, reason, flags)
+local version = remove(room, id, inc, reason, flags)
+close(room)
+return version
 """,
 )
 """End a membership of another node: incarnation, room, member, when it joined, reason, flags. Answers as `LEAVE`, or
@@ -236,14 +261,15 @@ SHARE = Script(
     "share",
     _COMMON
     + r"""
-local room, key, value = ARGV[2], ARGV[3], ARGV[4]
+local key, value = ARGV[3], ARGV[4]
 if not has(me) then return -2 end
-local q = P .. 'q:' .. room
-if call('EXISTS', q) == 0 then return -1 end
-if value == '' then call('HDEL', P .. 's:' .. room, key) else call('HSET', P .. 's:' .. room, key, value) end
-local version = call('HINCRBY', q, '', 1)
-tell(nodes(room), pack({1, 'S', me, room, version, key, value}))
-return version
+local room = open(ARGV[2])
+if not room.incs[1] then return -1 end
+share(room, key, value, '=')
+room.version = room.version + 1
+close(room)
+tell(others(room), pack({1, 'S', me, room.name, room.version, key, value}))
+return room.version
 """,
 )
 """Change what is shared: incarnation, room, key, JSON ('': remove). Answers the version; -1: no such room, -2: no
@@ -265,7 +291,6 @@ local function over(inc, reason)
   call('ZREM', P .. 'n', inc)
   if call('EXISTS', P .. 'i:' .. inc) == 1 then call('HSET', P .. 'd', inc, reason) end
 end
-local function nodeOf(inc) return string.match(inc, '^[^.]+') end
 if record ~= '' then
   for _, inc in ipairs(alive) do if nodeOf(inc) == node then over(inc, 'timeout') end end
   call('HSET', P .. 'a', node, record)
@@ -310,7 +335,7 @@ call('HSET', P .. 'y', node, me)
 tell(call('ZRANGE', P .. 'n', 0, -1), pack({1, 'R', me}))
 local old = {}
 for _, inc in ipairs(call('HKEYS', P .. 'd')) do
-  if string.match(inc, '^[^.]+') == node then old[#old + 1] = inc end
+  if nodeOf(inc) == node then old[#old + 1] = inc end
 end
 return {1, old}
 """,
@@ -326,21 +351,28 @@ local dead, most = ARGV[2], tonumber(ARGV[3])
 local reason, removed = call('HGET', P .. 'd', dead), {}
 if not reason or has(dead) then return {0, removed} end
 local index, flags = P .. 'i:' .. dead, 'o'
-if string.match(dead, '^[^.]+') == string.match(me, '^[^.]+') then flags = '' end
-for _, entry in ipairs(call('SPOP', index, most)) do
-  local room, id = string.match(entry, '^(.*)%z([^%z]*)$')
-  local value = call('HGET', P .. 'r:' .. room, id)
-  if value and split(value) == dead then
-    removed[#removed + 1] = {room, remove(room, id, dead, reason, flags), id, value, reason}
+if nodeOf(dead) == nodeOf(me) then flags = '' end
+while #removed < most do
+  local name = call('SRANDMEMBER', index)
+  if not name then break end
+  local room, found = open(name), 0
+  local items = call('HGETALL', room.key)
+  for i = 1, #items, 2 do
+    local id, value = items[i], items[i + 1]
+    if id ~= '' and #removed < most and split(value) == dead then
+      found = found + 1
+      removed[#removed + 1] = {name, remove(room, id, dead, reason, flags), id, value, reason}
+    end
   end
+  if found > 0 then close(room) else call('SREM', index, name) end
 end
 local left = call('SCARD', index)
 if left == 0 then call('HDEL', P .. 'd', dead) end
 return {left, removed}
 """,
 )
-"""Remove members of an incarnation that is over: incarnation, the one that is over, how many. Answers how many are
-left, and of each that was removed room, version (0: no one is left), member, what was written of it, reason."""
+"""Remove members of an incarnation that is over: incarnation, the one that is over, how many. Answers in how many rooms
+it has some left, and of each that was removed room, version (0: no one is left), member, what was written, reason."""
 
 BURY = Script(
     "bury",
@@ -348,7 +380,7 @@ BURY = Script(
     + r"""
 local node, reason, found = ARGV[2], ARGV[3], {}
 for _, inc in ipairs(call('ZRANGE', P .. 'n', 0, -1)) do
-  if string.match(inc, '^[^.]+') == node then
+  if nodeOf(inc) == node then
     call('ZREM', P .. 'n', inc)
     if call('EXISTS', P .. 'i:' .. inc) == 1 then call('HSET', P .. 'd', inc, reason) end
   end
@@ -357,7 +389,7 @@ call('HDEL', P .. 'a', node)
 call('HDEL', P .. 'y', node)
 tell(call('ZRANGE', P .. 'n', 0, -1), pack({1, 'D', me, node}))
 for _, inc in ipairs(call('HKEYS', P .. 'd')) do
-  if string.match(inc, '^[^.]+') == node then found[#found + 1] = inc end
+  if nodeOf(inc) == node then found[#found + 1] = inc end
 end
 return found
 """,

@@ -157,7 +157,7 @@ class TestConnecting:
         for url in (redis.url, f"unix://{redis.path}", f"{redis.url}/3"):
             attempt = Attempt(url)
             line = await attempt.line()
-            assert await asked(line, "r") == [b"0", [], []]
+            assert await asked(line, "r") == [0, [], []]
             line.publish("aaaaaa.1", b"hello")
             await asked(line, "r")
             assert attempt.frames == [b"hello"]
@@ -171,7 +171,7 @@ class TestConnecting:
         rules = "on >secret ~acl:* &acl:* +@all -@dangerous +info"
         client("ACL", "SETUSER", "node", *rules.split())
         line = await Attempt(f"redis://node:secret@127.0.0.1:{redis.port}", prefix="acl").line()
-        assert await asked(line, "r") == [b"0", [], []]
+        assert await asked(line, "r") == [0, [], []]
         await ending(line)
         wrong = await Attempt(f"redis://node:wr0ng@127.0.0.1:{redis.port}").outcome
         assert isinstance(wrong, str)

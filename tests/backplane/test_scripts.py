@@ -134,15 +134,20 @@ def enter(store: Store, incarnation: str, room: str, who: str, seen: Any = "", a
 
 def members(store: Store, room: str) -> dict[str, str]:
     """Who is in a room, each with the incarnation."""
-    flat = store.run(LOOK, ALICE, room)[1]
-    return {key.decode(): value.decode().split(" ")[0] for key, value in zip(flat[::2], flat[1::2], strict=True)}
+    return {key: value.split(" ")[0] for key, value in written(store.run(LOOK, ALICE, room)[1]).items()}
+
+
+def written(flat: list[bytes]) -> dict[str, str]:
+    """What is written of the members in a snapshot."""
+    texts = [item.decode() for item in flat]
+    return {key: value for key, value in zip(texts[::2], texts[1::2], strict=True) if key}
 
 
 class TestEnter:
     def test_theFirstMakesTheRoom(self, store: Store) -> None:
         outcome, state, at, others, shared = enter(store, ALICE, "r", "a")
         assert (outcome, shared) == (2, [])
-        assert others == [b"a", f'{ALICE} {at} ["a"]'.encode()]
+        assert written(others) == {"a": f'{ALICE} {at} ["a"]'}
         assert state > 10**15
         assert members(store, "r") == {"a": ALICE}
 
@@ -151,7 +156,7 @@ class TestEnter:
         _, state, at, others, _ = enter(store, BOB, "r", "b")
         assert store.heard(ALICE) == [[1, "J", BOB, "r", state, "b", at, '["b"]']]
         assert store.heard(BOB) == []
-        assert set(others[::2]) == {b"a", b"b"}
+        assert set(written(others)) == {"a", "b"}
 
     def test_whoHearsOfTheRoomGetsNoSnapshot(self, store: Store) -> None:
         enter(store, ALICE, "r", "a")
@@ -164,13 +169,13 @@ class TestEnter:
 
     def test_aRoomThatHasChangedIsNotEntered(self, store: Store) -> None:
         state = enter(store, ALICE, "r", "a")[1]
-        assert enter(store, BOB, "r", "b", seen=0)[:2] == [1, str(state).encode()]
+        assert enter(store, BOB, "r", "b", seen=0)[:2] == [1, state]
         assert members(store, "r") == {"a": ALICE}
         assert enter(store, BOB, "r", "b", seen=state)[0] == 2
-        assert enter(store, ALICE, "r", "c", seen=state) == [1, str(state + 1).encode(), None, None]
+        assert enter(store, ALICE, "r", "c", seen=state) == [1, state + 1, None, None]
 
     def test_anEmptyRoomIsInStateZero(self, store: Store) -> None:
-        assert store.run(LOOK, ALICE, "r") == [b"0", [], []]
+        assert store.run(LOOK, ALICE, "r") == [0, [], []]
         assert enter(store, ALICE, "r", "a", seen=0)[0] == 2
 
     def test_aRoomOfTheSameNameIsAnotherOne(self, store: Store) -> None:
@@ -317,7 +322,7 @@ class TestTheLifeOfANode:
         assert (count, dead) == (1, [BOB.encode()])
         store.heard(BOB)
         left, removed = store.run(SWEEP, ALICE, BOB, 50)
-        assert (left, len(removed)) == (70, 50)
+        assert (left > 0, len(removed)) == (True, 50)
         removed += store.run(SWEEP, ALICE, BOB, 50)[1]
         left, last = store.run(SWEEP, ALICE, BOB, 50)
         assert (left, len(last)) == (0, 20)
@@ -423,7 +428,9 @@ class _Player:
         wrong = 1 if seen else 0
         rest = [part for end in ends for part in (end, "replaced", "", b"")]
         seenState = state if state == "" else int(state) + wrong
-        return enter(self.store, node, room, who, seenState, "", len(ends), 0, *rest)
+        answer = enter(self.store, node, room, who, seenState, "", len(ends), 0, *rest)
+        members = [written(item) for item in answer if isinstance(item, list)][:1]
+        return [*answer[:2], [{key: self.plain(value.encode()) for key, value in each.items()} for each in members]]
 
     def _leave(self, node: str, room: str, who: str) -> Any:
         return self.store.run(LEAVE, node, room, who, "left")
@@ -452,8 +459,8 @@ class _Player:
 
     def _look(self, room: str) -> Any:
         state, found, shared = self.store.run(LOOK, ALICE, room)
-        pairs = sorted(zip(found[::2], [self.plain(each) for each in found[1::2]], strict=True))
-        return state != b"0", pairs, sorted(zip(shared[::2], shared[1::2], strict=True))
+        pairs = {key: self.plain(value.encode()) for key, value in written(found).items()}
+        return state != 0, pairs, sorted(zip(shared[::2], shared[1::2], strict=True))
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,6 @@ __all__ = ["nodeProcess", "npmClients", "pythonLoop"]
 @pytest.fixture(scope="module")
 def three(pythonLoop: LoopThread, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
     """Three nodes, where rooms have five members at most if they are called "small"."""
-    config = {"plugins": {"use": [{"room-size": {"most": 0, "rooms": {"small*": 5}}}]}}
+    config: dict[str, Any] = {"plugins": {"use": [{"room-size": {"most": 0, "rooms": {"small*": 5}}}]}}
     with runNodes(tmp_path_factory.mktemp("nodes"), pythonLoop, 3, **config) as nodes:
         yield nodes

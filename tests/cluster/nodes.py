@@ -36,6 +36,7 @@ class Nodes:
     Attributes:
         redis: The Redis.
         relays: The relay of each.
+        hasRelays: They use these.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Nodes:
         self.redis = redis
         self.loop = loop
         self.relays: list[Relay] = []
+        self.hasRelays = True
         self._folder = folder
         self._stack = stack
         self._config = config
@@ -62,10 +64,10 @@ class Nodes:
         relay = Relay(self.loop, self.redis.port)
         self._stack.callback(relay.stop)
         self.relays.append(relay)
-        limits = {"connections_per_address": 0, "events_per_second": 0, "log_lines_per_second": 0}
+        limits = {"connections_per_address": 0, "events_per_second": 0, "log_lines_per_second": 5, "rooms_per_peer": 0}
         config = {**self._config, "limits": limits}
         config["backplane"] = {
-            "url": f"redis://127.0.0.1:{relay.port}",
+            "url": f"redis://127.0.0.1:{relay.port if self.hasRelays else self.redis.port}",
             "node": f"node-{number}",
             **self._config.get("backplane", {}),
         }
@@ -97,8 +99,9 @@ class Nodes:
             found = {}
             for key in client("KEYS", "rtcsignal:*:r:*"):
                 room = key.decode().split(":r:", 1)[1]
-                values = client("HGETALL", key)[1::2]
-                found[room] = sorted(json.loads(value.split(b" ", 2)[2])[1] for value in values)
+                items = client("HGETALL", key)
+                values = [value for member, value in zip(items[::2], items[1::2], strict=True) if member]
+                found[room] = sorted(json.loads(value.split(b" ", 2)[2])[0] for value in values)
             return found
         finally:
             client.close()
@@ -148,11 +151,12 @@ class Nodes:
 
 
 @contextmanager
-def runNodes(folder: Path, loop: LoopThread, count: int, **config: Any) -> Iterator[Nodes]:
+def runNodes(folder: Path, loop: LoopThread, count: int, hasRelays: bool = True, **config: Any) -> Iterator[Nodes]:
     """Some nodes that are up, while the block lasts."""
     with ExitStack() as stack:
         redis = stack.enter_context(runRedis(folder))
         nodes = Nodes(folder, loop, redis, stack, config)
+        nodes.hasRelays = hasRelays
         for _ in range(count):
             nodes.start()
         nodes.waitUp()

@@ -116,10 +116,12 @@ class RedisModel:
 
     def _snapshot(self, room: str) -> list[list[bytes]]:
         members = {key: f"{inc} {at} {data}" for key, (inc, at, data) in self.rooms.get(room, {}).items()}
+        if members:
+            members = {"": "the head", **members}
         return [_flat(members), _flat(self.values.get(room, {}))]
 
     def _look(self, me: str, room: str) -> Any:
-        return [str(self.versions.get(room, 0)).encode(), *self._snapshot(room)]
+        return [self.versions.get(room, 0), *self._snapshot(room)]
 
     def _enter(
         self, me: str, room: str, memberId: str, data: str, seen: Any, at: Any, ends: int, shares: int, *rest: Any
@@ -129,7 +131,7 @@ class RedisModel:
         follows = me in self.counts.get(room, {})
         version = self.versions.get(room, 0)
         if seen != "" and int(seen) != version:
-            return [1, str(version).encode(), *([None, None] if follows else self._snapshot(room))]
+            return [1, version, *([None, None] if follows else self._snapshot(room))]
         joined = int(at) if at != "" else self.now
         self.versions.setdefault(room, self.now)
         members = self.rooms.setdefault(room, {})
@@ -254,12 +256,14 @@ class RedisModel:
         if dead not in self.over or dead in self.leases:
             return [0, removed]
         reason = self.over[dead]
-        for room, memberId in list(self.index.get(dead, {}))[:most]:
+        listed = list(self.index.get(dead, {}))
+        rooms = list(dict.fromkeys(room for room, _ in listed))
+        for room, memberId in sorted(listed, key=lambda each: rooms.index(each[0]))[:most]:
             incarnation, at, data = self.rooms[room][memberId]
             version = self._remove(me, room, memberId, dead, reason, "" if _nodeOf(dead) == _nodeOf(me) else "o")
             value = f"{incarnation} {at} {data}"
             removed.append([room.encode(), version, memberId.encode(), value.encode(), reason.encode()])
-        left = len(self.index.get(dead, {}))
+        left = len({room for room, _ in self.index.get(dead, {})})
         if not left:
             del self.over[dead]
         return [left, removed]
