@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import msgspec
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 
 from rtcsignal.socketio.fanout import OutgoingEvent
 from rtcsignal.values import EMPTY
@@ -198,11 +198,11 @@ class Cluster(Protocol):
             None if it is taken: there are no others.
         """
 
-    def wait(self, roomName: str, facts: Facts) -> Deferred[Entered] | None:
+    def wait(self, roomName: str, facts: Facts) -> Deferred[Entered]:
         """A seat waits: the others know of it, and it is no member. Again for the same peer: only its facts change.
 
         Returns:
-            As of `enter`; any state will do. None if there are no others.
+            As of `enter`; any state will do.
         """
 
     def changed(self, roomName: str, facts: Facts) -> None:
@@ -328,8 +328,8 @@ class Alone:
     ) -> None:
         return None
 
-    def wait(self, roomName: str, facts: Facts) -> None:
-        return None
+    def wait(self, roomName: str, facts: Facts) -> Deferred[Entered]:
+        return succeed(Entered(Outcome.TAKEN))
 
     def changed(self, roomName: str, facts: Facts) -> None:
         pass

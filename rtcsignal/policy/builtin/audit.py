@@ -88,6 +88,8 @@ class Audit(Configurable):
 
     def _write(self, event: str, peer: IPeer, room: IRoom, more: dict[str, Any]) -> bool:
         fields = {"event": event, "room": room.name, "user": peer.userId, "sid": peer.sid, **more}
+        if peer.node:
+            fields["node"] = peer.node
         if self.addresses:
             fields["address"] = peer.address
         return self._record is not None and self._record.write(fields)

@@ -93,6 +93,8 @@ class Webhook(Configurable):
 
     def _who(self, peer: IPeer) -> dict[str, Any]:
         who = {"user": peer.userId, "sid": peer.sid}
+        if peer.node:
+            who["node"] = peer.node
         return {**who, "address": peer.address} if self.addresses else who
 
     def _tell(self, event: _Event, room: IRoom, more: dict[str, Any]) -> None:

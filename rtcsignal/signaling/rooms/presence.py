@@ -177,10 +177,9 @@ class Presence:
     def back(self, participant: Participant, wasAway: bool) -> None:
         """A client has its participant back. The rooms are told if they were told that it was away."""
         for seat in list(participant.seats.values()) if wasAway else ():
-            if seat.isTaken:
-                self.reports.changed(seat)
-                if seat.room.isAway(seat.userId, but=participant.peer):
-                    self._announcements.changed(USER_BACK, seat)
+            self.reports.changed(seat)
+            if seat.isTaken and seat.room.isAway(seat.userId, but=participant.peer):
+                self._announcements.changed(USER_BACK, seat)
 
     def withdraw(self, participant: Participant, roomName: str, reason: str) -> None:
         """A participant no longer waits for a room, or never did.
@@ -322,19 +321,17 @@ class Presence:
         if room is None or not ends:
             return EMPTY
         for peer, end in ends:
-            self._makeWay(roomName, peer, end, isEverywhere)
+            self._makeWay(room, peer, end, isEverywhere)
         return dict(room.view.shared)
 
     @staticmethod
     def _isThere(seat: Seat) -> bool:
         return seat.participant.peer.connected
 
-    def _makeWay(self, roomName: str, peer: Any, end: End, isEverywhere: bool) -> None:
+    def _makeWay(self, room: Room, peer: Any, end: End, isEverywhere: bool) -> None:
         """A membership ends because another one begins. The others know if that has begun everywhere."""
         if isinstance(peer, FarView):
-            room = self.table.find(roomName)
-            if room is not None:
-                self.partWith(room, end.id, end.reason)
+            self.partWith(room, end.id, end.reason)
             return
         participant = participantOf(peer)
         seat = seatAmong(participant.seats, peer)
@@ -350,10 +347,9 @@ class Presence:
         self.end(seat, reason)
 
     def _tellAway(self, seat: Seat) -> None:
-        if seat.isTaken:
-            self.reports.changed(seat)
-            if seat.room.isAway(seat.userId):
-                self._announcements.changed(USER_AWAY, seat, {"window": secondsOf(seat.participant.absence)})
+        self.reports.changed(seat)
+        if seat.isTaken and seat.room.isAway(seat.userId):
+            self._announcements.changed(USER_AWAY, seat, {"window": secondsOf(seat.participant.absence)})
 
     def _vacate(self, seat: Seat) -> None:
         room = seat.room

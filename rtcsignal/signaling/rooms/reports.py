@@ -89,9 +89,7 @@ class Reports:
             return
         seat.isKnown = True
         seat.at = int(self._clock.seconds() * _MICROSECONDS)  # until the others say when it was
-        waits = self._cluster.wait(name, facts)
-        if waits is not None:
-            waits.addCallback(_since, seat)
+        self._cluster.wait(name, facts).addCallback(_since, seat)
 
     def changed(self, seat: Seat) -> None:
         """What they are to know of a taken seat has changed."""

@@ -13,7 +13,6 @@ from rtcsignal.signaling.views import PeerView
 __all__ = ["WaitingList"]
 
 _NONE: Mapping[str, Seat] = {}
-_NO_OTHERS: Mapping[str, Elsewhere] = {}
 
 
 class WaitingList:
@@ -85,10 +84,6 @@ class WaitingList:
             return tuple([seat.view for seat in seats])
         everyone: list[Seat | Elsewhere] = [*seats, *others.values()]
         return tuple([each.view for each in sorted(everyone, key=byJoining)])
-
-    def othersFor(self, roomName: str) -> Mapping[str, Elsewhere]:
-        """Those who wait for a room on other nodes, by id."""
-        return self._others.get(roomName, _NO_OTHERS)
 
     def arrive(self, roomName: str, waiter: Elsewhere) -> None:
         """Somebody waits on another node."""

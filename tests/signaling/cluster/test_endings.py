@@ -10,8 +10,9 @@ from rtcsignal.errors import Refused
 from rtcsignal.signaling.options import SignalingOptions
 from tests.signaling.cluster.conftest import NodesFactory
 from tests.signaling.cluster.nodes import Nodes
-from tests.signaling.plugins import Plugins
+from tests.signaling.plugins import Desk, Plugins
 from tests.signaling.words import DISCONNECTED, away, back, joined, left, putOut
+from tests.signaling.world import World
 
 
 @pytest.fixture
@@ -112,6 +113,44 @@ def test_whatTheDoorDecidesHappensWithTheJoin(watched: Nodes, plugins: dict[str,
     assert plugins["north"].take()[-1] == ("left", "ann", "kitchen", 1, "replaced")
 
 
+def test_whoIsToldAtTheDoorHearsItBeforeItsEnd(world: World) -> None:
+    plugins = Plugins()
+    world.hub.gates = plugins
+
+    def replaceAll(peer: Any, room: Any) -> None:
+        for other in room.peers():
+            other.emit("replaced", peer.userId)
+            world.hub.kick(other, "replaced")
+            other.disconnect("enough")  # both: it was put out for the first reason
+
+    plugins.onEntering = replaceAll
+    (ann,) = world.members("kitchen", "ann")
+    world.member("kitchen", "bob")
+    assert ann.take() == [("replaced", "bob"), *putOut("replaced")]
+
+
+def test_whoHasGoneByThenNeedNotMakeWay(world: World) -> None:
+    class KicksAll(Plugins):
+        def left(self, peer: Any, room: Any, reason: str) -> None:
+            super().left(peer, room, reason)
+            for other in room.peers():
+                world.hub.kick(other, "too")
+
+    plugins = KicksAll()
+    world.hub.gates = plugins
+    ann, ben = world.members("kitchen", "ann", "ben")
+
+    def kickAll(peer: Any, room: Any) -> None:
+        for other in room.peers():
+            world.hub.kick(other, "replaced")
+
+    plugins.onEntering = kickAll
+    world.member("kitchen", "cat")
+    assert ben.take() == [left("ann", "kitchen", "replaced"), left("ben", "kitchen", "too")]
+    assert ann.take() == [left("ann", "kitchen", "replaced")]
+    assert world.rosters() == {"kitchen": ["cat"]}
+
+
 def test_theConnectionOfWhoMakesWayEnds(watched: Nodes, plugins: dict[str, Plugins]) -> None:
     def replaceAll(peer: Any, room: Any) -> None:
         for other in room.peers():
@@ -204,6 +243,17 @@ def test_aKeyThatIsClaimedOnAnotherNodeEndsThePeerThere(nodes: Nodes) -> None:
     assert nodes["south"].sockets.recovery.away == 0
 
 
+def test_aKeyIsClaimedOfWhoIsBeingPutOut(nodes: Nodes) -> None:
+    key = "k" * 22
+    ann = nodes.member("north", "kitchen", "ann")
+    nodes.member("south", "kitchen", "bob", resume=key)
+    ann.take()
+    nodes.peer("north", "kitchen", "bob").disconnect("enough")
+    answer = nodes.join(nodes["north"].client(), "kitchen", "bob", resume=key)
+    assert answer.ok
+    assert ann.take() == [left("bob", "kitchen", "enough"), joined("bob", "kitchen")]
+
+
 def test_theSameUserTakesThePlaceOfWhoIsAwayElsewhere(makeNodes: NodesFactory) -> None:
     nodes = makeNodes("north", "south", settings=SignalingOptions(leaveGrace=10))
     ann, bob = nodes.members("kitchen", ann="north", bob="south")
@@ -282,6 +332,21 @@ def test_aPolicyIsAskedAgainWhenTheRoomHasChanged(makeNodes: NodesFactory) -> No
     assert sorted(answer.value["ok"] for answer in answers) == [False, True, True]
     assert len(asked) > 3
     assert len(set(map(str, nodes.rosters().values()))) == 2
+
+
+def test_aPolicyMayTakeItsTime(makeNodes: NodesFactory) -> None:
+    desk = Desk()
+    nodes = makeNodes("north", "south", gates={"north": Plugins(), "south": Plugins(mayJoin=desk.mayJoin)})
+    nodes.members("kitchen", ann="north")
+    bob = nodes["south"].client()
+    answer = nodes.join(bob, "kitchen", "bob")
+    nodes.member("north", "kitchen", "cat")
+    desk.yes()
+    nodes.settle()
+    assert not answer.given  # the room has changed meanwhile
+    desk.yes()
+    nodes.settle()
+    assert nodes.rosters()["south"] == {"kitchen": ["ann", "cat", "bob"]}
 
 
 def test_aRoomThatNeverStandsStillIsNotJoined(makeNodes: NodesFactory) -> None:

@@ -218,6 +218,19 @@ class TestWhoWaits:
         nodes.settle()
         assert self.waiting(nodes)["north"] == []
 
+    def test_isRememberedWhileTheOthersCannotBeReached(
+        self, makeNodes: NodesFactory, plugins: dict[str, Plugins]
+    ) -> None:
+        nodes = makeNodes("north", "south", gates=plugins, options={"isLocal": False})
+        nodes.members("kitchen", ann="north")
+        nodes.connectors["south"].isAway = True
+        nodes.connectors["south"].cut()
+        self.knock(nodes, "south", "bob")
+        assert self.waiting(nodes)["south"] == ["bob"]
+        nodes.connectors["south"].isAway = False
+        nodes.advance(10)
+        assert self.waiting(nodes)["north"] == ["bob"]
+
     def test_isForgottenWithItsNode(self, makeNodes: NodesFactory, plugins: dict[str, Plugins]) -> None:
         nodes = makeNodes("north", "south", "west", gates=plugins)
         (ann,) = nodes.members("kitchen", ann="north")
