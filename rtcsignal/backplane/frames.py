@@ -95,7 +95,7 @@ class Dead(_Frame, frozen=True, array_like=True, gc=False):
 
 
 class Said(_Frame, frozen=True, array_like=True, gc=False):
-    """An event for the members of rooms; see `rtcsignal.signaling.cluster.Cluster.say`."""
+    """An event for the members of rooms; see `Cluster.say`."""
 
     sender: str
     rooms: list[str]

@@ -95,6 +95,7 @@ def test_everyErrorOfARequestIsDocumented() -> None:
         exchange.forbidden("Origin not allowed"),
         exchange.forbidden("Too many connections", 429),
         exchange.forbidden("Server is shutting down", 503),
+        exchange.forbidden("The node of this session cannot be reached", 503),
     ]
     assert {firstText(call) for _, call in calls("forbidden")} <= {error.message for error in errors}
     rows = PROTOCOL.table("Errors of requests")

@@ -26,7 +26,7 @@ __all__ = ["Front"]
 _log = Logger()
 
 Refuse = Callable[[ITransport, Response, Slot | None], None]
-"""Gives a connection its last answer; see `rtcsignal.engineio.port.factory.PortFactory.refuse`."""
+"""Gives a connection its last answer; see `PortFactory.refuse`."""
 
 
 class Front:

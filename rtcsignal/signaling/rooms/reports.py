@@ -73,7 +73,7 @@ class Reports:
     def enter(
         self, seat: Seat, seen: int | None, ends: Sequence[End], shares: Mapping[str, Any]
     ) -> Deferred[Entered] | None:
-        """A seat is about to be taken; see `rtcsignal.signaling.cluster.Cluster.enter`."""
+        """A seat is about to be taken; see `Cluster.enter`."""
         if self.isAlone:
             return None
         participant = self._introduced(seat)
