@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import os
 import signal
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,7 +10,7 @@ from typing import Any, Protocol
 
 import msgspec
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ProcessDone
+from twisted.internet.error import ProcessDone, ProcessExitedAlready
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import Logger, globalLogPublisher
@@ -156,9 +155,8 @@ class Post:
 
     def kill(self) -> None:
         """End its worker at once."""
-        if self._conversation is not None and self._conversation.isRunning:
-            with suppress(ProcessLookupError):
-                os.kill(self._conversation.pid, signal.SIGKILL)
+        if self._conversation is not None:
+            self._conversation.kill()
 
     def replace(self) -> None:
         """Tell its worker to end; another one follows."""
@@ -271,9 +269,9 @@ class _Conversation(ProcessProtocol):
         self._isSilent = False
         self.pid = 0
 
-    @property
-    def isRunning(self) -> bool:
-        return self._reason is None
+    def kill(self) -> None:
+        with suppress(ProcessExitedAlready):
+            self.transport.signalProcess("KILL")
 
     def connectionMade(self) -> None:
         self.pid = self.transport.pid

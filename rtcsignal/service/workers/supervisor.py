@@ -161,12 +161,13 @@ class Supervisor(Service):
             self._checkClosed()
             return
         if post.hasFailedAgain and any(each.state is State.SERVING for each in self._posts):
-            for port in self._reserved:
+            for port in self.ports:
                 port.rest(post.number)
         post.refill()
 
     @property
-    def _reserved(self) -> list[ReservedPort]:
+    def ports(self) -> list[ReservedPort]:
+        """What the workers listen on."""
         return [port.port for port in self._ports if isinstance(port.port, ReservedPort)]
 
     def _every(self, call: Callable[[], None]) -> LoopingCall:
@@ -200,7 +201,7 @@ class Supervisor(Service):
 
     def _spawn(self, post: Post, protocol: ProcessProtocol) -> Start:
         """Start the process of a worker. Its standard input brings what it is told."""
-        descriptors, sockets, free = inheritance(self._reserved, post.number)
+        descriptors, sockets, free = inheritance(self.ports, post.number)
         # The path of the interpreter has to be whole: from it Python tells in which environment it is.
         command = [sys.executable, "-m", "rtcsignal.service.workers"]
         self._reactor.spawnProcess(
@@ -214,7 +215,7 @@ class Supervisor(Service):
 
     def _environOfWorkers(self) -> dict[str, str]:
         environ = {name: value for name, value in self._environ.items() if name not in _NOT_FOR_WORKERS}
-        if any(port.systemd is not None for port in self._reserved):
+        if any(port.systemd is not None for port in self.ports):
             # Twisted has removed it, so that no one uses these sockets twice.
             environ["LISTEN_FDS"] = str(len(environ.get("LISTEN_FDNAMES", "").split(":")))
         return environ
