@@ -164,6 +164,19 @@ class TestThePlugins:
             assert [answer.ok for answer in answers] == [True] * 50 + [False]
             assert server.hub.rooms["kitchen"].view.data["talk-time-most"] == 1
 
+    def test_topic(self, folder: Path) -> None:
+        with InMemoryServer(example(folder, "topic")) as server:
+            ann, bob = server.connect(), server.connect()
+            ann.join("kitchen", "ann")
+            assert ann.request("set-topic", {"topic": "tea"}).value == {"ok": True}
+            told = [("topic", {"roomName": "kitchen", "topic": "tea"})]
+            assert ann.take("topic") == told
+            bob.join("kitchen", "bob")
+            assert bob.take("topic") == told
+            assert bob.request("set-topic", {"topic": 7}).code == "bad-topic"
+            assert bob.request("set-topic", {"topic": ""}).ok
+            assert dict(server.hub.rooms["kitchen"].view.shared) == {}
+
     def test_muteAll(self, folder: Path) -> None:
         with InMemoryServer(example(folder, "mute_all")) as server:
             host, guest = server.connect(HOST), server.connect()
