@@ -76,7 +76,7 @@ bench-codecs: $(VENV)/.tested
 	$(BIN)/pytest tests/bench/test_codecs.py --benchmark-enable --benchmark-only --benchmark-autosave --benchmark-compare \
 		--benchmark-storage=bench/build/codecs --benchmark-columns=min,median,iqr,rounds --benchmark-sort=name -W default
 
-# Chromium, nginx, Redis and a C compiler are what some tests use; apt can install them only as root.
+# Chromium, nginx, Redis, coturn and a C compiler are what some tests use; apt can install them only as root.
 tools:
 	@tests/support/tools.sh
 

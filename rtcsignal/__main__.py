@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from rtcsignal.cli.ice import addIce
 from rtcsignal.clocks import wallClock
 from rtcsignal.policy.builtin.shared_secret import SECRET_CHARACTERS, makeTicket
 from rtcsignal.policy.scaffold import newPlugin
@@ -34,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.add_argument("--folder", type=Path, help="where to; by default plugins/ if there is one, else here")
     command.set_defaults(run=_newPlugin)
     _addTicket(commands)
+    addIce(commands)
     parsed = parser.parse_args(arguments)
     return int(parsed.run(parsed))
 

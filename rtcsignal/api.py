@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from rtcsignal.addresses import networkOf
 from rtcsignal.errors import ConfigError, Refused, Waiting
+from rtcsignal.iceservers import IceServer, IceServers
 from rtcsignal.interfaces import (
     IAuthenticator,
     ICheckable,
     IConfigurable,
     IDoorObserver,
     IEventHandler,
+    IIceServers,
     ILifecycle,
     IMessageFilter,
     IPeer,
@@ -37,6 +39,7 @@ __all__ = [
     "IConfigurable",
     "IDoorObserver",
     "IEventHandler",
+    "IIceServers",
     "ILifecycle",
     "IMessageFilter",
     "IPeer",
@@ -44,6 +47,8 @@ __all__ = [
     "IRoomObserver",
     "IRoomPolicy",
     "IServices",
+    "IceServer",
+    "IceServers",
     "Identity",
     "Message",
     "Option",

@@ -1,12 +1,13 @@
 """What plugins provide. Version 1.
 
 A plugin is an object at the top of a module that provides one or more of `IAuthenticator`, `IRoomPolicy`,
-`IMessageFilter`, `IRoomObserver`, `IDoorObserver` and `IEventHandler`. Its `name` is what the configuration calls it.
-Methods may be plain functions, coroutine functions, or return a Deferred; plain is the fast way.
+`IMessageFilter`, `IRoomObserver`, `IDoorObserver`, `IEventHandler` and `IIceServers`. Its `name` is what the
+configuration calls it. Methods may be plain functions, coroutine functions, or return a Deferred; plain is the fast
+way.
 
 To refuse, raise `Refused`. Any other exception is logged with the plugin's name and refuses with the code
 ``internal``; an answer that takes longer than the plugin's time limit refuses with ``timeout``: every gate fails
-closed.
+closed. `IIceServers` is no gate, and fails soft: what goes wrong there is logged, and left out.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 
 from zope.interface import Attribute, Interface
 
+from rtcsignal.iceservers import IceServers
 from rtcsignal.interfaces.server import IPeer, IRoom, IServices
 from rtcsignal.values import Handshake, Identity, Message
 
@@ -25,6 +27,7 @@ __all__ = [
     "IConfigurable",
     "IDoorObserver",
     "IEventHandler",
+    "IIceServers",
     "ILifecycle",
     "IMessageFilter",
     "IRoomObserver",
@@ -165,6 +168,26 @@ class IEventHandler(Interface):
 
         Raises:
             Refused: The sender is told.
+        """
+
+
+class IIceServers(Interface):
+    """Gives members ICE servers, besides those of the configuration."""
+
+    name: str = Attribute("The name by which the configuration calls the plugin.")
+
+    def iceServers(peer: IPeer, room: IRoom) -> Awaitable[IceServers | None] | IceServers | None:
+        """Somebody is about to be given servers: they join, ask, or get new ones before those that they have run out.
+
+        All providers are asked at once, and a join waits for them, at most for the time limit of each. Whether a member
+        is given relays at all is for ``ice.roles`` and ``ice.origins`` of the configuration.
+
+        Args:
+            peer: An `IPeer`. Of a join it has not been judged by the room policies yet.
+            room: An `IRoom`.
+
+        Returns:
+            `IceServers`, or None: nothing to add. A server that a browser would refuse is left out.
         """
 
 

@@ -150,6 +150,10 @@ class IPeer(Interface):
     )
     node: str = Attribute("The name of the node that it is on; empty if the server is alone.")
     address: str = Attribute("Its IP address, or an empty string.")
+    origin: str | None = Attribute(
+        "The Origin header of its connection: which page it is; None if it has sent none, and so is not a page, or "
+        "if it is on another node."
+    )
     conn: str = Attribute("What the log of its node calls its connection: a short id, no secret.")
     namespace: str = Attribute("The namespace it uses: a slash, or a slash and a name.")
     transport: str = Attribute("What carries it, or did at its end: polling or websocket.")

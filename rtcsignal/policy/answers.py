@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -9,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from rtcsignal.errors import Refused
+from rtcsignal.iceservers import IceServers
 from rtcsignal.logtext import safe
 from rtcsignal.socketio.binary import encodeData
 from rtcsignal.values import Identity, Message, isName
@@ -20,6 +22,7 @@ __all__ = [
     "ENTERING",
     "FILTER_MESSAGE",
     "HANDLE_EVENT",
+    "ICE_SERVERS",
     "JOINED",
     "LEFT",
     "MAY_JOIN",
@@ -69,6 +72,7 @@ class AnswerRules:
             `WrongAnswer`.
         verdict: Called with the same; says what the answer changes, or nothing.
         mayRefuse: It may raise `Refused`.
+        soft: When it fails it counts as if it were not there, whatever the configuration says.
     """
 
     method: str
@@ -76,6 +80,7 @@ class AnswerRules:
     check: Callable[[Any, Any], Any]
     verdict: Callable[[Any, Any], str] = lambda answer, instead: ""
     mayRefuse: bool = True
+    soft: bool = False
 
 
 def checkRefusal(refused: Refused) -> WrongAnswer | None:
@@ -168,6 +173,19 @@ def _acknowledgement(answer: Any, instead: Any) -> Any:
     return dict(answer)
 
 
+def _iceServers(answer: Any, instead: Any) -> Any:
+    if answer is None:
+        return None
+    if not isinstance(answer, IceServers):
+        raise WrongAnswer(f"a {type(answer).__name__} instead of IceServers or None")
+    if not isinstance(answer.servers, (tuple, list)):
+        raise WrongAnswer("IceServers whose servers are not a tuple")
+    ttl: Any = answer.ttl
+    if ttl is not None and not (_isTime(ttl) and 1 <= ttl < math.inf):
+        raise WrongAnswer("IceServers whose ttl is not a number of seconds above 1")
+    return answer
+
+
 def _anything(answer: Any, instead: Any) -> Any:
     return None
 
@@ -190,6 +208,7 @@ AUTHENTICATE = AnswerRules(
 MAY_JOIN = AnswerRules("mayJoin", frozenset({_NONE}), _nothing)
 FILTER_MESSAGE = AnswerRules("filterMessage", frozenset({Message, _NONE}), _message, _messageVerdict)
 HANDLE_EVENT = AnswerRules("handleEvent", frozenset({dict, _NONE}), _acknowledgement)
+ICE_SERVERS = AnswerRules("iceServers", frozenset({IceServers, _NONE}), _iceServers, mayRefuse=False, soft=True)
 ENTERING = AnswerRules("entering", frozenset({_NONE}), _anything, mayRefuse=False)
 WITHDREW = AnswerRules("withdrew", frozenset({_NONE}), _anything, mayRefuse=False)
 JOINED = AnswerRules("joined", frozenset({_NONE}), _anything, mayRefuse=False)

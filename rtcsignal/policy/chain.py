@@ -13,6 +13,7 @@ from rtcsignal.interfaces import (
     IAuthenticator,
     IDoorObserver,
     IEventHandler,
+    IIceServers,
     IMessageFilter,
     IRoomObserver,
     IRoomPolicy,
@@ -22,6 +23,7 @@ from rtcsignal.policy.answers import (
     ENTERING,
     FILTER_MESSAGE,
     HANDLE_EVENT,
+    ICE_SERVERS,
     JOINED,
     LEFT,
     MAY_JOIN,
@@ -32,6 +34,7 @@ from rtcsignal.policy.answers import (
 from rtcsignal.policy.filters import Filters
 from rtcsignal.policy.gate import Gate
 from rtcsignal.policy.guard import Guard
+from rtcsignal.policy.iceproviders import IceProviders
 from rtcsignal.values import Handshake, Identity
 
 __all__ = ["ActivePlugin", "Chain"]
@@ -63,6 +66,8 @@ class Chain:
         judgesMessages: There are message filters.
         filterMessage: Hands a message from filter to filter; see `Filters.ask`.
         events: The events that the plugins take from members.
+        giveIce: There are providers of ICE servers.
+        iceServers: Asks them; see `IceProviders.ask`.
     """
 
     def __init__(self, plugins: Iterable[ActivePlugin] = ()) -> None:
@@ -76,6 +81,9 @@ class Chain:
         self._joined = _gates(plugins, IRoomObserver, "joined", JOINED, enforced=False)
         self._left = _gates(plugins, IRoomObserver, "left", LEFT, enforced=False)
         self._handlers = _handlers(plugins)
+        providers = IceProviders(_gates(plugins, IIceServers, "iceServers", ICE_SERVERS))
+        self.giveIce = bool(providers)
+        self.iceServers = providers.ask
         self.judgesJoins = bool(self._policies)
         self.judgesMessages = bool(filters)
         self.events = frozenset(self._handlers)

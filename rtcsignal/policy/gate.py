@@ -210,7 +210,7 @@ class Gate:
         raise refused.with_traceback(None) from None
 
     def _unanswered(self, code: str, message: str, instead: Any) -> Any:
-        if self.guard.treatment.failOpen or not self._enforced:
+        if self.guard.treatment.failOpen or self._answers.soft or not self._enforced:
             return instead
         raise Refused(code, message) from None
 

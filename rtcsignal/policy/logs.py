@@ -28,7 +28,7 @@ _TELL_SECONDS = 2.0
 _MOST_FORMAT = 10_000
 _MOST_FRAMES = 4
 # Between the server and a plugin there are only these.
-_OURS = ("filters.py", "gate.py", "running.py", "services.py", "steps.py")
+_OURS = ("filters.py", "gate.py", "iceproviders.py", "running.py", "services.py", "steps.py")
 _NOT_THE_PLUGINS = (*(os.path.join(os.path.dirname(__file__), name) for name in _OURS), defer.__file__)
 _SESSION = re.compile(r"candidate:|\b(?:v=0|a=[a-z]|m=(?:audio|video|application))")
 

@@ -38,6 +38,7 @@ _TITLES = {
     "IRoomObserver": "observers",
     "IDoorObserver": "observers of doors",
     "IEventHandler": "event handlers",
+    "IIceServers": "providers of ICE servers",
 }
 
 

@@ -19,6 +19,7 @@ from rtcsignal.interfaces import (
     IConfigurable,
     IDoorObserver,
     IEventHandler,
+    IIceServers,
     ILifecycle,
     IMessageFilter,
     IRoomObserver,
@@ -50,6 +51,7 @@ INTERFACES: tuple[Any, ...] = (
     IRoomObserver,
     IDoorObserver,
     IEventHandler,
+    IIceServers,
 )
 """An object that provides one of these is a plugin."""
 

@@ -21,7 +21,7 @@ from rtcsignal.service.config.schema import Config
 from rtcsignal.service.notify import notify, watchdogSeconds
 from rtcsignal.service.ports import OpenPort, closePorts, openPorts
 
-__all__ = ["CLOSE_SECONDS", "Application", "Build", "RTCSignalService", "logListening", "onlyPluginsDiffer"]
+__all__ = ["CLOSE_SECONDS", "Application", "Build", "RTCSignalService", "logListening", "warnOfTheRest"]
 
 _log = Logger(namespace="rtcsignal.service")
 
@@ -42,7 +42,7 @@ class Application(Protocol):
         """Called once, before the first connection; a result that fails ends the process."""
 
     def reload(self, config: Config) -> object:
-        """Take over the plugins of another configuration; never raises."""
+        """Take over the plugins and the ICE servers of another configuration; never raises."""
 
     def examine(self) -> tuple[Mapping[str, int], Sequence[str]]:
         """What it holds, and what is wrong with that."""
@@ -141,7 +141,7 @@ class RTCSignalService(Service):
         return Deferred.fromCoroutine(self._close())
 
     def reload(self) -> None:
-        """Read the configuration again, and take over what can be taken over without a restart: the plugins.
+        """Read the configuration again, and take over what can be taken over without a restart: the plugins, and ICE.
 
         Mistakes are logged, and then everything stays as it was. If the server is still starting, it does so first.
         """
@@ -163,7 +163,7 @@ class RTCSignalService(Service):
             for problem in error.problems:
                 _log.error("not reloaded: {problem}", problem=problem)
             return
-        onlyPluginsDiffer(config, self._config)
+        warnOfTheRest(config, self._config)
         self._application.reload(config)
 
     def takeOver(self, config: Config) -> Deferred[Any]:
@@ -260,7 +260,10 @@ def logListening(ports: Sequence[OpenPort], config: Config) -> None:
         _log.info("open {url} in a browser for the demo page", url=url)
 
 
-def onlyPluginsDiffer(new: Config, old: Config) -> None:
-    """Log that something else than plugins has changed, if it has. What a command line says instead is left out."""
-    if msgspec.structs.replace(new, plugins=old.plugins, listen=old.listen, workers=old.workers) != old:
-        _log.warn("only the plugins are taken over from the changed configuration; the rest needs a restart")
+def warnOfTheRest(new: Config, old: Config) -> None:
+    """Log that something else than plugins and ICE servers has changed, if it has. What a command line says instead is
+    left out."""
+    rest = msgspec.structs.replace(new, plugins=old.plugins, ice=old.ice, listen=old.listen, workers=old.workers)
+    if rest != old:
+        text = "only the plugins and ice are taken over from the changed configuration; the rest needs a restart"
+        _log.warn(text)

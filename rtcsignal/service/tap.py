@@ -329,7 +329,23 @@ def _summary(source: str | None, config: Config) -> list[str]:
         f"plugin folders: {', '.join(plugins.folders) or 'none'}",
         f"plugins: {', '.join(use.name for use in plugins.use) or 'none'}",
         f"demo page: {'at /' if config.web.demo else 'off'}",
+        *_iceSummary(config),
     ]
+
+
+def _iceSummary(config: Config) -> list[str]:
+    ice = config.ice
+    if config.signaling.compat == "exact" or not (ice.servers or ice.relayOnly):
+        return ["ICE servers: none" + (", as compat is exact" if ice.servers else "")]
+    relays = sum(server.hasRelay for server in ice.servers)
+    gates = [
+        f"for members with the role {' or '.join(ice.roles)}" if ice.roles else "",
+        f"for pages of {', '.join(ice.origins)}" if ice.origins else "",
+        "clients are asked to use relays alone" if ice.relayOnly else "",
+    ]
+    said = f"ICE servers: {len(ice.servers)}, {relays} of them TURN, with credentials good for {ice.ttl} s"
+    notes = [f"{path} holds a secret, and every user of this machine may read it" for path in ice.openFiles]
+    return ["; ".join([said, *filter(None, gates)]), *notes]
 
 
 def _recoverySummary(socketio: Socketio) -> str:

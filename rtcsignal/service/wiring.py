@@ -13,16 +13,16 @@ from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.port.factory import PortFactory
 from rtcsignal.engineio.port.resource import EngineResource
 from rtcsignal.engineio.server import EngineServer, makeSid
-from rtcsignal.errors import ConfigError
 from rtcsignal.lograte import LogRation
-from rtcsignal.policy.loader import PluginSet, loadPlugins
 from rtcsignal.policy.pluginhost import PluginHost
 from rtcsignal.rates import Rate
 from rtcsignal.service.cluster import backplaneOf
 from rtcsignal.service.config.endpoints import isProxied
 from rtcsignal.service.config.schema import Config
-from rtcsignal.service.handlers import HANDLERS, namespacesOf
+from rtcsignal.service.features import featuresOf
+from rtcsignal.service.handlers import namespacesOf
 from rtcsignal.service.links import Links, sidsOf
+from rtcsignal.service.pluginset import pluginsOf
 from rtcsignal.service.server import Server
 from rtcsignal.signaling.gates import OpenGates
 from rtcsignal.signaling.hub import Hub
@@ -50,14 +50,15 @@ def build(config: Config, reactor: Any, announce: Callable[[str], object] | None
     Raises:
         ConfigError: A plugin cannot be used, or an endpoint would let anyone pose as anyone.
     """
-    plugins = _pluginsOf(config)
+    plugins = pluginsOf(config, _anyonesEndpoints(config))
     lines = config.limits.logLinesPerSecond
     logRation = LogRation(reactor.seconds, lines, 10 * lines)
     backplane = backplaneOf(config.backplane, reactor, announce)
     hub = Hub(_signalingOptions(config), OpenGates(), reactor, wallClock, logRation, backplane)
     if backplane is not None:
         backplane.listen(hub.ear)
-    sockets = SocketServer(namespacesOf(hub, config), reactor, _socketOptions(config))
+    features = featuresOf(hub, config, wallClock)
+    sockets = SocketServer(namespacesOf(hub, features), reactor, _socketOptions(config))
     makeSids = makeSid if backplane is None else sidsOf(backplane.nodes.own)
     options = _engineOptions(config)
     engine = EngineServer(options, reactor, sockets.connect, makeSid=makeSids, stopping=sockets.close)
@@ -67,19 +68,7 @@ def build(config: Config, reactor: Any, announce: Callable[[str], object] | None
     engine.refusals.logRation = factory.refusals.logRation = sockets.logRation = logRation
     links = None if backplane is None else Links(config.backplane, reactor, backplane, engine, factory, logRation)
     host = PluginHost(plugins, hub, reactor, wallClock)
-    return Server(reactor, factory, hub, sockets, engine, host, backplane, links)
-
-
-def _pluginsOf(config: Config) -> PluginSet:
-    """Load the plugins. What is wrong with endpoints is reported together with what is wrong with plugins."""
-    problems = _anyonesEndpoints(config)
-    try:
-        plugins = loadPlugins(config.plugins, taken=HANDLERS)
-    except ConfigError as error:
-        raise ConfigError([*problems, *error.problems]) from error
-    if problems:
-        raise ConfigError(problems)
-    return plugins
+    return Server(reactor, factory, hub, sockets, engine, host, features, backplane, links)
 
 
 def _anyonesEndpoints(config: Config) -> list[str]:

@@ -28,6 +28,7 @@ from rtcsignal.values import isName, wholeNumber
 
 __all__ = [
     "BROADCAST",
+    "ICE_SERVERS",
     "JOIN",
     "LEAVE",
     "OWN_EVENTS",
@@ -55,8 +56,11 @@ __all__ = [
 JOIN, LEAVE, BROADCAST = "join-room", "leave-room", "broadcast"
 USER_JOINED, USER_LEFT, REFUSED = "user-joined", "user-left", "refused"
 USER_AWAY, USER_BACK, RESUMED = "user-away", "user-back", "resumed"
+ICE_SERVERS = "ice-servers"
 
-OWN_EVENTS = frozenset((JOIN, LEAVE, BROADCAST, USER_JOINED, USER_LEFT, REFUSED, USER_AWAY, USER_BACK, RESUMED))
+OWN_EVENTS = frozenset(
+    (JOIN, LEAVE, BROADCAST, USER_JOINED, USER_LEFT, REFUSED, USER_AWAY, USER_BACK, RESUMED, ICE_SERVERS)
+)
 """The names of the server's own events, from clients and to them. No plugin can have them."""
 
 _USUAL_KEYS = 2

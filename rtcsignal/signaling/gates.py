@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
+from rtcsignal.iceservers import IceServers
 from rtcsignal.values import Handshake, Identity, Message
 
 __all__ = ["CurrentGates", "Gates", "OpenGates"]
@@ -20,10 +21,12 @@ class Gates(Protocol):
     Attributes:
         judgesJoins: `mayJoin` may say something.
         judgesMessages: `filterMessage` may say something; messages take the short way if not.
+        giveIce: `iceServers` may give some.
     """
 
     judgesJoins: bool
     judgesMessages: bool
+    giveIce: bool
 
     @property
     def events(self) -> Collection[str]:
@@ -45,6 +48,9 @@ class Gates(Protocol):
     ) -> Mapping[str, Any] | Deferred[Mapping[str, Any] | None] | None:
         """Take one of `events` from a member; what is returned goes into the acknowledgement."""
 
+    def iceServers(self, peer: Any, room: Any) -> tuple[IceServers, ...] | Deferred[tuple[IceServers, ...]]:
+        """Which ICE servers do plugins give to this `IPeer` in this `IRoom`? Never fails: that is left out."""
+
     def entering(self, peer: Any, room: Any) -> None:
         """Tell the observers that this `IPeer` is about to join."""
 
@@ -63,6 +69,7 @@ class OpenGates:
 
     judgesJoins = False
     judgesMessages = False
+    giveIce = False
     events: Collection[str] = ()
 
     def authenticate(self, handshake: Handshake) -> Identity:
@@ -76,6 +83,9 @@ class OpenGates:
 
     def handleEvent(self, peer: Any, room: Any, event: str, body: Mapping[str, Any]) -> None:
         return None
+
+    def iceServers(self, peer: Any, room: Any) -> tuple[IceServers, ...]:
+        return ()
 
     def entering(self, peer: Any, room: Any) -> None:
         pass

@@ -5,6 +5,8 @@ Nothing here knows packets or sockets; plugins are reached through `Gates`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 
@@ -89,6 +91,7 @@ class Hub:
         self.leaving = Leaving(options, self.presence, self.waiting)
         self.broadcasts = Broadcasts(options, self._gates, Silence(clock), station)
         self.pluginEvents = PluginEvents(self._gates)
+        self.departures: list[Callable[[Participant], None]] = []
 
     @property
     def gates(self) -> Gates:
@@ -102,6 +105,8 @@ class Hub:
     def gone(self, participant: Participant, reason: str) -> None:
         """A participant's connection is over: all its memberships end; see `Presence.gone`."""
         self.presence.gone(participant, reason)
+        for departed in self.departures:
+            departed(participant)
 
     def lost(self, participant: Participant, seconds: float) -> None:
         """A participant's connection was lost, and its client is waited for; see `Presence.lost`."""

@@ -88,6 +88,10 @@ class PeerView:
         return self._participant.peer.address
 
     @property
+    def origin(self) -> str | None:
+        return self._participant.peer.origin
+
+    @property
     def conn(self) -> str:
         return self._participant.peer.conn
 

@@ -152,6 +152,11 @@ class Peer:
         return self.session.request.address
 
     @property
+    def origin(self) -> str | None:
+        """The Origin header of its connection; None if there is none."""
+        return self.session.request.headers.get("origin")
+
+    @property
     def transportName(self) -> str:
         """``websocket`` or ``polling``."""
         return self.session.transportName

@@ -54,6 +54,7 @@ class FakePeer:
         claims: Its claims.
         joinRequest: What it sent to join, besides ``userId``.
         address: Its IP address.
+        origin: The page that it is; None if it is none.
         conn: What the log calls its connection.
         namespace: Its namespace.
         sid: Its id; by default made of the user id.
@@ -79,6 +80,7 @@ class FakePeer:
         joinRequest: Mapping[str, Any] = EMPTY,
         *,
         address: str = "127.0.0.1",
+        origin: str | None = None,
         conn: str = "c0ffee00",
         namespace: str = "/",
         sid: str = "",
@@ -101,6 +103,7 @@ class FakePeer:
         self.claims: Mapping[str, Any] = MappingProxyType(dict(claims))
         self.joinRequest: Mapping[str, Any] = MappingProxyType({"userId": userId, **joinRequest})
         self.address = address
+        self.origin = origin
         self.conn = conn
         self.namespace = namespace
         self.sid = sid or f"sid-of-{userId}"

@@ -24,6 +24,7 @@ from rtcsignal.policy.pluginhost import PluginHost
 from rtcsignal.policy.shape import Problem, interfacesOf, problemsOf, shownPlace, takenEvents
 from rtcsignal.policy.sources import pluginsOf
 from rtcsignal.service.config.schema import Config
+from rtcsignal.service.features import featuresOf
 from rtcsignal.service.handlers import HANDLERS, namespacesOf
 from rtcsignal.signaling.gates import OpenGates
 from rtcsignal.signaling.hub import Hub
@@ -69,6 +70,7 @@ class InMemoryServer:
         fail: ``open`` or ``closed``, for those.
         shadow: Whether what those say is not enforced.
         options: Settings of the signalling.
+        config: What else is said, of ICE servers for instance.
         dropsAll: It is meant that a message filter drops every message, although it never says ``return None``.
 
     Attributes:
@@ -94,16 +96,19 @@ class InMemoryServer:
         shadow: bool = False,
         options: SignalingOptions = SignalingOptions(),  # noqa: B008 - frozen
         dropsAll: bool = False,
+        config: Config = Config(),  # noqa: B008 - frozen
     ) -> None:
         self.clock = Clock()
         self.wallOffset = 0.0
         self.hub = Hub(options, OpenGates(), self.clock, self._now)
+        self._config = config
+        self._features = featuresOf(self.hub, config, self._now)
         self.http = FakeHttp()
         self._given = plugins
         self._treatment = Treatment(timeout, fail == "open", shadow)
         self._wanted = _Wanted(tuple(map(str, folders)), tuple(map(_useOf, use)))
         self._sockets = SocketServer(
-            namespacesOf(self.hub, Config()),
+            namespacesOf(self.hub, self._features),
             self.clock,
             SocketOptions(connectTimeout=0, eventsPerSecond=0, turn=0, recovery=_RECOVERY),
         )
@@ -209,7 +214,10 @@ class InMemoryServer:
         if forgetful:
             raise AssertionError("; ".join(forgetful))
         wanted = self._wanted if use is None else _Wanted(self._wanted.folders, tuple(map(_useOf, use)))
-        return bool(self._waitFor(self._running.reload(lambda: self._load(plugins, wanted))))
+        isReplaced = bool(self._waitFor(self._running.reload(lambda: self._load(plugins, wanted))))
+        if isReplaced:
+            self._features.reload(self._config)
+        return isReplaced
 
     def members(self, roomName: str) -> list[str]:
         """The user ids of a room's members, in the order in which they joined."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 EVENTS = (
-    *("user-joined", "user-left", "broadcast", "refused"),
+    *("user-joined", "user-left", "broadcast", "refused", "ice-servers", "call-verdict"),
     *("admitted", "denied", "knock", "knock-ended", "replaced"),  # those of plugins that clients are tried with
 )
 

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from rtcsignal.service.config.keydocs import KeyDoc, keyDocs
-from rtcsignal.service.config.keys import Section
+from rtcsignal.service.config.keys import Section, isHidden
 from rtcsignal.service.config.schema import Config
 from tests.support.processes import ROOT
 
@@ -51,6 +51,8 @@ def rendered() -> str:
 def _section(section: type[Section], prefix: str, docs: dict[str, KeyDoc]) -> Iterator[str]:
     indent = "  " * prefix.count(".")
     for field in msgspec.structs.fields(section):
+        if isHidden(field):
+            continue
         path = prefix + field.encode_name
         if path in docs:
             yield from _key(docs[path], field.encode_name, indent)

@@ -278,7 +278,9 @@ class TestReload:
         started = Started(Config(), reread=lambda: Config(web=Web(demo=True))).start()
         started.service.reload()
         assert len(started.application.reloaded) == 1
-        assert lines == ["only the plugins are taken over from the changed configuration; the rest needs a restart"]
+        assert lines == [
+            "only the plugins and ice are taken over from the changed configuration; the rest needs a restart"
+        ]
 
     def test_everyMistakeIsALineAndChangesNothing(self, lines: list[str]) -> None:
         def reread() -> Config:

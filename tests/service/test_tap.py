@@ -109,6 +109,7 @@ class TestCheck:
             f"plugin folders: {tmp_path}/x",
             "plugins: none",
             "demo page: at /",
+            "ICE servers: none",
         ]
 
     @pytest.mark.parametrize(

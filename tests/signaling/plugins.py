@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from twisted.internet.defer import Deferred
 
 from rtcsignal.errors import Refused
+from rtcsignal.iceservers import IceServers
 from rtcsignal.interfaces import IPeer, IRoom
 from rtcsignal.values import Handshake, Identity, Message
 
@@ -36,6 +37,7 @@ class Plugins:
         handleEvent: HandleEvent | None = None,
         events: Collection[str] = (),
     ) -> None:
+        self.giveIce = False
         self.judgesJoins = mayJoin is not None
         self.judgesMessages = filterMessage is not None
         self.peers: dict[str, IPeer] = {}
@@ -59,6 +61,9 @@ class Plugins:
 
     def handleEvent(self, peer: IPeer, room: IRoom, event: str, body: Mapping[str, Any]) -> Any:
         return None if self._handleEvent is None else self._handleEvent(peer, room, event, body)
+
+    def iceServers(self, peer: IPeer, room: IRoom) -> tuple[IceServers, ...]:
+        return ()
 
     def entering(self, peer: IPeer, room: IRoom) -> None:
         if self.onEntering is not None:

@@ -23,6 +23,7 @@ from rtcsignal.engineio.reasons import CloseReason
 from rtcsignal.engineio.registry import Registry
 from rtcsignal.engineio.session import Heartbeat, Session
 from rtcsignal.service.config.schema import Config
+from rtcsignal.service.features import featuresOf
 from rtcsignal.service.handlers import namespacesOf
 from rtcsignal.signaling.cluster import Cluster
 from rtcsignal.signaling.gates import Gates, OpenGates
@@ -82,7 +83,8 @@ class World:
         self.wallOffset = 0.0
         self.name = name
         self.hub = Hub(options or SignalingOptions(), gates or OpenGates(), self.clock, self._wall, cluster=cluster)
-        namespaces = namespacesOf(self.hub, config)
+        self.features = featuresOf(self.hub, config, self._wall)
+        namespaces = namespacesOf(self.hub, self.features)
         if handlers:
             namespaces["/"] = SignalingNamespace(self.hub, handlers)
         self.sockets = SocketServer(namespaces, self.clock, sockets)

@@ -41,6 +41,7 @@ FLOORS: tuple[tuple[Room, ...], ...] = (
                 "clocks",
                 "deadlines",
                 "errors",
+                "iceservers",
                 "interfaces",
                 "lograte",
                 "logtext",
@@ -112,16 +113,26 @@ FLOORS: tuple[tuple[Room, ...], ...] = (
     ),
     (Room("api", "what plugins import", ("api",), frozenset({GROUND, "kit"})),),
     (Room("policy.builtin", "the plugins that come with the server", ("policy.builtin",), frozenset({"api"})),),
-    (Room("policy", "loading plugins, asking them in order", ("policy",)),),
+    (
+        Room("policy", "loading plugins, asking them in order", ("policy",)),
+        Room("ice", "which ICE servers a member is given, and when anew", ("ice",)),
+    ),
     (
         Room("web", "pages beside Socket.IO", ("web",), _GROUND_ALONE),
         Room("service.config", "the configuration file", ("service.config",), _GROUND_ALONE),
     ),
-    (Room("service.handlers", "which event of clients is handled by whom", ("service.handlers",)),),
+    (
+        Room(
+            "service.handlers",
+            "which event of clients is handled by whom",
+            ("service.features", "service.handlers"),
+        ),
+    ),
     (
         Room("service", "the process: builds and wires all the rest", ("service", "service.workers")),
         Room("testing", "for tests of plugins", ("testing",)),
     ),
+    (Room("cli", "commands for people, one by one", ("cli",)),),
     (Room("__main__", "commands for people", ("__main__",)),),
 )
 """From the ground up. A room imports what is on the floors below it, and never a neighbour on its own floor."""

@@ -4,7 +4,7 @@
 set -eu
 
 missing=""
-for tool in chromium node npm nginx redis-server cc; do
+for tool in chromium node npm nginx redis-server turnserver cc; do
     command -v "$tool" >/dev/null 2>&1 || missing="$missing $tool"
 done
 # No program, but a library: tests/support/tools.py looks for it in the same places.
@@ -16,7 +16,7 @@ if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then
     echo "not installed, and so not tested with:$missing"
     exit 0
 fi
-packages=$(echo "$missing" | sed 's/\bnode\b/nodejs/; s/\bcc\b/gcc libc6-dev/')
+packages=$(echo "$missing" | sed 's/\bnode\b/nodejs/; s/\bcc\b/gcc libc6-dev/; s/\bturnserver\b/coturn/')
 echo "installing:$packages"
 export DEBIAN_FRONTEND=noninteractive
 # shellcheck disable=SC2086 # several packages

@@ -12,7 +12,9 @@ from msgspec import Meta
 from rtcsignal.logtext import safe
 from rtcsignal.service.config.checks import pluginName
 from rtcsignal.service.config.document import BROKEN, Document, Path
-from rtcsignal.service.config.keys import Key, Section
+from rtcsignal.service.config.ice import Ice
+from rtcsignal.service.config.iceserver import IceServerUse, readIceServer
+from rtcsignal.service.config.keys import Key, Section, isHidden
 from rtcsignal.service.config.plugins import PluginUse
 from rtcsignal.service.config.schema import Config
 from rtcsignal.spelling import didYouMean
@@ -76,7 +78,7 @@ class _Converter:
         if not isinstance(value, dict):
             self._document.problem(path, f"must be a mapping of keys to values, not {_inWords(value)}")
             return kind()
-        fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+        fields = {field.encode_name: field for field in msgspec.structs.fields(kind) if not isHidden(field)}
         found: dict[str, Any] = {}
         for name, item in value.items():
             field = fields.get(name)
@@ -86,6 +88,8 @@ class _Converter:
             converted = self._value(field.type, item, (*path, name))
             if converted is not _ABSENT:
                 found[field.name] = converted
+        if kind is Ice and found.get("relayOnly"):
+            found["where"] = self._document.where((*path, "relay_only"))
         return kind(**found)
 
     def _unknown(self, name: str, path: Path, known: frozenset[str]) -> None:
@@ -119,6 +123,9 @@ class _Converter:
             return _ABSENT
         if annotation is PluginUse:
             return self._use(value, path)
+        if annotation is IceServerUse:
+            server = readIceServer(self._document, value, path)
+            return _ABSENT if server is None else server
         converted = self._typed(annotation, value, path)
         problem = key.check(converted) if key.check is not None and isinstance(converted, str) else None
         if problem is None:

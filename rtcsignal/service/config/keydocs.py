@@ -9,7 +9,8 @@ from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 
-from rtcsignal.service.config.keys import Key, Section
+from rtcsignal.service.config.iceserver import IceServerUse
+from rtcsignal.service.config.keys import Key, Section, isHidden
 from rtcsignal.service.config.plugins import PluginUse
 from rtcsignal.service.config.schema import Config
 
@@ -40,7 +41,7 @@ def keyDocs(section: type[Section] = Config, prefix: str = "") -> Iterator[KeyDo
         path = prefix + field.encode_name
         if isinstance(field.type, type) and issubclass(field.type, Section):
             yield from keyDocs(field.type, path + ".")
-        else:
+        elif not isHidden(field):
             value = getattr(defaults, field.name)
             yield KeyDoc(path, _inWords(field.type), json.dumps(value), _keyOf(field.type))
 
@@ -66,5 +67,6 @@ _WORDS = {
     int: "whole number",
     float: "number",
     bool: "true or false",
+    IceServerUse: "mappings of urls, and secret_file or username and credential_file",
     PluginUse: "names, or mappings of one name to options",
 }

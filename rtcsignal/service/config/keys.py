@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import msgspec
+import msgspec.structs
 from msgspec import Meta
 
 from rtcsignal.spelling import snakeCase
 
-__all__ = ["Amount", "Key", "Seconds", "Section"]
+__all__ = ["Amount", "Key", "Seconds", "Section", "isHidden"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,12 @@ class Key:
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename=snakeCase):
     """A mapping of the configuration file."""
+
+
+def isHidden(field: msgspec.structs.FieldInfo) -> bool:
+    """Whether a field is not a key of the file, but what the reader notes about it."""
+    isSection = isinstance(field.type, type) and issubclass(field.type, Section)
+    return not isSection and not hasattr(field.type, "__metadata__")
 
 
 Seconds = Annotated[float, Meta(gt=0, le=86400)]

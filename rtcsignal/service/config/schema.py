@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from rtcsignal.service.config import checks
 from rtcsignal.service.config.backplane import Backplane
+from rtcsignal.service.config.ice import Ice
 from rtcsignal.service.config.keys import Key, Section
 from rtcsignal.service.config.limits import Limits
 from rtcsignal.service.config.origins import originProblem
@@ -73,6 +74,7 @@ class Config(Section, frozen=True, kw_only=True):
     ] = 1
     socketio: Socketio = Socketio()
     signaling: Signaling = Signaling()
+    ice: Ice = Ice()
     plugins: Plugins = Plugins()
     backplane: Backplane = Backplane()
     limits: Limits = Limits()

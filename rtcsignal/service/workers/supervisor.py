@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 
 from rtcsignal.backplane.undertaker import Undertaker
 from rtcsignal.errors import ConfigError
-from rtcsignal.service.app import CLOSE_SECONDS, logListening, onlyPluginsDiffer
+from rtcsignal.service.app import CLOSE_SECONDS, logListening, warnOfTheRest
 from rtcsignal.service.config.schema import Config
 from rtcsignal.service.notify import notify, watchdogSeconds
 from rtcsignal.service.ports import OpenPort, closePorts, openPorts
@@ -254,7 +254,7 @@ class Supervisor(Service):
             for problem in error.problems:
                 _log.error("not reloaded: {problem}", problem=problem)
             return None
-        onlyPluginsDiffer(config, self._config)
+        warnOfTheRest(config, self._config)
         return msgspec.structs.replace(self._config, plugins=config.plugins)
 
     async def _takeOver(self, config: Config) -> None:

@@ -46,6 +46,8 @@ class Joining:
 
     Attributes:
         welcome: The same as was given; others may add to what it tells.
+        prepare: Called with a seat that somebody asks for: what takes time of what they will be told, if they get it.
+            Returns a Deferred that never fails, or None; may be set.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Joining:
         reports: Reports,
     ) -> None:
         self.welcome = welcome
+        self.prepare: Callable[[Seat], Deferred[None] | None] | None = None
         self._resuming = resuming
         self._options = options
         self._gates = gates
@@ -71,7 +74,8 @@ class Joining:
 
     def handle(self, participant: Participant, event: Packet) -> Deferred[None] | None:
         """Handle ``join-room``; see `Handler`."""
-        self._checkPace(participant.peer)
+        if not self.keepsPace(participant.peer):
+            raise Refused("too-many-joins", "You are joining rooms too fast.")
         self._checkSize(event)
         request, wish = joinRequestOf(participant, event, self._options)
         checkIdentity(participant, request)
@@ -94,6 +98,15 @@ class Joining:
                 self._presence.tellAgain(seat, request.userId)
             return None
         self._checkNumber(participant, request)
+        if self.prepare is not None:
+            preparing = self.prepare(self._presence.seatFor(participant, request))
+            if preparing is not None:
+                return preparing.addCallback(lambda _: self._admit(participant, request, welcome))
+        return self._admit(participant, request, welcome)
+
+    def _admit(
+        self, participant: Participant, request: RoomRequest, welcome: Callable[[Seat], None]
+    ) -> Deferred[None] | None:
         if self._reports.isAlone and not self._gates.now.judgesJoins:
             self._presence.enter(self._presence.seatFor(participant, request), welcome)
             return None
@@ -169,16 +182,16 @@ class Joining:
             self._presence.wait(seat)
         return failure
 
-    def _checkPace(self, peer: Peer) -> None:
+    def keepsPace(self, peer: Peer) -> bool:
+        """Whether a peer may make a request now that costs as much as a join; it has made one less then."""
         rate = self._options.joinsRate
         if not rate.perSecond:
-            return
+            return True
         now = self._clock.seconds()
         allowance = peer.allowance
         if allowance is None:
             allowance = peer.allowance = rate.bucket(now)
-        if not allowance.tryTake(now):
-            raise Refused("too-many-joins", "You are joining rooms too fast.")
+        return allowance.tryTake(now)
 
     def _checkSize(self, event: Packet) -> None:
         most, size = self._options.joinBytes, len(event.text.encode()) + sum(map(len, event.attachments))

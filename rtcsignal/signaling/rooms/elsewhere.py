@@ -162,6 +162,10 @@ class FarView:
         return self._facts.address
 
     @property
+    def origin(self) -> None:
+        return None
+
+    @property
     def conn(self) -> str:
         return ""
 

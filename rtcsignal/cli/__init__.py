@@ -1,0 +1,1 @@
+"""The commands of ``python -m rtcsignal``: what people do at a terminal besides running the server."""

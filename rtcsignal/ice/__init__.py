@@ -1,0 +1,1 @@
+"""ICE servers: which ones a member is given, with credentials that are renewed in time."""
