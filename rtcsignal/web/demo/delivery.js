@@ -10,6 +10,7 @@ export class Delivery {
   #reachable;
   #send;
   #failed;
+  #unheard;
   #missed = false;
   /** Messages that were neither delivered nor lost yet. */
   #open = 0;
@@ -19,11 +20,13 @@ export class Delivery {
    * @param {() => boolean} way.reachable whether a message that is sent now reaches the member, at once or later
    * @param {(body: Body) => Promise<number>} way.send to this member; returns to how many connections
    * @param {(body: Body, error: unknown) => void} way.failed is told about messages that were not sent
+   * @param {(body: Body) => void} way.unheard is told about messages that came while nobody was there to get them
    */
-  constructor({ reachable, send, failed }) {
+  constructor({ reachable, send, failed, unheard }) {
     this.#reachable = reachable;
     this.#send = send;
     this.#failed = failed;
+    this.#unheard = unheard;
   }
 
   /** Whether a message did not reach the member. */
@@ -40,7 +43,9 @@ export class Delivery {
     this.#open += 1;
     try {
       const delivered = await this.#send(body);
-      if (delivered === 0) this.#missed = true;
+      if (delivered > 0) return;
+      this.#missed = true;
+      this.#unheard(body);
     } catch (error) {
       this.#missed = true;
       this.#failed(body, error);

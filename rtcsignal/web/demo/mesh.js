@@ -7,6 +7,7 @@ import { Emitter, systemClock, Timer } from "./ground.js";
 import { MESSAGE } from "./messages.js";
 import { Peer } from "./peer.js";
 import { LOST } from "./room.js";
+import { Servers } from "./servers.js";
 
 /** @import { Clock } from "./ground.js" */
 /** @import { Body, Info, Message } from "./messages.js" */
@@ -35,9 +36,22 @@ const AWAY_AND_SILENT = 3000;
  * @property {MediaStream} [stream] what is sent: at most one audio and one video track
  * @property {string[]} [receive] kinds to receive although we send none
  * @property {Info} [info] what the others are told about us, such as `{name: "Alice"}`
- * @property {RTCConfiguration} [rtc]
+ * @property {RTCConfiguration} [rtc] wins over the ICE servers that the server gives
  * @property {typeof RTCPeerConnection} [RTCPeerConnection]
  * @property {Clock} [clock]
+ */
+
+/**
+ * What a peer needs from the call it belongs to.
+ * @typedef {object} PeerContext
+ * @property {Clock} clock
+ * @property {() => RTCPeerConnection} newConnection
+ * @property {(pc: RTCPeerConnection, starting: boolean) => void} addMedia gives a new connection our tracks
+ * @property {(body: Body) => Promise<number>} send to this member; must keep the order
+ * @property {() => boolean} reachable what is sent now reaches the member, at once or when we or it are back
+ * @property {() => boolean} present both we and the member are in the room and connected
+ * @property {() => Info} info what members are told about us
+ * @property {() => Promise<void> | null} refresh gets other ICE servers if ours are about to run out; null if not
  */
 
 /**
@@ -53,7 +67,7 @@ export class Mesh extends Emitter {
   #room;
   #clock;
   #newConnection;
-  #rtc;
+  #servers;
   #receive;
   #streams;
   /** What is sent, by kind. @type {Map<string, MediaStreamTrack>} */
@@ -77,13 +91,14 @@ export class Mesh extends Emitter {
     this.#room = room;
     this.#clock = options.clock ?? systemClock;
     const Connection = options.RTCPeerConnection ?? globalThis.RTCPeerConnection;
-    this.#rtc = options.rtc ?? {};
-    this.#newConnection = () => new Connection(this.#rtc);
+    this.#servers = new Servers(this.#clock, options.rtc ?? {}, () => room.askForIce());
+    this.#newConnection = () => new Connection(this.#servers.configuration);
     this.#receive = options.receive ?? ["audio", "video"];
     this.#info = options.info ?? {};
     this.#streams = options.stream ? [options.stream] : [];
     for (const track of options.stream?.getTracks() ?? []) this.#tracks.set(track.kind, track);
     this.#stops = [
+      room.on("ice", (shape) => this.#served(shape)),
       room.on("joined", ({ members, again, outcome }) => this.#joined(members, again, outcome)),
       room.on("member-joined", (userId) => this.#memberJoined(userId)),
       room.on("member-left", (userId, reason) => this.#memberLeft(userId, reason)),
@@ -132,12 +147,27 @@ export class Mesh extends Emitter {
   }
 
   /**
-   * Use other ICE servers from now on. Working calls are untouched, and use them from their next restart on.
+   * Use these ICE servers from now on, whatever the server gives. Working calls are untouched, and use them from their next restart on.
    * @param {RTCIceServer[]} servers
    */
   setIceServers(servers) {
-    this.#rtc = { ...this.#rtc, iceServers: servers };
-    for (const peer of this.peers.values()) peer.setIceServers(servers);
+    this.#servers.choose(servers);
+    this.#applyServers();
+  }
+
+  /** @param {object} shape that the server has given us */
+  #served(shape) {
+    if (this.#servers.take(shape)) this.#applyServers();
+  }
+
+  #applyServers() {
+    for (const peer of this.peers.values()) {
+      try {
+        if (peer.connection !== null) this.#servers.applyTo(peer.connection);
+      } catch (error) {
+        this.fire("debug", peer, "bad-ice-servers", { error });
+      }
+    }
   }
 
   /**
@@ -267,6 +297,7 @@ export class Mesh extends Emitter {
       reachable: () => this.#room.canSend && this.#room.members.has(userId),
       present: () => this.#room.joined && this.#room.members.has(userId) && !this.#room.away.has(userId),
       info: () => this.#info,
+      refresh: () => this.#servers.refresh(),
     });
     this.peers.set(userId, peer);
     peer.on("state", () => this.#stateChanged(peer));

@@ -16,6 +16,7 @@
  * @property {string} [candidate] "" at the end
  * @property {string | null} [id] of a candidate: its sdpMid
  * @property {number | null} [label] of a candidate: its sdpMLineIndex
+ * @property {string | null} [usernameFragment] of a candidate: which description it belongs to
  * @property {string | null} [pc] id of the sender's connection
  * @property {string} [to] id of the receiver's connection, if the sender knows it
  * @property {number} [neg] of an offer: its number; of an answer: that of its offer

@@ -99,8 +99,8 @@ export class Negotiation {
   }
 
   /** @param {RTCIceCandidate} candidate one of ours @returns {Body} */
-  candidate({ sdpMid: id, sdpMLineIndex: label, candidate }) {
-    return { msgType: MESSAGE.candidate, id, label, candidate, ...this.#ids() };
+  candidate({ sdpMid: id, sdpMLineIndex: label, candidate, usernameFragment }) {
+    return { msgType: MESSAGE.candidate, id, label, candidate, usernameFragment, ...this.#ids() };
   }
 
   /** Close the connection; none of its events is handled any more. */

@@ -17,20 +17,8 @@ import { MESSAGE } from "./messages.js";
 import { Negotiation } from "./negotiation.js";
 import { OfferWatchdog } from "./watchdog.js";
 
-/** @import { Clock } from "./ground.js" */
+/** @import { PeerContext } from "./mesh.js" */
 /** @import { Body, Info } from "./messages.js" */
-
-/**
- * What a peer needs from the call it belongs to.
- * @typedef {object} PeerContext
- * @property {Clock} clock
- * @property {() => RTCPeerConnection} newConnection
- * @property {(pc: RTCPeerConnection, starting: boolean) => void} addMedia gives a new connection our tracks
- * @property {(body: Body) => Promise<number>} send to this member; must keep the order
- * @property {() => boolean} reachable what is sent now reaches the member, at once or when we or it are back
- * @property {() => boolean} present both we and the member are in the room and connected
- * @property {() => Info} info what members are told about us
- */
 
 /** @typedef {"waiting" | "connecting" | "connected" | "interrupted" | "failed" | "closed"} PeerState */
 
@@ -94,6 +82,7 @@ export class Peer extends Emitter {
       reachable: context.reachable,
       send: context.send,
       failed: ({ msgType }, error) => this.#debug("not-sent", { msgType, error }),
+      unheard: ({ msgType }) => { if (msgType === MESSAGE.offer) this.#watchdog.unheard(); },
     });
     this.#watchdog = new OfferWatchdog(context.clock, {
       again: () => this.#resend(),
@@ -104,8 +93,8 @@ export class Peer extends Emitter {
       clock: context.clock,
       polite: () => this.#polite,
       ready: () => context.present() && this.connection?.signalingState === "stable",
-      restart: () => this.connection?.restartIce(),
-      rebuild: () => this.start("rebuild"),
+      restart: () => this.#freshly((pc) => pc.restartIce()),
+      rebuild: () => this.#freshly(() => this.start("rebuild")),
       giveUp: () => this.#giveUp("gave-up"),
       tell: (decision, details) => this.#debug(decision, details),
     });
@@ -151,7 +140,7 @@ export class Peer extends Emitter {
     const missed = this.#delivery.reset();
     const doubtful = ours && (missed || pc.connectionState !== "connected");
     if (negotiation.offering) this.#sendOffer(negotiation, "returned");
-    else if (!this.#healer.resume() && doubtful) pc.restartIce();
+    else if (!this.#healer.resume() && doubtful) this.#freshly(() => pc.restartIce());
     // A member that no longer knows our connection starts a new one when it reads this; ours may be new by now itself.
     if (!ours || negotiation !== this.#negotiation || negotiation.remoteId === null) return;
     this.#send(negotiation.greeting(this.#context.info()));
@@ -185,11 +174,15 @@ export class Peer extends Emitter {
     return true;
   }
 
-  /** @param {RTCIceServer[]} servers for this connection; used from its next restart on, a working call is untouched */
-  setIceServers(servers) {
-    const pc = this.connection;
-    // Without the spread a relay-only connection would silently become an open one.
-    pc?.setConfiguration({ ...pc.getConfiguration(), iceServers: servers });
+  /** @param {(pc: RTCPeerConnection) => void} step that uses our ICE servers, which must not be about to run out */
+  #freshly(step) {
+    const negotiation = this.#negotiation;
+    const take = () => {
+      if (negotiation !== null && negotiation === this.#negotiation) step(negotiation.pc);
+    };
+    const refreshing = this.#context.refresh();
+    if (refreshing === null) take();
+    else refreshing.then(take);
   }
 
   /** The end; nothing of this peer is left running. */

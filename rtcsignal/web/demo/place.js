@@ -31,6 +31,7 @@ import { Outbox } from "./outbox.js";
  * @property {string} [at] the offset behind which events follow; missing if the server keeps no memberships
  * @property {number} [received] the highest number of our messages that the server has
  * @property {number} [window] for how many seconds the server keeps the membership without a connection
+ * @property {object} [ice] our ICE servers
  * @property {Refusal} [error]
  */
 

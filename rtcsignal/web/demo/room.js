@@ -29,6 +29,7 @@ import { PASSING } from "./socket.js";
  * @property {[userId: string]} member-away the member's connection is lost, and the server waits for it
  * @property {[userId: string]} member-back the member has a connection again, and has missed nothing
  * @property {[body: Message]} message of another member; `body.userId` says whose
+ * @property {[shape: object]} ice the server has given us ICE servers: `iceServers`, `ttl`, `iceTransportPolicy`
  * @property {[error: SignalingError]} refused a request of ours was refused, the join or a later one
  * @property {[error: SignalingError]} ended we are out and stay out, because the join was refused or we were kicked
  */
@@ -173,6 +174,12 @@ export class Room extends Emitter {
     return state === "away" && isInDoubt ? this.#place.leaveLater(request) : Promise.resolve();
   }
 
+  /** Ask the server for other ICE servers; they come as the event "ice". */
+  async askForIce() {
+    const shape = await this.#socket.request("ice-servers", { roomName: this.roomName });
+    if (shape?.ok === true && this.joined) this.fire("ice", shape);
+  }
+
   get #request() {
     return { userId: this.userId, roomName: this.roomName };
   }
@@ -246,6 +253,7 @@ export class Room extends Emitter {
     // Without this membership they have lost their sense, and the calls that they are about begin anew.
     if (!resumed) this.#place.outbox.forget(this);
     this.state = "joined";
+    if (ack.ice !== undefined) this.fire("ice", ack.ice);
     this.fire("joined", { members: [...this.members], again, outcome, ack });
     const early = this.#early.splice(0);
     // A server that keeps memberships sends in order: the list of members knows of all that came before it.
@@ -284,6 +292,7 @@ export class Room extends Emitter {
     if (this.state === "joining") return this.#early.push({ name, args, isSeen: this.#place.isFollowing });
     if (!this.joined) return undefined;
     if (name === "broadcast") return this.#message(args[0]);
+    if (name === "ice-servers") return this.fire("ice", args[0] ?? {});
     if (name === "replaced") return this.#replaced(args[0]);
     return this.#isOurs(args[1]) ? this.#presence(name, args[0], args[1]) : undefined;
   }

@@ -10,6 +10,9 @@ import { Timer } from "./ground.js";
 /** How long an offer may stay unanswered before it is sent again; the last one repeats. Milliseconds. */
 const AGAIN_AFTER = [1500, 3000, 6000, 8000];
 const TIMES = 8;
+/** The same for one that nobody got, at the first times. */
+const AGAIN_SOON = 400;
+const SOON_TIMES = 2;
 /** A newcomer that has not made an offer by then will not: pages of the original server wait for the older member. */
 const WAIT_FOR_OFFER = 4000;
 
@@ -55,6 +58,11 @@ export class OfferWatchdog {
   /** The offer was sent, for the first time or again. */
   sent() {
     this.#timer.set(AGAIN_AFTER[Math.min(this.#times, AGAIN_AFTER.length - 1)], () => this.#unanswered());
+  }
+
+  /** Nobody got the offer: the member was not there for a moment. */
+  unheard() {
+    if (this.#times < SOON_TIMES && this.#timer.pending) this.#timer.set(AGAIN_SOON, () => this.#unanswered());
   }
 
   /** There is nothing to wait for. */
