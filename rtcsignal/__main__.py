@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from rtcsignal.cli.calls import addCalls
 from rtcsignal.cli.ice import addIce
 from rtcsignal.clocks import wallClock
 from rtcsignal.policy.builtin.shared_secret import SECRET_CHARACTERS, makeTicket
@@ -36,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.set_defaults(run=_newPlugin)
     _addTicket(commands)
     addIce(commands)
+    addCalls(commands)
     parsed = parser.parse_args(arguments)
     return int(parsed.run(parsed))
 

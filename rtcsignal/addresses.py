@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 from functools import lru_cache
 from ipaddress import IPv6Address, IPv6Network, ip_address
 
-__all__ = ["UNIX", "networkOf", "plainAddress", "whereabouts"]
+__all__ = ["UNIX", "addressBits", "addressClass", "networkOf", "plainAddress", "whereabouts"]
 
 UNIX = "unix"
 """Stands for anyone who connects over a UNIX socket."""
@@ -55,6 +56,37 @@ def _networkOf(address: str) -> str:
             return str(parsed.ipv4_mapped)
         return str(IPv6Network((int(parsed), _NETWORK_BITS), strict=False))
     return address
+
+
+def addressBits(text: str) -> bytes | None:
+    """The bytes of an IP address: 4 or 16; None if it is not one."""
+    try:
+        return socket.inet_pton(socket.AF_INET6 if ":" in text else socket.AF_INET, text)
+    except (OSError, ValueError):
+        return None
+
+
+def addressClass(bits: bytes) -> str:
+    """What kind of address it is: ``loopback``, ``linklocal``, ``private``, ``cgnat``, ``ula`` or ``public``.
+
+    Args:
+        bits: As `addressBits` returns them.
+    """
+    first, second = bits[0], bits[1]
+    if len(bits) == 4:
+        if first == 127:
+            return "loopback"
+        if (first, second) == (169, 254):
+            return "linklocal"
+        if first == 100 and second & 0xC0 == 64:
+            return "cgnat"
+        isPrivate = first == 10 or (first == 172 and second & 0xF0 == 16) or (first, second) == (192, 168)
+        return "private" if isPrivate else "public"
+    if bits == b"\0" * 15 + b"\1":
+        return "loopback"
+    if first == 0xFE and second & 0xC0 == 0x80:
+        return "linklocal"
+    return "ula" if first & 0xFE == 0xFC else "public"
 
 
 def whereabouts(address: str) -> str:

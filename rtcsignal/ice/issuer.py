@@ -24,8 +24,8 @@ _log = Logger()
 
 _AWAY_SECONDS = 1.0
 
-Issued = Callable[[Participant, Issue], None]
-"""Called with whom something was given, and what."""
+Issued = Callable[[Participant, int, float | None], None]
+"""Called with whom something was given, how many URLs of TURN, and until when they are good, since the epoch."""
 
 
 class Providers(Protocol):
@@ -174,7 +174,7 @@ class Issuer:
             grant.isGiven = True
             self._renewals.given(grant.renewal, issue.ttl)
         for observer in self.observers:
-            observer(participant, issue)
+            observer(participant, issue.relays, issue.expiresAt)
         return issue
 
     def _admits(self, participant: Participant) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import secrets
 import socket
 import ssl
@@ -11,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
 
+from rtcsignal.addresses import addressBits, addressClass
 from rtcsignal.ice.stun import (
     ALLOCATE,
     BINDING,
@@ -231,4 +231,5 @@ def _readMessage(line: socket.socket, left: Callable[[], float]) -> bytes:
 
 
 def _isPublic(address: str) -> bool:
-    return ipaddress.ip_address(address).is_global
+    bits = addressBits(address)
+    return bits is not None and addressClass(bits) == "public"

@@ -76,6 +76,7 @@ class Chain:
         self._policies = _gates(plugins, IRoomPolicy, "mayJoin", MAY_JOIN)
         filters = Filters(_gates(plugins, IMessageFilter, "filterMessage", FILTER_MESSAGE))
         self.filterMessage = filters.ask
+        self._filters = filters
         self._entering = _gates(plugins, IDoorObserver, "entering", ENTERING, enforced=False)
         self._withdrew = _gates(plugins, IDoorObserver, "withdrew", WITHDREW, enforced=False)
         self._joined = _gates(plugins, IRoomObserver, "joined", JOINED, enforced=False)
@@ -87,6 +88,11 @@ class Chain:
         self.judgesJoins = bool(self._policies)
         self.judgesMessages = bool(filters)
         self.events = frozenset(self._handlers)
+
+    @property
+    def culprit(self) -> str:
+        """The filter that has dropped or refused a message last."""
+        return self._filters.culprit
 
     # Each of the loops goes on where it stopped when an answer that takes time has come.
 

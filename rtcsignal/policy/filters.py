@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from rtcsignal.policy.breaker import Breaker
 from rtcsignal.policy.counts import Counters
@@ -22,12 +23,16 @@ class Filters:
 
     Args:
         gates: The filters.
+
+    Attributes:
+        culprit: The name of the filter that has dropped or refused a message last.
     """
 
-    __slots__ = ("_gates", "_steps", "_stopwatch")
+    __slots__ = ("_gates", "_steps", "_stopwatch", "culprit")
 
     def __init__(self, gates: Sequence[Gate]) -> None:
         self._gates = gates
+        self.culprit = ""
         self._steps = self._stepsNow()
         self._stopwatch = gates[0].guard.stopwatch if gates else perf_counter
 
@@ -73,6 +78,7 @@ class Filters:
                 try:
                     answer = method(peer, room, message)
                 except BaseException as error:
+                    self.culprit = gate.guard.name
                     answer = gate.interrupted(error, began, message, peer)
                 else:
                     now = stopwatch()
@@ -81,11 +87,14 @@ class Filters:
                         counters.seconds += took
                         began = now
                         continue
+                    self.culprit = gate.guard.name
                     answer = gate.answered(answer, began, message, peer)
             else:
+                self.culprit = gate.guard.name
                 answer = gate.ask(message, peer, room, message)
             if answer.__class__ is Deferred:
-                return answer.addCallback(self._goOn, peer, room, self._gates.index(gate) + 1)
+                start = self._gates.index(gate) + 1
+                return answer.addCallbacks(self._goOn, self._refused, (peer, room, start), errbackArgs=(start,))
             if answer is None:
                 return None
             message = answer
@@ -93,4 +102,9 @@ class Filters:
         return message
 
     def _goOn(self, message: Any, peer: Any, room: Any, start: int) -> Any:
+        self.culprit = self._gates[start - 1].guard.name
         return None if message is None else self.ask(peer, room, message, start)
+
+    def _refused(self, failure: Failure, start: int) -> Failure:
+        self.culprit = self._gates[start - 1].guard.name
+        return failure

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rtcsignal.calls.file import CaptureFile
+from rtcsignal.calls.recorder import Recorder
+from rtcsignal.calls.reports import Reports
+from rtcsignal.calls.telling import Telling
 from rtcsignal.clocks import WallClock
 from rtcsignal.engineio.http.origin import OriginRule
 from rtcsignal.ice.issuer import Issuer
@@ -26,12 +30,18 @@ class Features:
         issuer: Gives ICE servers; None in exact mode, where nothing is added to what members are told.
         iceRequests: Handles ``ice-servers``.
         openFiles: Files of secrets that others may read.
+        recorder: Watches how calls are set up; None if nobody does.
+        reports: Handles ``call-state``.
+        callsFile: Where calls are written down.
     """
 
     config: Config
     issuer: Issuer | None = None
     iceRequests: Handler | None = None
     openFiles: tuple[str, ...] = ()
+    recorder: Recorder | None = None
+    reports: Handler | None = None
+    callsFile: CaptureFile | None = None
 
     def reload(self, config: Config) -> None:
         """Take over what a reload may change; the plugins are in use already."""
@@ -42,6 +52,10 @@ class Features:
         """The server stops."""
         if self.issuer is not None:
             self.issuer.stop()
+        if self.recorder is not None:
+            self.recorder.stop()
+        if self.callsFile is not None:
+            self.callsFile.close()
 
 
 def featuresOf(hub: Hub, config: Config, wall: WallClock) -> Features:
@@ -59,7 +73,17 @@ def featuresOf(hub: Hub, config: Config, wall: WallClock) -> Features:
     joining.prepare = issuer.prepare
     joining.welcome.add(issuer.welcome)
     hub.departures.append(issuer.gone)
-    return Features(config, issuer, IceRequests(issuer, joining.keepsPace).handle, config.ice.openFiles)
+    requests = IceRequests(issuer, joining.keepsPace).handle
+    if not config.calls.doctor:
+        return Features(config, issuer, requests, config.ice.openFiles)
+    file = None if config.calls.file is None else CaptureFile(config.calls.file)
+    write = None if file is None else file.write
+    recorder = Recorder(hub.clock, wall, Telling(hub.logRation).tell, write)
+    hub.broadcasts.watch = hub.presence.journal.watch = recorder
+    issuer.observers.append(recorder.issued)
+    reports = Reports(recorder, hub.clock)
+    hub.departures += [recorder.gone, reports.gone]
+    return Features(config, issuer, requests, config.ice.openFiles, recorder, reports.handle, file)
 
 
 def iceOptionsOf(ice: Ice) -> IceOptions:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from rtcsignal.service.features import Features
-from rtcsignal.signaling.events import BROADCAST, ICE_SERVERS, JOIN, LEAVE
+from rtcsignal.signaling.events import BROADCAST, CALL_STATE, ICE_SERVERS, JOIN, LEAVE
 from rtcsignal.signaling.handlers import Handler
 from rtcsignal.signaling.hub import Hub
 from rtcsignal.signaling.namespace import SignalingNamespace
@@ -32,6 +32,7 @@ HANDLERS: Mapping[str, ClientEvent] = {
     LEAVE: ClientEvent("to be a member no longer", lambda hub, features: hub.leaving.handle),
     BROADCAST: ClientEvent("to hand a message to members of a room", lambda hub, features: hub.broadcasts.handle),
     ICE_SERVERS: ClientEvent("to be given ICE servers", lambda hub, features: features.iceRequests),
+    CALL_STATE: ClientEvent("to tell how a connection to a member is", lambda hub, features: features.reports),
 }
 """By their names. No plugin can have one of them."""
 

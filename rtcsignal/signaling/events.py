@@ -28,6 +28,8 @@ from rtcsignal.values import isName, wholeNumber
 
 __all__ = [
     "BROADCAST",
+    "CALL_STATE",
+    "CALL_VERDICT",
     "ICE_SERVERS",
     "JOIN",
     "LEAVE",
@@ -56,10 +58,13 @@ __all__ = [
 JOIN, LEAVE, BROADCAST = "join-room", "leave-room", "broadcast"
 USER_JOINED, USER_LEFT, REFUSED = "user-joined", "user-left", "refused"
 USER_AWAY, USER_BACK, RESUMED = "user-away", "user-back", "resumed"
-ICE_SERVERS = "ice-servers"
+ICE_SERVERS, CALL_STATE, CALL_VERDICT = "ice-servers", "call-state", "call-verdict"
 
 OWN_EVENTS = frozenset(
-    (JOIN, LEAVE, BROADCAST, USER_JOINED, USER_LEFT, REFUSED, USER_AWAY, USER_BACK, RESUMED, ICE_SERVERS)
+    (
+        *(JOIN, LEAVE, BROADCAST, ICE_SERVERS, CALL_STATE),
+        *(USER_JOINED, USER_LEFT, REFUSED, USER_AWAY, USER_BACK, RESUMED, CALL_VERDICT),
+    )
 )
 """The names of the server's own events, from clients and to them. No plugin can have them."""
 

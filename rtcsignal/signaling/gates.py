@@ -22,11 +22,16 @@ class Gates(Protocol):
         judgesJoins: `mayJoin` may say something.
         judgesMessages: `filterMessage` may say something; messages take the short way if not.
         giveIce: `iceServers` may give some.
+        culprit: The plugin that has dropped or refused a message last.
     """
 
     judgesJoins: bool
     judgesMessages: bool
     giveIce: bool
+
+    @property
+    def culprit(self) -> str:
+        """See above."""
 
     @property
     def events(self) -> Collection[str]:
@@ -70,6 +75,7 @@ class OpenGates:
     judgesJoins = False
     judgesMessages = False
     giveIce = False
+    culprit = ""
     events: Collection[str] = ()
 
     def authenticate(self, handshake: Handshake) -> Identity:

@@ -38,6 +38,7 @@ class Plugins:
         events: Collection[str] = (),
     ) -> None:
         self.giveIce = False
+        self.culprit = ""
         self.judgesJoins = mayJoin is not None
         self.judgesMessages = filterMessage is not None
         self.peers: dict[str, IPeer] = {}

@@ -115,6 +115,7 @@ FLOORS: tuple[tuple[Room, ...], ...] = (
     (Room("policy.builtin", "the plugins that come with the server", ("policy.builtin",), frozenset({"api"})),),
     (
         Room("policy", "loading plugins, asking them in order", ("policy",)),
+        Room("calls", "watching how calls are set up, and judging why one does not", ("calls",)),
         Room("ice", "which ICE servers a member is given, and when anew", ("ice",)),
     ),
     (

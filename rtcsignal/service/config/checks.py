@@ -16,6 +16,7 @@ from rtcsignal.spelling import didYouMean
 __all__ = [
     "cookieName",
     "endpoint",
+    "file",
     "folder",
     "hostAndPort",
     "linkEndpoint",
@@ -92,6 +93,11 @@ def cookieName(text: str) -> str | None:
 def folder(text: str) -> str | None:
     """Whether it can be a path."""
     return None if text and "\0" not in text else "must be the path of a folder"
+
+
+def file(text: str) -> str | None:
+    """Whether it can be the path of a file."""
+    return None if text and "\0" not in text and not text.endswith("/") else "must be the path of a file"
 
 
 def pluginName(text: str) -> str | None:

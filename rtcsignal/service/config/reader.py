@@ -69,11 +69,13 @@ def loadConfig(path: str) -> Config:
     if document.problems:
         raise ConfigError(document.lines())
     folders = tuple(os.path.normpath(os.path.join(base, folder)) for folder in config.plugins.folders)
+    file = config.calls.file
     return msgspec.structs.replace(
         config,
         listen=tuple(withPaths(withAddresses(endpoint), base) for endpoint in config.listen),
         plugins=msgspec.structs.replace(config.plugins, folders=folders),
         backplane=backplane,
+        calls=config.calls if file is None else msgspec.structs.replace(config.calls, file=os.path.join(base, file)),
     )
 
 

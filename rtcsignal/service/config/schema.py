@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from rtcsignal.service.config import checks
 from rtcsignal.service.config.backplane import Backplane
+from rtcsignal.service.config.calls import Calls
 from rtcsignal.service.config.ice import Ice
 from rtcsignal.service.config.keys import Key, Section
 from rtcsignal.service.config.limits import Limits
@@ -75,6 +76,7 @@ class Config(Section, frozen=True, kw_only=True):
     socketio: Socketio = Socketio()
     signaling: Signaling = Signaling()
     ice: Ice = Ice()
+    calls: Calls = Calls()
     plugins: Plugins = Plugins()
     backplane: Backplane = Backplane()
     limits: Limits = Limits()

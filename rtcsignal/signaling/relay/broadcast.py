@@ -5,10 +5,11 @@ Once for each message, whatever the number of receivers; nothing waits unless a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.python.failure import Failure
 
 from rtcsignal.errors import Refused
 from rtcsignal.signaling.events import BROADCAST, PLAIN, readEnvelope
@@ -23,6 +24,7 @@ from rtcsignal.signaling.resume.wishes import numberIn
 from rtcsignal.signaling.rooms.others import Others, audienceOf
 from rtcsignal.signaling.rooms.room import Seat
 from rtcsignal.signaling.station import Station
+from rtcsignal.signaling.watch import OTHER, Watch
 from rtcsignal.socketio.fanout import OutgoingEvent, deliver
 from rtcsignal.socketio.packet import Packet
 from rtcsignal.socketio.peer import Peer
@@ -42,9 +44,13 @@ class Broadcasts:
         gates: The filters.
         silence: Asks those to whom somebody offers a call whether they are there.
         station: This node.
+
+    Attributes:
+        watch: Is told what became of each message with which calls are set up; may be set.
     """
 
     def __init__(self, options: SignalingOptions, gates: CurrentGates, silence: Silence, station: Station) -> None:
+        self.watch: Watch | None = None
         self._gates = gates
         self._silence = silence
         self._station = station
@@ -97,7 +103,11 @@ class Broadcasts:
         if isFiltered:
             seat = seats[0]
             message = messageOf(event, kind, target, seat)
-            verdict = gates.filterMessage(seat.view, seat.room.view, message)
+            try:
+                verdict = gates.filterMessage(seat.view, seat.room.view, message)
+            except Refused:
+                self._refused(message, seats, event, gates)
+                raise
             if verdict is not message or len(seats) > 1 or not seat.isTaken:
                 others = [(other, messageOf(event, kind, target, other)) for other in seats[1:]]
                 return self._filtered(event, [(seat, message), *others], verdict, gates)
@@ -107,13 +117,28 @@ class Broadcasts:
             delivered = deliver(outgoing, room.seats)
             if room.others is not None:
                 delivered += self._station.say(room.others.everyone, outgoing, participant.knownAs)
-            return delivered
-        delivered = self._handOut(participant, seats, target if routes else None, outgoing)
-        elsewhere = [seat.room.others for seat in seats if seat.room.others is not None]
-        if elsewhere:
-            audience = audienceOf(elsewhere, target if routes else None)
-            delivered += self._station.say(audience, outgoing, participant.knownAs)
+        else:
+            delivered = self._handOut(participant, seats, target if routes else None, outgoing)
+            elsewhere = [seat.room.others for seat in seats if seat.room.others is not None]
+            if elsewhere:
+                audience = audienceOf(elsewhere, target if routes else None)
+                delivered += self._station.say(audience, outgoing, participant.knownAs)
+        if kind != OTHER and self.watch is not None:
+            self.watch.noted(kind, seats, target, delivered, event.text)
         return delivered
+
+    def _refused(self, message: Message, seats: Sequence[Seat], event: Packet, gates: Gates) -> None:
+        """A plugin has refused a message."""
+        if message.kind != OTHER and self.watch is not None:
+            by = gates.culprit or "a filter"
+            self.watch.noted(message.kind, seats, message.targetUserId, 0, event.text, None, by)
+
+    def _refusedLate(
+        self, failure: Failure, asked: Sequence[tuple[Seat, Message]], event: Packet, gates: Gates
+    ) -> Failure:
+        if failure.check(Refused):
+            self._refused(asked[0][1], [asked[0][0]], event, gates)
+        return failure
 
     def _speaking(self, participant: Participant, userId: str | None, roomName: str | None) -> list[Seat]:
         """The seats from which a message may be sent.
@@ -180,9 +205,10 @@ class Broadcasts:
                 verdict = gates.filterMessage(seat.view, seat.room.view, message)
             if isinstance(verdict, Deferred):
                 late = self._filteredLate(gates, verdicts, (seat, message), verdict, list(rest))
-                return ensureDeferred(late).addCallback(lambda done: self._handOutFiltered(event, done))
+                handed = ensureDeferred(late).addCallback(lambda done: self._handOutFiltered(event, done, gates))
+                return handed.addErrback(self._refusedLate, asked, event, gates)
             verdicts.append((seat, message, verdict))
-        return self._handOutFiltered(event, verdicts)
+        return self._handOutFiltered(event, verdicts, gates)
 
     @staticmethod
     async def _filteredLate(
@@ -198,24 +224,30 @@ class Broadcasts:
             verdicts.append((seat, message, await result if isinstance(result, Deferred) else result))
         return verdicts
 
-    def _handOutFiltered(self, event: Packet, verdicts: list[_Verdict]) -> int:
+    def _handOutFiltered(self, event: Packet, verdicts: list[_Verdict], gates: Gates) -> int:
         relayed = relay(event)
         served: dict[Peer, None] = {}
         servedElsewhere: list[tuple[Others, str | None]] = []
         delivered = 0
         for seat, before, after in verdicts:
             if after is None or not seat.isTaken:
+                if after is None:
+                    self._refused(before, [seat], event, gates)
                 continue  # dropped; or the sender left, or was kicked, while the filters were busy
             unchanged = after.body is before.body
             outgoing = relayed if unchanged else OutgoingEvent.of(BROADCAST, plain(after.body))
             receivers = [peer for peer in self._receivers(seat, after.targetUserId) if peer not in served]
             served.update(dict.fromkeys(receivers))
-            delivered += deliver(outgoing, receivers)
+            count = deliver(outgoing, receivers)
             others, target = seat.room.others, after.targetUserId if self._routes else None
             if others is not None:
                 audience = audienceOf([others], target, servedElsewhere)
-                delivered += self._station.say(audience, outgoing, seat.participant.knownAs)
+                count += self._station.say(audience, outgoing, seat.participant.knownAs)
                 servedElsewhere.append((others, target))
+            delivered += count
+            if before.kind != OTHER and self.watch is not None:
+                body = None if unchanged else after.body
+                self.watch.noted(before.kind, [seat], after.targetUserId, count, event.text, body)
         return delivered
 
     def _receivers(self, seat: Seat, target: str | None) -> list[Peer]:

@@ -15,10 +15,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from rtcsignal.addresses import whereabouts
 from rtcsignal.errors import Refused
 from rtcsignal.lograte import LogRation
-from rtcsignal.logtext import safe
 from rtcsignal.signaling.cluster import DISMISSED, End, Entered, Outcome
 from rtcsignal.signaling.events import USER_AWAY, USER_BACK, RoomRequest, secondsOf
 from rtcsignal.signaling.gates import CurrentGates
@@ -26,6 +24,7 @@ from rtcsignal.signaling.participant import Participant
 from rtcsignal.signaling.rooms.absent import absentIn
 from rtcsignal.signaling.rooms.announcements import Announcements
 from rtcsignal.signaling.rooms.elsewhere import Elsewhere, FarView
+from rtcsignal.signaling.rooms.journal import Journal
 from rtcsignal.signaling.rooms.reports import REPLACED, Reports
 from rtcsignal.signaling.rooms.room import Room, Seat
 from rtcsignal.signaling.rooms.table import RoomTable
@@ -53,6 +52,7 @@ class Presence:
     Attributes:
         table: The rooms.
         reports: What other nodes are told.
+        journal: Where it is noted who comes and goes.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Presence:
         self._gates = gates
         self._waiting = waiting
         self._clock = clock
-        self._logRation = logRation
+        self.journal = Journal(logRation)
         self._announcements = Announcements(exact, station)
         self._station = station
 
@@ -293,15 +293,7 @@ class Presence:
         self._announcements.joined(room, seat.userId)
         if participant.peer.away:
             self._tellAway(seat)
-        if self._logRation.allows("joins"):
-            peer = participant.peer
-            _log.info(
-                "{user} joined {room} ({address}, conn {conn})",
-                user=safe(seat.userId),
-                room=safe(name),
-                address=whereabouts(peer.address),
-                conn=peer.conn,
-            )
+        self.journal.joined(seat)
         gates.joined(seat.view, room.view)
 
     def _neverCame(self, seat: Seat) -> None:
@@ -371,10 +363,7 @@ class Presence:
         """
         name = seat.room.name
         self._announcements.left(seat.room, seat.userId, reason, receivers)
-        if self._logRation.allows("leaves"):
-            user, conn = safe(seat.userId), seat.participant.peer.conn
-            text = "{user} left {room}: {reason} (conn {conn})"
-            _log.info(text, user=user, room=safe(name), reason=safe(reason), conn=conn)
+        self.journal.left(seat, reason)
         self.reports.after(told, name, partial(self._left, seat, reason))
 
     def _left(self, seat: Seat, reason: str) -> None:

@@ -7,7 +7,7 @@ import { Emitter } from "./ground.js";
 import { Pulse } from "./pulse.js";
 import { Mesh, randomId, Room, Socket, StatsReader } from "./rtcsignal.js";
 import { Tile } from "./stage.js";
-import { figuresOf, howTheyWent, PEER_STATES, whoIsHere, whyRefused } from "./words.js";
+import { figuresOf, howTheyWent, PEER_STATES, whoIsHere, whyNoCall, whyRefused } from "./words.js";
 
 /** @import { SignalingError } from "./ground.js" */
 /** @import { OwnMedia } from "./media.js" */
@@ -175,6 +175,7 @@ export class Call extends Emitter {
     peer.on("info", (info) => this.#learn(peer, entry, info));
     peer.on("state", (state) => this.#show(peer, state));
     peer.on("tracks", (tracks) => this.#hear(peer, tracks));
+    peer.on("verdict", () => this.#explain(peer, entry));
     this.#show(peer, peer.state);
     this.#stage.add(tile);
   }
@@ -205,6 +206,16 @@ export class Call extends Emitter {
     tile.setSound(info.audio !== false);
     tile.setPicture(info.video !== false && peer.tracks.has("video"));
     if (nameOf(peer) !== "") this.#announce(peer, entry);
+    this.#explain(peer, entry);
+  }
+
+  /**
+   * Say why there is no call with someone, or no longer.
+   * @param {Peer} peer
+   * @param {Entry} entry
+   */
+  #explain(peer, { tile }) {
+    tile.setVerdict(peer.verdict?.verdict ?? "", whyNot(peer));
     this.#review();
   }
 
@@ -294,6 +305,8 @@ export class Call extends Emitter {
     }
     if (peers.length === 0) return ["Waiting for others", "calm"];
     if (connected.length > 0) return [whoIsHere(connected.map(nameOf)), "good"];
+    const why = peers.map(whyNot).find((words) => words !== "");
+    if (why !== undefined) return [why, "bad"];
     if (peers.every(({ state }) => state === "failed")) return ["Could not connect to the others", "bad"];
     return [`Connecting to ${nameOf(peers[0]) || "the others"}…`, "busy"];
   }
@@ -305,4 +318,9 @@ export class Call extends Emitter {
  */
 function nameOf({ info }) {
   return typeof info.name === "string" ? info.name.trim().slice(0, 40) : "";
+}
+
+/** @param {Peer} peer @returns {string} why there is no call with them; "" if nothing is known to be wrong */
+function whyNot(peer) {
+  return peer.verdict === null ? "" : whyNoCall(peer.verdict, peer.userId, nameOf(peer));
 }

@@ -6,6 +6,7 @@
 import { Emitter, systemClock, Timer } from "./ground.js";
 import { MESSAGE } from "./messages.js";
 import { Peer } from "./peer.js";
+import { Reports } from "./reports.js";
 import { LOST } from "./room.js";
 import { Servers } from "./servers.js";
 
@@ -55,6 +56,12 @@ const AWAY_AND_SILENT = 3000;
  */
 
 /**
+ * Why a call does not come about, as the server says. `side`: the userId of the one with whom the cause lies, or null;
+ * `why`: for developers.
+ * @typedef {{verdict: string, side: string | null, why: string}} Verdict
+ */
+
+/**
  * `since`: milliseconds of the clock; `isWaitedFor`: by the server, which will tell how it ends; `reason`: of the end.
  * @typedef {{timer: Timer, since: number, isWaitedFor: boolean, reason: string}} Absence
  */
@@ -68,6 +75,7 @@ export class Mesh extends Emitter {
   #clock;
   #newConnection;
   #servers;
+  #reports;
   #receive;
   #streams;
   /** What is sent, by kind. @type {Map<string, MediaStreamTrack>} */
@@ -93,12 +101,14 @@ export class Mesh extends Emitter {
     const Connection = options.RTCPeerConnection ?? globalThis.RTCPeerConnection;
     this.#servers = new Servers(this.#clock, options.rtc ?? {}, () => room.askForIce());
     this.#newConnection = () => new Connection(this.#servers.configuration);
+    this.#reports = new Reports(this.#clock, (userId, report) => room.report(userId, report));
     this.#receive = options.receive ?? ["audio", "video"];
     this.#info = options.info ?? {};
     this.#streams = options.stream ? [options.stream] : [];
     for (const track of options.stream?.getTracks() ?? []) this.#tracks.set(track.kind, track);
     this.#stops = [
       room.on("ice", (shape) => this.#served(shape)),
+      room.on("verdict", (about) => this.#judged(about)),
       room.on("joined", ({ members, again, outcome }) => this.#joined(members, again, outcome)),
       room.on("member-joined", (userId) => this.#memberJoined(userId)),
       room.on("member-left", (userId, reason) => this.#memberLeft(userId, reason)),
@@ -158,6 +168,11 @@ export class Mesh extends Emitter {
   /** @param {object} shape that the server has given us */
   #served(shape) {
     if (this.#servers.take(shape)) this.#applyServers();
+  }
+
+  /** @param {{peer: string, verdict: string, side?: string | null, why?: string}} about */
+  #judged({ peer, verdict, side = null, why = "" }) {
+    this.peers.get(peer)?.judged(verdict === "connected" ? null : { verdict, side, why });
   }
 
   #applyServers() {
@@ -302,6 +317,7 @@ export class Mesh extends Emitter {
     this.peers.set(userId, peer);
     peer.on("state", () => this.#stateChanged(peer));
     peer.on("debug", (decision, details) => this.fire("debug", peer, decision, details));
+    this.#reports.watch(peer);
     this.fire("peer", peer);
     return peer;
   }

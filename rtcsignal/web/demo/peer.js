@@ -17,21 +17,20 @@ import { MESSAGE } from "./messages.js";
 import { Negotiation } from "./negotiation.js";
 import { OfferWatchdog } from "./watchdog.js";
 
-/** @import { PeerContext } from "./mesh.js" */
+/** @import { PeerContext, Verdict } from "./mesh.js" */
 /** @import { Body, Info } from "./messages.js" */
 
 /** @typedef {"waiting" | "connecting" | "connected" | "interrupted" | "failed" | "closed"} PeerState */
 
-/**
- * What is received: tracks by kind, "audio" or "video".
- * @typedef {Map<string, MediaStreamTrack>} Tracks
- */
+/** What is received, by kind: "audio" or "video". @typedef {Map<string, MediaStreamTrack>} Tracks */
 
 /**
  * @typedef {object} PeerEvents
  * @property {[state: PeerState, before: PeerState]} state
  * @property {[tracks: Tracks]} tracks what is received has changed
  * @property {[info: Info]} info what the member tells about itself
+ * @property {[verdict: Verdict | null]} verdict why the call does not come about, as the server says; null once it does
+ * @property {[pc: RTCPeerConnection]} changed one of the connection's states has, or may have
  * @property {[pc: RTCPeerConnection, starting: boolean]} connection a new RTCPeerConnection, before anything is sent;
  *   the place for data channels
  * @property {["no-answer" | "gave-up"]} trouble repetition does not help: nobody answers our offer, or several new
@@ -63,6 +62,8 @@ export class Peer extends Emitter {
   state = "waiting";
   /** @type {Info} */
   info = {};
+  /** @type {Verdict | null} */
+  verdict = null;
   /** @type {Tracks} */
   tracks = new Map();
 
@@ -185,6 +186,13 @@ export class Peer extends Emitter {
     else refreshing.then(take);
   }
 
+  /** @param {Verdict | null} verdict of the server */
+  judged(verdict) {
+    if (verdict === this.verdict) return;
+    this.verdict = verdict;
+    this.fire("verdict", verdict);
+  }
+
   /** The end; nothing of this peer is left running. */
   close() {
     this.#tearDown();
@@ -234,6 +242,7 @@ export class Peer extends Emitter {
     if (pc === null) return;
     if (pc.connectionState === "connected") this.#wasConnected = true;
     this.#healer.review(pc);
+    this.fire("changed", pc);
     if (pc.connectionState === "connected") this.#enter("connected");
     else if (this.state !== "failed") this.#enter(this.#wasConnected ? "interrupted" : "connecting");
   }
@@ -244,6 +253,7 @@ export class Peer extends Emitter {
     if (state === before || before === "closed") return;
     this.state = state;
     this.fire("state", state, before);
+    if (state === "connected") this.judged(null);
   }
 
   /** @param {"no-answer" | "gave-up"} word */

@@ -30,6 +30,7 @@ import { PASSING } from "./socket.js";
  * @property {[userId: string]} member-back the member has a connection again, and has missed nothing
  * @property {[body: Message]} message of another member; `body.userId` says whose
  * @property {[shape: object]} ice the server has given us ICE servers: `iceServers`, `ttl`, `iceTransportPolicy`
+ * @property {[about: any]} verdict of the server about the connection with `about.peer`
  * @property {[error: SignalingError]} refused a request of ours was refused, the join or a later one
  * @property {[error: SignalingError]} ended we are out and stay out, because the join was refused or we were kicked
  */
@@ -174,6 +175,11 @@ export class Room extends Emitter {
     return state === "away" && isInDoubt ? this.#place.leaveLater(request) : Promise.resolve();
   }
 
+  /** Tell the server, which need not know what to do with it. @param {string} peer userId @param {object} report */
+  report(peer, report) {
+    if (this.joined) this.#socket.send("call-state", { roomName: this.roomName, peer, ...report });
+  }
+
   /** Ask the server for other ICE servers; they come as the event "ice". */
   async askForIce() {
     const shape = await this.#socket.request("ice-servers", { roomName: this.roomName });
@@ -292,6 +298,7 @@ export class Room extends Emitter {
     if (this.state === "joining") return this.#early.push({ name, args, isSeen: this.#place.isFollowing });
     if (!this.joined) return undefined;
     if (name === "broadcast") return this.#message(args[0]);
+    if (name === "call-verdict") return this.#isOurs(args[0]) ? this.fire("verdict", args[0] ?? {}) : undefined;
     if (name === "ice-servers") return this.fire("ice", args[0] ?? {});
     if (name === "replaced") return this.#replaced(args[0]);
     return this.#isOurs(args[1]) ? this.#presence(name, args[0], args[1]) : undefined;

@@ -2,7 +2,7 @@
  * Calls between browsers through an rtcsignal server. No dependencies; copy these files next to it:
  * ground.js, network.js, socket.js, outbox.js, place.js, roster.js, room.js, mesh.js, peer.js, negotiation.js, candidates.js,
  * delivery.js, messages.js, chain.js, watchdog.js, healer.js, servers.js,
- * stats.js.
+ * reports.js, stats.js.
  *
  *     import { joinCall } from "./rtcsignal.js";
  *

@@ -52,6 +52,16 @@ export class Tile {
     this.#label();
   }
 
+  /**
+   * @param {string} verdict why there is no call; "" if there is one, or nothing is known
+   * @param {string} words the same for people
+   */
+  setVerdict(verdict, words) {
+    if (verdict === "") delete this.element.dataset.verdict;
+    else this.element.dataset.verdict = verdict;
+    this.#part(".verdict").textContent = words;
+  }
+
   /** @param {Iterable<MediaStreamTrack>} tracks in place of those shown so far */
   setTracks(tracks) {
     const wanted = new Set(tracks);

@@ -19,6 +19,7 @@
  * @property {number} [currentRoundTripTime] seconds
  * @property {string} [candidateType]
  * @property {string} [protocol]
+ * @property {string} [relayProtocol]
  */
 
 /**
@@ -100,9 +101,7 @@ function change(before, now) {
  * @returns {Path}
  */
 function describePath(entries) {
-  const transport = entries.find(({ type }) => type === "transport");
-  const pairs = entries.filter(({ type }) => type === "candidate-pair");
-  const pair = pairs.find(({ id }) => id === transport?.selectedCandidatePairId) ?? pairs.find((each) => each.selected);
+  const pair = selectedPair(entries);
   if (pair === undefined) return { path: null, protocol: null, rtt: null };
   const ends = entries.filter(({ id }) => id === pair.localCandidateId || id === pair.remoteCandidateId);
   return {
@@ -110,4 +109,27 @@ function describePath(entries) {
     protocol: ends.find(({ id }) => id === pair.localCandidateId)?.protocol ?? null,
     rtt: pair.currentRoundTripTime === undefined ? null : pair.currentRoundTripTime * 1000,
   };
+}
+
+/**
+ * The selected pair of a connection, in words that name no address.
+ * @param {RTCPeerConnection} pc
+ */
+export async function readSelected(pc) {
+  /** @type {Entry[]} */
+  const entries = [...(await pc.getStats()).values()];
+  const pair = selectedPair(entries);
+  const ends = [pair?.localCandidateId, pair?.remoteCandidateId].map((id) => entries.find((each) => each.id === id));
+  const [local, remote] = ends;
+  if (pair === undefined || local === undefined || remote === undefined) return {};
+  const { protocol, relayProtocol } = local;
+  const sel = { local: local.candidateType, remote: remote.candidateType, protocol, relayProtocol };
+  return { sel, rtt: pair.currentRoundTripTime };
+}
+
+/** @param {Entry[]} entries */
+function selectedPair(entries) {
+  const transport = entries.find(({ type }) => type === "transport");
+  const pairs = entries.filter(({ type }) => type === "candidate-pair");
+  return pairs.find(({ id }) => id === transport?.selectedCandidatePairId) ?? pairs.find((each) => each.selected);
 }

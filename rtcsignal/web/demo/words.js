@@ -6,6 +6,7 @@
 import { LOST } from "./room.js";
 
 /** @import { SignalingError } from "./ground.js" */
+/** @import { Verdict } from "./mesh.js" */
 /** @import { PeerState } from "./peer.js" */
 /** @import { Stats } from "./stats.js" */
 
@@ -50,6 +51,144 @@ export const PEER_STATES = {
   failed: ["no connection", "Could not connect to this person. A network in between may block calls."],
   away: ["reconnecting", ""],
 };
+
+/**
+ * Why a call does not come about: for the one whom it is about, for the other, and if it is about both. "%" is the name
+ * of the other one.
+ * @type {{[verdict: string]: [about: string, other: string, both: string]}}
+ */
+const VERDICTS = {
+  "peer-absent": [
+    "% called while you were away. Reload the page to be there again.",
+    "% is not in the room at the moment. Wait until they come back.",
+    "You and % were not in the room at the same time. Try again.",
+  ],
+  "refused-by-filter": [
+    "This server does not let your call to % through. Whoever runs it can say why.",
+    "This server does not let the call of % through. Whoever runs it can say why.",
+    "This server does not let calls between you and % through. Whoever runs it can say why.",
+  ],
+  "answer-not-delivered": [
+    "Your answer did not reach %. Try again; if that does not help, whoever runs this server has to look.",
+    "The answer of % did not reach you. Try again; if that does not help, whoever runs this server has to look.",
+    "Your answers did not reach each other. Try again, %, too.",
+  ],
+  "peer-left": [
+    "You left before the call with % came about.",
+    "% left before the call came about.",
+    "You and % left before the call came about.",
+  ],
+  "fingerprint-changed": [
+    "Something between you and % changes what your browser sends, so the call is not safe. Try another network.",
+    "Something between you and % changes what their browser sends, so the call is not safe. Try another network.",
+    "Something between you and % changes what is sent, so the call is not safe. Try another network.",
+  ],
+  "glare": [
+    "You and % called each other at the same moment. Try again.",
+    "You and % called each other at the same moment. Try again.",
+    "You and % called each other at the same moment. Try again.",
+  ],
+  "description-error": [
+    "Your browser did not understand that of %. Update it, or try another one.",
+    "The browser of % did not understand yours. They should update it, or try another one.",
+    "Your browser and that of % do not understand each other. Update them, or try others.",
+  ],
+  "no-answer": [
+    "Your browser has not answered the call of %. Reload the page.",
+    "% does not answer. Their page may be asleep: they should look at it, or reload it.",
+    "Neither you nor % answers. Reload the page, both of you.",
+  ],
+  "codec-mismatch": [
+    "Your browser and that of % know no picture or sound format in common. Update them, or try others.",
+    "Your browser and that of % know no picture or sound format in common. Update them, or try others.",
+    "You hear %, but your browsers know no picture format in common. Update them, or try others.",
+  ],
+  "dtls-failed": [
+    "There is a way to %, but it cannot be encrypted. Reload the page, or try another network.",
+    "There is a way to %, but it cannot be encrypted. Reload the page, or try another network.",
+    "There is a way to %, but it cannot be encrypted. Reload the page, or try another network.",
+  ],
+  "turn-expired": [
+    "The password for your relay has run out, so % cannot be reached. Reload the page.",
+    "The password for the relay of % has run out. They should reload the page.",
+    "The passwords for the relays of you and % have run out. Reload the page, both of you.",
+  ],
+  "turn-refused": [
+    "Your relay refuses the password that this server gave out, so % cannot be reached. Whoever runs it has to look.",
+    "The relay of % refuses the password that this server gave out. Whoever runs it has to look.",
+    "The relays of you and % refuse the passwords that this server gave out. Whoever runs it has to look.",
+  ],
+  "turn-unreachable": [
+    "Your network does not let you reach the relay that % and you need. Try another network.",
+    "The network of % does not let them reach the relay that you need. They should try another network.",
+    "Neither you nor % can reach the relay. Try other networks; if that does not help, whoever runs it has to look.",
+  ],
+  "turn-never-issued": [
+    "Your network lets no direct connection to % through, and this server has no relay to offer. Try another network.",
+    "%’s network lets no direct connection through, and this server has no relay to offer. Try another network.",
+    "Your networks let no direct connection between you and % through, and this server has no relay to offer. "
+      + "Try another network.",
+  ],
+  "candidates-not-delivered": [
+    "This server does not tell % how you can be reached. Whoever runs it has to look.",
+    "This server does not tell you how % can be reached. Whoever runs it has to look.",
+    "This server does not tell you and % how to reach each other. Whoever runs it has to look.",
+  ],
+  "candidate-before-description": [
+    "Your browser learnt too early how % can be reached. Try again.",
+    "The browser of % learnt too early how you can be reached. Try again.",
+    "Your browsers learnt too early how to reach each other. Try again, %, too.",
+  ],
+  "no-candidates": [
+    "Your browser finds no way in which % could reach you. Check your network, or its settings for calls.",
+    "The browser of % finds no way in which they could be reached. They should check their network.",
+    "Neither your browser nor that of % finds a way to be reached. Check your networks.",
+  ],
+  "only-mdns": [
+    "Your browser hides its addresses, and so % cannot find you. Allow the camera or the microphone, or use the same network.",
+    "The browser of % hides its addresses, and so you cannot find them. They should allow the camera or the microphone.",
+    "Your browsers hide their addresses from each other. Allow the camera or the microphone, %, too, "
+      + "or use the same network.",
+  ],
+  "only-host-different-networks": [
+    "You and % are in different networks, and nothing leads from one to the other. Use the same network.",
+    "You and % are in different networks, and nothing leads from one to the other. Use the same network.",
+    "You and % are in different networks, and nothing leads from one to the other. Use the same network.",
+  ],
+  "udp-blocked": [
+    "Your network blocks most ways to %. Try another network.",
+    "The network of % blocks most ways. They should try another network.",
+    "The networks of you and % block most ways. Try other networks.",
+  ],
+  "ice-restart-needed": [
+    "The connection to % was lost. Try again.",
+    "The connection to % was lost. Try again.",
+    "The connection to % was lost. Try again.",
+  ],
+  "ice-failed": [
+    "No way leads to % at the moment. Try again, or another network.",
+    "No way leads to % at the moment. Try again, or another network.",
+    "No way leads to % at the moment. Try again, or another network.",
+  ],
+  "renegotiation-storm": [
+    "Your browser begins the call with % again and again. Reload the page.",
+    "The browser of % begins the call again and again. They should reload the page.",
+    "Your browser and that of % begin the call again and again. Reload the page, both of you.",
+  ],
+};
+
+/**
+ * Why a call does not come about.
+ * @param {Verdict} verdict
+ * @param {string} userId of the other one
+ * @param {string} name of the other one, "" if it is not known
+ */
+export function whyNoCall({ verdict, side }, userId, name) {
+  const words = VERDICTS[verdict];
+  if (words === undefined) return "";
+  const sentence = words[side === null ? 2 : side === userId ? 1 : 0].replaceAll("%", name || "the other person");
+  return sentence.charAt(0).toUpperCase() + sentence.slice(1);
+}
 
 /**
  * Why the camera's picture is missing.
