@@ -193,6 +193,7 @@ class Call:
 def _isAlike(one: Mapping[str, Any], two: Mapping[str, Any]) -> bool:
     return (
         one.get("f") == two.get("f")
+        and one.get("fOut") == two.get("fOut")
         and one.get("dropped") == two.get("dropped")
         and bool(one.get("delivered")) == bool(two.get("delivered"))
     )

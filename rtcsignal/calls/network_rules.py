@@ -28,6 +28,7 @@ _UNREACHABLE = 701
 _SINCE_EPOCH = 1e9
 _CANDIDATE_OPERATIONS = frozenset(("candidate", "msg3", "addIceCandidate"))
 _STEADY = 16_000.0
+_NEARLY = 1_500.0
 
 
 def findTurnExpired(state: State) -> tuple[str | None, str] | None:
@@ -53,7 +54,7 @@ def findTurnRefused(state: State) -> tuple[str | None, str] | None:
 def findTurnUnreachable(state: State) -> tuple[str | None, str] | None:
     """TURN does not answer; browsers say so of TCP, and of UDP nothing at all."""
 
-    def isSo(side: Side) -> bool:
+    def isSo(side: Side, early: float = 0.0) -> bool:
         if side.turn is None or side.turn[1] <= 0 or not side.descriptions or state.relays(side):
             return False
         errors = side.recentErrors()
@@ -61,7 +62,7 @@ def findTurnUnreachable(state: State) -> tuple[str | None, str] | None:
             return True
         if errors or side.hasEnded():
             return False
-        return state.silenceOf(side) >= GATHER or _neverGathers(state, side)
+        return state.silenceOf(side) >= GATHER - early or _neverGathers(state, side)
 
     return _whose(state, isSo, "no TURN server answered {}")
 
@@ -69,7 +70,7 @@ def findTurnUnreachable(state: State) -> tuple[str | None, str] | None:
 def findTurnNeverIssued(state: State) -> tuple[str | None, str] | None:
     """There is no relay to use, and it does not work without."""
 
-    def isSo(side: Side) -> bool:
+    def isSo(side: Side, early: float = 0.0) -> bool:
         if side.turn is not None and side.turn[1] > 0:
             return False
         latest = side.latest
@@ -78,7 +79,7 @@ def findTurnNeverIssued(state: State) -> tuple[str | None, str] | None:
         )
         if isFailed and state.lastUpAt is None and latest is not None and latest.dtls != "failed":
             return True
-        return _hasNothingToOffer(state, side)
+        return _hasNothingToOffer(state, side, early)
 
     return _whose(state, isSo, "no TURN server was given to {}, and without one there is no connection")
 
@@ -121,8 +122,9 @@ def findCandidateBeforeDescription(state: State) -> tuple[str | None, str] | Non
 def findNoCandidates(state: State) -> tuple[str | None, str] | None:
     """A side does not find a single way in which it could be reached."""
 
-    def isSo(side: Side) -> bool:
-        return any(each.isDelivered for each in side.descriptions) and _hasNothingToOffer(state, side)
+    def isSo(side: Side, early: float = 0.0) -> bool:
+        isKnown = any(each.isDelivered for each in side.descriptions)
+        return isKnown and _hasNothingToOffer(state, side, early)
 
     return _whose(state, isSo, "{} has not sent a single candidate")
 
@@ -159,11 +161,16 @@ def findUdpBlocked(state: State) -> tuple[str | None, str] | None:
     return _whose(state, isSo, "{} reaches its relay over TCP alone")
 
 
-def _whose(state: State, isSo: Callable[[Side], bool], text: str) -> tuple[str | None, str] | None:
-    """With whom something is so, and a sentence about it."""
+def _whose(state: State, isSo: Callable[..., bool], text: str) -> tuple[str | None, str] | None:
+    """With whom something is so, and a sentence about it.
+
+    What takes time counts for the other side a little earlier: the two do not begin at the same moment.
+    """
     found = [side for side, _ in state.line.both() if isSo(side)]
     if not found:
         return None
+    if isSo.__defaults__:
+        found = [side for side, _ in state.line.both() if isSo(side, _NEARLY)]
     names = " and ".join(map(state.nameOf, found))
     return (found[0].name if len(found) == 1 else None), text.format(names)
 
@@ -186,11 +193,11 @@ def _isExpired(state: State, side: Side, error: Error) -> bool:
     return expires is not None and error.t >= expires
 
 
-def _hasNothingToOffer(state: State, side: Side) -> bool:
+def _hasNothingToOffer(state: State, side: Side, early: float) -> bool:
     """Not one candidate, although there was time enough since its first description."""
     if side.candidates or side.sent() or not side.descriptions:
         return False
-    return state.now - side.descriptions[0].t >= GATHER
+    return state.now - side.descriptions[0].t >= GATHER - early
 
 
 def _neverGathers(state: State, side: Side) -> bool:

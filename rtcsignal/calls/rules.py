@@ -22,7 +22,7 @@ from rtcsignal.calls.network_rules import (
     findUdpBlocked,
 )
 from rtcsignal.calls.state import ANSWER, CONNECT, HEAL, State
-from rtcsignal.calls.timeline import Description
+from rtcsignal.calls.timeline import Description, Side
 
 __all__ = ["CONNECT_RULES", "RULES", "STORM", "Finding", "Found", "Rule"]
 
@@ -74,21 +74,37 @@ def _refusedByFilter(state: State) -> Found:
     last = state.lastOffer()
     if last is None or not last[0].dropped:
         return None
-    return last[1].name, f"the offer of {state.nameOf(last[1])} was dropped or refused by {last[0].dropped}"
+    arrived = max((each.last for each, _, _ in state.offers() if each.isDelivered and not each.dropped), default=-1.0)
+    lost = [(each, side) for each, side, _ in state.offers() if each.dropped and each.last > arrived]
+    whose, names = _sidesOf(state, [side for _, side in lost])
+    by = ", ".join(dict.fromkeys(each.dropped for each, _ in lost))
+    return whose, f"the offer of {names} was dropped or refused by {by}"
 
 
 def _answerNotDelivered(state: State) -> Found:
-    last = state.lastOffer()
-    if last is None:
+    arrived = max((each.last for each, _, _ in state.answers() if each.isDelivered), default=-1.0)
+    lost = [
+        (each, side)
+        for each, side, peer in state.answers()
+        if not each.isDelivered and each.last > arrived and not _isLeftAlone(each, peer)
+    ]
+    if not lost:
         return None
-    offer, side, peer = last
-    answer = state.answerTo(offer, side, peer)
-    if answer is None or answer.isDelivered:
-        return None
-    if not answer.dropped and side.leftAt is not None and side.leftAt <= answer.last:
-        return None  # nobody was left to get it
-    by = f" by {answer.dropped}, which dropped it" if answer.dropped else ""
-    return peer.name, f"the answer of {state.nameOf(peer)} was not delivered{by}"
+    whose, names = _sidesOf(state, [side for _, side in lost])
+    by = ", ".join(dict.fromkeys(each.dropped for each, _ in lost if each.dropped))
+    return whose, f"the answer of {names} was not delivered" + (f" by {by}, which dropped it" if by else "")
+
+
+def _isLeftAlone(answer: Description, peer: Side) -> bool:
+    """Nobody was left to get an answer."""
+    return not answer.dropped and peer.leftAt is not None and peer.leftAt <= answer.last
+
+
+def _sidesOf(state: State, sides: Iterable[Side]) -> tuple[str | None, str]:
+    """With whom a cause lies of which several sides have their part, and their names."""
+    found = sorted({side.name: side for side in sides}.items())
+    whose = found[0][0] if len(found) == 1 else None
+    return whose, " and ".join(state.nameOf(side) for _, side in found)
 
 
 def _peerLeft(state: State) -> Found:

@@ -148,7 +148,14 @@ class State:
         begun = [each.t for each in side.descriptions if each.t > last]
         return self.now - min(begun, default=last)
 
+    def offers(self) -> list[tuple[Description, Side, Side]]:
+        """All offers, each with its side and the other one."""
+        return [(offer, side, peer) for side, peer in self.line.both() for offer in side.offers]
+
+    def answers(self) -> list[tuple[Description, Side, Side]]:
+        """All answers, likewise."""
+        return [(answer, side, peer) for side, peer in self.line.both() for answer in side.answers]
+
     def lastOffer(self) -> tuple[Description, Side, Side] | None:
         """The newest offer of all, with its side and the other one."""
-        found = [(offer, side, peer) for side, peer in self.line.both() for offer in side.offers]
-        return max(found, key=lambda each: each[0].t, default=None)
+        return max(self.offers(), key=lambda each: each[0].t, default=None)

@@ -272,7 +272,8 @@ class Timeline:
 
     @staticmethod
     def _candidate(side: Side, event: Event) -> None:
-        facts = _mapping(event.data.get("f"))
+        # What a filter has made of it is what the other side knows.
+        facts = {**_mapping(event.data.get("f")), **_mapping(event.data.get("fOut"))}
         if facts.get("eoc") is True:
             side.ends.append((event.t, _text(facts.get("ufrag"))))
         elif facts:

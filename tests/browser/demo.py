@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tests.support.processes import Process, startProcess, twistdCommand
 
@@ -13,14 +14,15 @@ __all__ = ["servedDemo"]
 
 
 @contextmanager
-def servedDemo(folder: Path) -> Iterator[Process]:
-    """Run it, with no setting but that of the page. At its end it must not have logged a traceback.
+def servedDemo(folder: Path, **config: Any) -> Iterator[Process]:
+    """Run it. At its end it must not have logged a traceback.
 
     Args:
         folder: For its configuration.
+        config: What else is in that.
     """
     path = folder / "server.conf"
-    path.write_text(json.dumps({"web": {"demo": True}}), encoding="utf-8")
+    path.write_text(json.dumps({"web": {"demo": True}, **config}), encoding="utf-8")
     command = twistdCommand("--config", str(path), "--listen", "tcp:0:interface=127.0.0.1")
     with startProcess(command, cwd=str(folder)) as process:
         yield process

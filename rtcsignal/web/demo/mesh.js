@@ -22,6 +22,9 @@ import { Servers } from "./servers.js";
 const AWAY_AT_MOST = 60000;
 /** It stays this long once they no longer flow. */
 const AWAY_AND_SILENT = 3000;
+/** A connection that lasts so long works; some verdicts hold all the same. */
+const WORKS_AFTER = 3000;
+const LASTING = new Set(["codec-mismatch", "renegotiation-storm"]);
 
 /**
  * @typedef {object} MeshEvents
@@ -278,11 +281,17 @@ export class Mesh extends Emitter {
     }
   }
 
+  /** @param {Peer} peer the server may not know yet that its connection works */
+  #works(peer) {
+    if (peer.state === "connected" && !LASTING.has(peer.verdict?.verdict ?? "")) peer.judged(null);
+  }
+
   /**
    * Media of a member whose signalling is lost have stopped: it is not likely to return any more.
    * @param {Peer} peer
    */
   #stateChanged(peer) {
+    if (peer.state === "connected") this.#clock.setTimeout(() => this.#works(peer), WORKS_AFTER);
     const away = this.#away.get(peer);
     if (away === undefined || away.isWaitedFor || peer.state === "connected") return;
     away.timer.set(AWAY_AND_SILENT, () => this.#drop(peer, away.reason));

@@ -253,7 +253,6 @@ export class Peer extends Emitter {
     if (state === before || before === "closed") return;
     this.state = state;
     this.fire("state", state, before);
-    if (state === "connected") this.judged(null);
   }
 
   /** @param {"no-answer" | "gave-up"} word */
