@@ -79,7 +79,7 @@ def featuresOf(hub: Hub, config: Config, wall: WallClock) -> Features:
     file = None if config.calls.file is None else CaptureFile(config.calls.file)
     write = None if file is None else file.write
     recorder = Recorder(hub.clock, wall, Telling(hub.logRation).tell, write)
-    hub.broadcasts.watch = hub.presence.journal.watch = recorder
+    hub.watch(recorder)
     issuer.observers.append(recorder.issued)
     reports = Reports(recorder, hub.clock)
     hub.departures += [recorder.gone, reports.gone]

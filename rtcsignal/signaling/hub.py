@@ -31,6 +31,7 @@ from rtcsignal.signaling.rooms.presence import Presence
 from rtcsignal.signaling.rooms.waiting import WaitingList
 from rtcsignal.signaling.station import Station
 from rtcsignal.signaling.views import PeerView, RoomView, participantOf, seatAmong
+from rtcsignal.signaling.watch import Watch
 from rtcsignal.socketio.peer import Return
 
 __all__ = ["Hub"]
@@ -101,6 +102,11 @@ class Hub:
     @gates.setter
     def gates(self, gates: Gates) -> None:
         self._gates.now = gates
+
+    def watch(self, watch: Watch) -> None:
+        """Have somebody told how calls are set up in the rooms of this node."""
+        self.broadcasts.watch = watch
+        self.presence.watchedBy(watch)
 
     def gone(self, participant: Participant, reason: str) -> None:
         """A participant's connection is over: all its memberships end; see `Presence.gone`."""

@@ -13,7 +13,6 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
 
 from rtcsignal.errors import Refused
 from rtcsignal.lograte import LogRation
@@ -31,12 +30,11 @@ from rtcsignal.signaling.rooms.table import RoomTable
 from rtcsignal.signaling.rooms.waiting import WaitingList
 from rtcsignal.signaling.station import Door, Station
 from rtcsignal.signaling.views import PeerView, learned, participantOf, seatAmong
+from rtcsignal.signaling.watch import Watch
 from rtcsignal.socketio.peer import Peer
 from rtcsignal.values import EMPTY
 
 __all__ = ["REPLACED", "Presence"]
-
-_log = Logger()
 
 
 class Presence:
@@ -52,7 +50,6 @@ class Presence:
     Attributes:
         table: The rooms.
         reports: What other nodes are told.
-        journal: Where it is noted who comes and goes.
     """
 
     def __init__(
@@ -69,9 +66,13 @@ class Presence:
         self._gates = gates
         self._waiting = waiting
         self._clock = clock
-        self.journal = Journal(logRation)
+        self._journal = Journal(logRation)
         self._announcements = Announcements(exact, station)
         self._station = station
+
+    def watchedBy(self, watch: Watch) -> None:
+        """Have somebody told who comes and goes here."""
+        self._journal.watch = watch
 
     def seatFor(self, participant: Participant, request: RoomRequest) -> Seat:
         """A seat that is not taken yet, in a room that may not be there yet."""
@@ -293,7 +294,7 @@ class Presence:
         self._announcements.joined(room, seat.userId)
         if participant.peer.away:
             self._tellAway(seat)
-        self.journal.joined(seat)
+        self._journal.joined(seat)
         gates.joined(seat.view, room.view)
 
     def _neverCame(self, seat: Seat) -> None:
@@ -363,7 +364,7 @@ class Presence:
         """
         name = seat.room.name
         self._announcements.left(seat.room, seat.userId, reason, receivers)
-        self.journal.left(seat, reason)
+        self._journal.left(seat, reason)
         self.reports.after(told, name, partial(self._left, seat, reason))
 
     def _left(self, seat: Seat, reason: str) -> None:
