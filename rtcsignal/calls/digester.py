@@ -12,7 +12,7 @@ from rtcsignal.rates import TokenBucket
 __all__ = ["Digester"]
 
 # Reading descriptions takes at most some hundredths of the time, whoever sends how many.
-_READS_PER_SECOND, _READS_AT_ONCE, _READS_PER_LOOK = 100.0, 400.0, 40
+_READS_PER_SECOND, _READS_AT_ONCE, _READS_PER_LOOK = 50.0, 50.0, 20
 _BEGINNINGS = frozenset(("offer", "candidate", "client-error", "gather-error", "state"))
 
 
@@ -51,7 +51,6 @@ class Digester:
             if reads >= _READS_PER_LOOK or self._reads.left(now) < 0:
                 return False
             notes.notes.popleft()
-            notes.size -= len(note.text)
             if self._digestOne(notes, note, wanted):
                 reads += 1
                 self._reads.take(now)

@@ -18,7 +18,7 @@ from rtcsignal.kit import sdp
 
 __all__ = ["MOST_BODY", "MOST_NOTES", "Note", "RoomNotes", "dataOf"]
 
-MOST_NOTES = 512
+MOST_NOTES = 256
 """Of a room; older ones are forgotten."""
 
 MOST_BODY = 262_144
@@ -64,21 +64,25 @@ class RoomNotes:
     Attributes:
         notes: What nobody has looked at yet.
         size: Characters of that.
+        early: Candidates that have come before any offer.
         calls: By the pair of users.
+        isWatched: Somebody has offered a call.
         isArmed: It will be looked at.
     """
 
-    __slots__ = ("calls", "deadline", "isArmed", "name", "notes", "present", "room", "size")
+    __slots__ = ("calls", "deadline", "early", "isArmed", "isWatched", "name", "notes", "present", "room", "size")
 
     def __init__(self, room: Any, present: set[str]) -> None:
         self.room = room
         self.name: str = room.name
         self.present = present
         self.notes: deque[tuple[Any, ...]] = deque(maxlen=MOST_NOTES)
-        self.size = 0
+        self.early: list[tuple[Any, ...]] = []
+        self.isWatched = False
         self.calls: dict[tuple[str, str], Call] = {}
         self.isArmed = False
         self.deadline: Any = None
+        self.size = 0
 
 
 def dataOf(note: Note, isDelivered: bool) -> tuple[dict[str, Any], bool]:

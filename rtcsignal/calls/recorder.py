@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from rtcsignal.calls.call import Call, listed, pairOf
 from rtcsignal.calls.capture import writeCapture
 from rtcsignal.calls.digester import Digester
-from rtcsignal.calls.notes import RoomNotes
+from rtcsignal.calls.notes import MOST_NOTES, RoomNotes
 from rtcsignal.calls.verdicts import CONNECTED, FINE, PROGRESS
 from rtcsignal.clocks import WallClock
 from rtcsignal.deadlines import Deadlines
@@ -23,7 +23,7 @@ __all__ = ["FIRST_SECONDS", "MOST_BYTES", "MOST_CALLS", "Recorder"]
 FIRST_SECONDS = 6.0
 """A call is looked at when it is so old, unless somebody reports before that it has failed."""
 
-MOST_BYTES = 33_554_432
+MOST_BYTES = 8_388_608
 """Characters of messages that are kept for all rooms together."""
 
 MOST_CALLS, MOST_ROOM_CALLS, KEPT_SECONDS = 2_000, 100, 3600.0
@@ -31,6 +31,7 @@ MOST_CALLS, MOST_ROOM_CALLS, KEPT_SECONDS = 2_000, 100, 3600.0
 
 _AGAIN_SECONDS, _OVER_SECONDS, _STEADY_SECONDS = 1.0, 60.0, 120.0
 _NOTE_SECONDS = 30.0
+_MOST_EARLY, _EARLY_CHARACTERS = 32, 4_096
 
 Tell = Callable[[Any, Call], None]
 """Tells those who should know of the verdict of a call, in a room."""
@@ -54,6 +55,7 @@ class Recorder:
         write: Callable[[str], object] | None = None,
     ) -> None:
         self._clock = clock
+        self._seconds = clock.seconds
         self._wall = wall
         self._tell = tell
         self._write = write
@@ -87,21 +89,27 @@ class Recorder:
             after: What filters have made of its body; None if they have changed nothing.
             dropped: The plugin that has dropped or refused it; empty if none has.
         """
-        now = self._clock.seconds()
-        size = len(text)
         for seat in seats:
-            notes = self._rooms.get(seat.room.name)
-            if notes is None:
-                notes = self._opened(seat.room)
-            if len(notes.notes) == notes.notes.maxlen:
-                self._forgetOldest(notes)
-            notes.notes.append((now, kind, seat.userId, target, delivered, text, after, dropped, None))
+            notes = self._rooms.get(seat.room.name) or self._opened(seat.room)
+            if not notes.isWatched:
+                if kind == "offer":
+                    self._begun(notes)
+                elif kind != "candidate" or len(notes.early) >= _MOST_EARLY:
+                    continue
+            note = (self._seconds(), kind, seat.userId, target, delivered, text, after, dropped)
+            if not notes.isWatched:
+                self._early(notes, note)
+                continue
+            size, queue = len(text), notes.notes
+            if len(queue) == MOST_NOTES:
+                size -= len(queue[0][5])
+            queue.append(note)
             notes.size += size
             self._size += size
             if not notes.isArmed:
                 self._arm(notes, FIRST_SECONDS)
-        if self._size > MOST_BYTES:
-            self._shrink()
+            if self._size > MOST_BYTES:
+                self._shrink()
 
     def joined(self, seat: Seat) -> None:
         """Somebody has become a member."""
@@ -141,9 +149,7 @@ class Recorder:
             data: What it tells.
         """
         notes = self._rooms.get(seat.room.name) or self._opened(seat.room)
-        if len(notes.notes) == notes.notes.maxlen:
-            self._forgetOldest(notes)
-        notes.notes.append((self._clock.seconds(), ev, seat.userId, peer, 0, "", None, "", data))
+        self._add(notes, (self._clock.seconds(), ev, seat.userId, peer, 0, "", None, "", data))
         if data.get("state") == "failed":
             self._arm(notes, 0.05)
         elif not notes.isArmed:
@@ -194,16 +200,42 @@ class Recorder:
 
     # From here on nobody waits.
 
+    def _begun(self, notes: RoomNotes) -> None:
+        """The first offer of a room comes; candidates may have overtaken it."""
+        notes.isWatched = True
+        for note in notes.early:
+            self._add(notes, note)
+        notes.early.clear()
+
+    def _early(self, notes: RoomNotes, note: tuple[Any, ...]) -> None:
+        """A candidate comes before any offer. It is kept for a moment, if it is no longer than those usually are."""
+        if len(note[5]) < _EARLY_CHARACTERS:
+            notes.early.append(note)
+            if not notes.isArmed:
+                self._arm(notes, FIRST_SECONDS)
+
+    def _add(self, notes: RoomNotes, note: tuple[Any, ...]) -> None:
+        size, queue = len(note[5]), notes.notes
+        if len(queue) == MOST_NOTES:
+            size -= len(queue[0][5])
+        queue.append(note)
+        notes.size += size
+        self._size += size
+
     def _opened(self, room: Room) -> RoomNotes:
         notes = self._rooms[room.name] = RoomNotes(room, set(room.users))
         return notes
 
     def _presence(self, seat: Seat, kind: str, data: Mapping[str, Any]) -> None:
         notes = self._rooms.get(seat.room.name)
-        if notes is not None:
-            notes.notes.append((self._clock.seconds(), kind, seat.userId, None, 0, "", None, "", data))
-            if not notes.isArmed and notes.calls:
-                self._arm(notes, _AGAIN_SECONDS)
+        if notes is None:
+            return
+        if not notes.isWatched:
+            (notes.present.add if kind == "join" else notes.present.discard)(seat.userId)
+            return
+        self._add(notes, (self._clock.seconds(), kind, seat.userId, None, 0, "", None, "", data))
+        if not notes.isArmed and notes.calls:
+            self._arm(notes, _AGAIN_SECONDS)
 
     def _arm(self, notes: RoomNotes, seconds: float) -> None:
         if notes.deadline is not None:
@@ -217,6 +249,7 @@ class Recorder:
             self._look(notes)
 
     def _look(self, notes: RoomNotes) -> None:
+        notes.early.clear()
         isComplete = self._digest(notes)
         now = self._clock.seconds()
         isUnsettled = False
@@ -305,19 +338,16 @@ class Recorder:
         """
         now = self._clock.seconds()
         while notes.notes and now - notes.notes[0][0] > _NOTE_SECONDS:
-            self._forgetOldest(notes)
-        before = notes.size
+            notes.notes.popleft()
         isComplete = self._digester.digest(notes, now)
-        self._size -= before - notes.size
+        self._size -= notes.size
+        notes.size = sum(len(note[5]) for note in notes.notes)
+        self._size += notes.size
+        notes.isWatched = bool(notes.calls or notes.notes)
         return isComplete
 
     def _begin(self, roomName: str, pair: tuple[str, str], t: float) -> Call:
         return Call(roomName, pair, t, self._wall() - (self._clock.seconds() - t))
-
-    def _forgetOldest(self, notes: RoomNotes) -> None:
-        size = len(notes.notes.popleft()[5])
-        notes.size -= size
-        self._size -= size
 
     def _shrink(self) -> None:
         """There is too much of it: whoever has waited longest is not looked at so closely."""
