@@ -92,6 +92,10 @@ class Bus:
         """Hand an event to a client of another node."""
         self._send(member.home, self.told(member.facts.id, (event,)))
 
+    def claim(self, home: str, pid: str) -> None:
+        """A client is here that was on another node."""
+        self._send(home, encodeFrame((1, "C", self._incarnation, pid)))
+
     def told(self, memberId: str, events: tuple[OutgoingEvent, ...]) -> bytes:
         """The frame that tells a client something."""
         return encodeFrame((1, "T", self._incarnation, memberId, [(each.text, each.attachments) for each in events]))

@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IReactorTime
 from rtcsignal.backplane.bus import Bus, Counts, Mistaken
 from rtcsignal.backplane.entering import PATIENCE, Entering, Entry
 from rtcsignal.backplane.facts import writeFacts
-from rtcsignal.backplane.frames import Dead, Frame, Joined, Left, New, Ready, Shared
+from rtcsignal.backplane.frames import Claimed, Dead, Frame, Joined, Left, New, Ready, Shared
 from rtcsignal.backplane.node import Connect, Line, Node, Timing
 from rtcsignal.backplane.nodes import Nodes, Record, nodeOf
 from rtcsignal.backplane.rosters import Rosters
@@ -61,6 +61,7 @@ class Backplane:
         nodes: Which nodes there are.
         rosters: The rooms.
         life: The life of this node.
+        claimed: Called with the pid of a client that has come to another node.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Backplane:
         announce: Callable[[str], object] = lambda incarnation: None,
     ) -> None:
         self._announce = announce
+        self.claimed: Callable[[str], object] = _ignore
         self.node = options.node
         self.nodes = Nodes(nodeId)
         self.rosters = Rosters(self.nodes)
@@ -213,6 +215,10 @@ class Backplane:
         self.ended()
         return self.life.close().addCallback(lambda _: self._deadlines.stop())
 
+    def claim(self, pid: str) -> None:
+        """A client is here whose peer is on the node whose id its pid begins with: that one is to give it up."""
+        self._bus.claim(pid[: len(self.nodes.own)], pid)
+
     # How it is done.
 
     def _change(
@@ -323,6 +329,10 @@ class Backplane:
             self.rosters.left(frame.room, frame.state, frame.id, frame.reason, frame.flags)
         elif isinstance(frame, Shared):
             self.rosters.shares(frame.room, frame.state, frame.key, frame.value)
+        elif isinstance(frame, Claimed):
+            if not self.nodes.isCurrent(frame.incarnation):
+                raise Mistaken("from a node that is not known")
+            self.claimed(frame.pid)
         elif isinstance(frame, New):
             self.nodes.born(frame.incarnation, frame.record)
             self.life.show()
@@ -340,6 +350,10 @@ class Backplane:
         if self._ear is None:
             raise RuntimeError("the cluster has no one to tell")
         return self._ear
+
+
+def _ignore(pid: str) -> None:
+    """No client of this node can come back."""
 
 
 def _jsonOf(value: Any) -> str:

@@ -57,8 +57,11 @@ def build(config: Config, reactor: Any, announce: Callable[[str], object] | None
     hub = Hub(_signalingOptions(config), OpenGates(), reactor, wallClock, logRation, backplane)
     if backplane is not None:
         backplane.listen(hub.ear)
-    sockets = SocketServer(namespacesOf(hub, config), reactor, _socketOptions(config))
-    makeSids = makeSid if backplane is None else sidsOf(backplane.nodes.own)
+    node = "" if backplane is None else backplane.nodes.own
+    sockets = SocketServer(namespacesOf(hub, config), reactor, _socketOptions(config, node))
+    if backplane is not None:
+        sockets.recovery.elsewhere, backplane.claimed = backplane.claim, sockets.recovery.giveUp
+    makeSids = makeSid if backplane is None else sidsOf(node)
     options = _engineOptions(config)
     engine = EngineServer(options, reactor, sockets.connect, makeSid=makeSids, stopping=sockets.close)
     root = makeRoot(demo=config.web.demo)
@@ -106,7 +109,7 @@ def _signalingOptions(config: Config) -> SignalingOptions:
     )
 
 
-def _socketOptions(config: Config) -> SocketOptions:
+def _socketOptions(config: Config, node: str) -> SocketOptions:
     limits = config.limits
     together = limits.addressDeliveriesPerSecond if limits.connectionsPerAddress else 0
     return SocketOptions(
@@ -123,11 +126,11 @@ def _socketOptions(config: Config) -> SocketOptions:
             attachmentBytes=limits.messageBytes,
             connectBytes=limits.joinBytes,
         ),
-        recovery=_recoveryOptions(config),
+        recovery=_recoveryOptions(config, node),
     )
 
 
-def _recoveryOptions(config: Config) -> RecoveryOptions:
+def _recoveryOptions(config: Config, node: str) -> RecoveryOptions:
     recovery = config.socketio.recovery
     return RecoveryOptions(
         window=recovery.window,
@@ -136,6 +139,7 @@ def _recoveryOptions(config: Config) -> RecoveryOptions:
         size=recovery.bytes,
         total=recovery.totalBytes,
         held=recovery.clients,
+        node=node,
         heldPerAddress=config.limits.connectionsPerAddress,
     )
 

@@ -162,6 +162,11 @@ class Presence:
         else:
             self.forget(seat, reason)
 
+    def changed(self, participant: Participant) -> None:
+        """What other nodes are to know of a participant has changed."""
+        for seat in participant.seats.values():
+            self.reports.changed(seat)
+
     def lost(self, participant: Participant, seconds: float) -> None:
         """The connection of a participant was lost, and its client is waited for.
 
