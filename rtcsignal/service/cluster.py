@@ -18,12 +18,13 @@ __all__ = ["backplaneOf", "redisNotes", "undertakerOf"]
 
 
 def backplaneOf(
-    section: Section, reactor: Any, announce: Callable[[str], object] | None = None
+    section: Section, machine: str, reactor: Any, announce: Callable[[str], object] | None = None
 ) -> Backplane | None:
     """The backplane of a server; None if it shares nothing.
 
     Args:
         section: The configuration.
+        machine: What the nodes of this machine have in common.
         reactor: The network, and the time.
         announce: Called with each incarnation of this node as it begins.
     """
@@ -35,7 +36,7 @@ def backplaneOf(
         outstanding=section.outstandingBytes,
     )
     connect = _connectorOf(section, section.url, reactor)
-    return Backplane(makeNodeId(), options, connect, reactor, wallClock, announce or _toNoOne)
+    return Backplane(makeNodeId(machine), options, connect, reactor, wallClock, announce or _toNoOne)
 
 
 def undertakerOf(section: Section, reactor: Any) -> Undertaker | None:

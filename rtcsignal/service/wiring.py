@@ -24,6 +24,7 @@ from rtcsignal.service.config.schema import Config
 from rtcsignal.service.handlers import HANDLERS, namespacesOf
 from rtcsignal.service.links import Links, sidsOf
 from rtcsignal.service.server import Server
+from rtcsignal.service.workers.nodes import machineOf
 from rtcsignal.signaling.gates import OpenGates
 from rtcsignal.signaling.hub import Hub
 from rtcsignal.signaling.options import SignalingOptions
@@ -53,7 +54,7 @@ def build(config: Config, reactor: Any, announce: Callable[[str], object] | None
     plugins = _pluginsOf(config)
     lines = config.limits.logLinesPerSecond
     logRation = LogRation(reactor.seconds, lines, 10 * lines)
-    backplane = backplaneOf(config.backplane, reactor, announce)
+    backplane = backplaneOf(config.backplane, machineOf(config), reactor, announce)
     hub = Hub(_signalingOptions(config), OpenGates(), reactor, wallClock, logRation, backplane)
     if backplane is not None:
         backplane.listen(hub.ear)
