@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -20,6 +20,7 @@ from rtcsignal.clocks import wallClock
 from rtcsignal.service.workers.messages import (
     Failed,
     FromWorker,
+    Holds,
     Incarnation,
     Line,
     Lines,
@@ -36,6 +37,7 @@ from rtcsignal.service.workers.messages import (
     fromWorker,
 )
 from rtcsignal.service.workers.relay import MOST_TEXT, relayed, written
+from rtcsignal.service.workers.sums import Sums
 
 __all__ = ["LONGEST_DELAY", "MOST_UNANSWERED", "SHORTEST_DELAY", "Host", "Post", "Spawn", "State"]
 
@@ -113,6 +115,8 @@ class Post:
         self._failures = 0
         self._incarnation = ""
         self._reloading: Deferred[bool] | None = None
+        self._reporting: Deferred[None] | None = None
+        self._sums = Sums()
 
     @property
     def pid(self) -> int | None:
@@ -177,9 +181,24 @@ class Post:
             self._unanswered += 1
             self._tell(Ping())
 
-    def report(self) -> None:
-        """Have its worker log what it holds."""
+    def report(self) -> Deferred[None] | None:
+        """Have its worker log what it holds.
+
+        Returns:
+            Fires when it has, or has ended instead; None if no worker serves here.
+        """
+        if self.state is not State.SERVING:
+            return None
+        self._reporting = self._reporting or Deferred()
+        reported: Deferred[None] = Deferred()
+        self._reporting.chainDeferred(reported)
         self._tell(Report())
+        return reported
+
+    @property
+    def numbers(self) -> Mapping[str, int]:
+        """What its worker held when it was asked last; what is counted goes on from what those before it had."""
+        return self._sums.numbers
 
     def reload(self, message: Reload) -> Deferred[bool]:
         """Have its worker take over the plugins of a configuration.
@@ -210,6 +229,9 @@ class Post:
             self._incarnation = message.name
         elif isinstance(message, Reloaded):
             self._reloaded(message.isDone)
+        elif isinstance(message, Holds):
+            self._sums.held(message.numbers)
+            self._reported()
 
     def wrote(self, text: str) -> None:
         """Its worker has written a line past its log."""
@@ -225,6 +247,8 @@ class Post:
         self.state = State.VACANT
         self._conversation = None
         self._reloaded(False)
+        self._sums.ended()
+        self._reported()
         # One that has ended by itself has told the cluster so.
         self._host.ended(self, "" if reason.check(ProcessDone) else self._incarnation)
 
@@ -232,6 +256,11 @@ class Post:
         reloading, self._reloading = self._reloading, None
         if reloading is not None:
             reloading.callback(isDone)
+
+    def _reported(self) -> None:
+        reporting, self._reporting = self._reporting, None
+        if reporting is not None:
+            reporting.callback(None)
 
     def _hangs(self, seconds: float) -> None:
         text = "worker {worker} (process {pid}) has not answered for {seconds:g} s: it is killed"

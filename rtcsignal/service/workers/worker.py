@@ -15,6 +15,7 @@ from rtcsignal.service.workers.inherited import Inheritor
 from rtcsignal.service.workers.messages import (
     Failed,
     FromWorker,
+    Holds,
     Ping,
     Pong,
     Ready,
@@ -64,6 +65,11 @@ class WorkerService(RTCSignalService):
     def serves(self) -> None:
         """Tell the supervisor, who says it when all do."""
         self._send(Ready())
+
+    def held(self, holds: Mapping[str, int]) -> None:
+        """Log it, and tell the supervisor, who adds it up."""
+        super().held(holds)
+        self._send(Holds(dict(holds)))
 
     def received(self, message: ToWorker) -> None:
         """The supervisor says something."""
