@@ -59,11 +59,12 @@ class WorkerService(RTCSignalService):
         self._send = send
         self._end = fail
         self._stopper = reactor
-        opener = Inheritor(reactor, start.sockets)
-        super().__init__(start.config, reactor, build, self._cannotStart, environ, opener=opener)
+        self._inheritor = Inheritor(reactor, start.sockets)
+        super().__init__(start.config, reactor, build, self._cannotStart, environ, opener=self._inheritor)
 
     def serves(self) -> None:
         """Tell the supervisor, who says it when all do."""
+        self._inheritor.wake()
         self._send(Ready())
 
     def held(self, holds: Mapping[str, int]) -> None:
