@@ -158,8 +158,8 @@ def _messages(nodes: Nodes) -> None:
 
 def _joins(nodes: Nodes) -> None:
     count = 3000
-    for where, number in (("through Redis", 0), ("second of a room", 1)):
-        line = Line(nodes[number].port, f"j{number}")
+    lines = [Line(nodes[number].port, f"j{number}") for number in range(2)]
+    for where, number, line in (("first of a room", 0, lines[0]), ("second of a room", 1, lines[1])):
         before, times = spent(nodes), []
         for index in range(count):
             began = time.perf_counter()
@@ -167,7 +167,8 @@ def _joins(nodes: Nodes) -> None:
             times.append(time.perf_counter() - began)
         after = spent(nodes)
         node, redis = after[number] - before[number], after[-1] - before[-1]
-        print(f"joins {where}: node {node / count * 1e6:.0f} us, Redis {redis / count * 1e6:.0f} us, "
+        other = after[1 - number] - before[1 - number]
+        print(f"joins {where}: node {node / count * 1e6:.0f} us, other {other / count * 1e6:.0f} us, Redis {redis / count * 1e6:.0f} us, "
               f"p50 {statistics.median(times) * 1000:.2f} ms")  # fmt: skip
 
 
