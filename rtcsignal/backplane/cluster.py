@@ -114,7 +114,7 @@ class Backplane:
     # What signalling asks for: see `Cluster`.
 
     def look(self, roomName: str) -> Deferred[None] | None:
-        if self._line is None or roomName in self.rosters:
+        if self._line is None or roomName in self.rosters or roomName == self._entering.shown:
             return None
         done, deadline = self._waiting()
 

@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 from rtcsignal.backplane.node import Line
 from rtcsignal.backplane.redis import Answered, Argument, RedisConnection, endpointOf, errorIn, textOf
 from rtcsignal.backplane.scripts import SCRIPTS, Script
+from rtcsignal.engineio.stream.outbox import Flusher
 from rtcsignal.redisurl import RedisUrl
 
 __all__ = ["OLDEST", "RedisConnector", "greeting", "infoOf", "numbersOf"]
@@ -32,9 +33,11 @@ class RedisConnector:
         url: Where it is.
         prefix: How keys and channels begin.
         reactor: The network, and the time.
+        flusher: See `RedisConnection`.
     """
 
-    def __init__(self, url: RedisUrl, prefix: str, reactor: Any) -> None:
+    def __init__(self, url: RedisUrl, prefix: str, reactor: Any, flusher: Flusher | None = None) -> None:
+        self._flusher = flusher
         self._url = url
         self._prefix = prefix
         self._reactor = reactor
@@ -47,7 +50,8 @@ class RedisConnector:
         lost: Callable[[str], None],
     ) -> Callable[[str], None]:
         """See `Connect`."""
-        attempt = _Attempt(self._url, self._prefix, self._reactor, incarnation, (pushed, connected, lost))
+        calls = (pushed, connected, lost)
+        attempt = _Attempt(self._url, self._prefix, self._reactor, incarnation, calls, self._flusher)
         attempt.start()
         return attempt.end
 
@@ -64,15 +68,24 @@ class _Attempt:
         reactor: The network, and the time.
         incarnation: For which one.
         calls: What is called with messages, with the line, and with the reason of the end.
+        flusher: See `RedisConnection`.
     """
 
-    def __init__(self, url: RedisUrl, prefix: str, reactor: Any, incarnation: str, calls: _Calls) -> None:
+    def __init__(
+        self,
+        url: RedisUrl,
+        prefix: str,
+        reactor: Any,
+        incarnation: str,
+        calls: _Calls,
+        flusher: Flusher | None,
+    ) -> None:
         self._url = url
         self._prefix = prefix
         self._reactor = reactor
         self._incarnation = incarnation
         self._pushed, self._connected, self._lost = calls
-        self._connection = RedisConnection(self._take, self._ended)
+        self._connection = RedisConnection(self._take, self._ended, flusher)
         self._connecting: Deferred[Any] | None = None
         self._deadline: IDelayedCall | None = None
         self._isOver = False

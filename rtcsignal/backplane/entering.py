@@ -57,6 +57,9 @@ class Entering:
         wall: The time of day.
         fenced: Called when the lease of this node is gone.
         leave: Called with the room, the member and the reason for a seat that was entered, and is not taken.
+
+    Attributes:
+        shown: The room that has just been shown, to a join that finds it changed: it need not look again.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class Entering:
         leave: Callable[[str, str, str], object],
     ) -> None:
         self.ear: Ear | None = None
+        self.shown: str | None = None
         self._rosters = rosters
         self._deadlines = deadlines
         self._isLocal = isLocal
@@ -136,7 +140,9 @@ class Entering:
             return
         self._rosters.looked(entry.roomName, int(state), rest[0], rest[1])
         if entry.done is not None or entry.isRefused or self._factsOf(entry.roomName, entry.id) is None:
+            self.shown = entry.roomName if rest[0] is not None else None
             self._settle(entry, Entered(Outcome.CHANGED))
+            self.shown = None
         else:
             self._send(entry, None)  # it was taken here because this answer was late
 

@@ -11,6 +11,7 @@ from rtcsignal.backplane.node import Connect
 from rtcsignal.backplane.undertaker import Undertaker
 from rtcsignal.clocks import wallClock
 from rtcsignal.engineio.forwarding.directory import makeNodeId
+from rtcsignal.engineio.stream.outbox import Flusher
 from rtcsignal.redisurl import RedisUrl
 from rtcsignal.service.config.backplane import Backplane as Section
 
@@ -18,7 +19,11 @@ __all__ = ["backplaneOf", "redisNotes", "undertakerOf"]
 
 
 def backplaneOf(
-    section: Section, machine: str, reactor: Any, announce: Callable[[str], object] | None = None
+    section: Section,
+    machine: str,
+    reactor: Any,
+    announce: Callable[[str], object] | None = None,
+    flusher: Flusher | None = None,
 ) -> Backplane | None:
     """The backplane of a server; None if it shares nothing.
 
@@ -27,6 +32,7 @@ def backplaneOf(
         machine: What the nodes of this machine have in common.
         reactor: The network, and the time.
         announce: Called with each incarnation of this node as it begins.
+        flusher: Sends what has come together in a turn, with the fast path.
     """
     if section.url is None:
         return None
@@ -35,7 +41,7 @@ def backplaneOf(
         isLocal=section.whenDown == "local",
         outstanding=section.outstandingBytes,
     )
-    connect = _connectorOf(section, section.url, reactor)
+    connect = _connectorOf(section, section.url, reactor, flusher)
     return Backplane(makeNodeId(machine), options, connect, reactor, wallClock, announce or _toNoOne)
 
 
@@ -55,11 +61,11 @@ def redisNotes(section: Section) -> list[str]:
     return tryRedis(RedisUrl.parse(section.url))
 
 
-def _connectorOf(section: Section, url: str, reactor: Any) -> Connect:
+def _connectorOf(section: Section, url: str, reactor: Any, flusher: Flusher | None = None) -> Connect:
     # Not at the top: a server that is alone does without the library.
     from rtcsignal.backplane.connector import RedisConnector
 
-    return RedisConnector(RedisUrl.parse(url), section.prefix, reactor)
+    return RedisConnector(RedisUrl.parse(url), section.prefix, reactor, flusher)
 
 
 def _toNoOne(incarnation: str) -> None:

@@ -13,6 +13,7 @@ from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.port.factory import PortFactory
 from rtcsignal.engineio.port.resource import EngineResource
 from rtcsignal.engineio.server import EngineServer, makeSid
+from rtcsignal.engineio.stream.outbox import Flusher
 from rtcsignal.errors import ConfigError
 from rtcsignal.lograte import LogRation
 from rtcsignal.policy.loader import PluginSet, loadPlugins
@@ -54,7 +55,8 @@ def build(config: Config, reactor: Any, announce: Callable[[str], object] | None
     plugins = _pluginsOf(config)
     lines = config.limits.logLinesPerSecond
     logRation = LogRation(reactor.seconds, lines, 10 * lines)
-    backplane = backplaneOf(config.backplane, machineOf(config), reactor, announce)
+    flusher = Flusher(reactor) if config.socketio.fast else None
+    backplane = backplaneOf(config.backplane, machineOf(config), reactor, announce, flusher)
     hub = Hub(_signalingOptions(config), OpenGates(), reactor, wallClock, logRation, backplane)
     if backplane is not None:
         backplane.listen(hub.ear)
@@ -67,7 +69,7 @@ def build(config: Config, reactor: Any, announce: Callable[[str], object] | None
     engine = EngineServer(options, reactor, sockets.connect, makeSid=makeSids, stopping=sockets.close)
     root = makeRoot(demo=config.web.demo)
     mount(root, config.socketio.path, EngineResource(engine))
-    factory = PortFactory([engine], root, _httpLimits(config), reactor, Proxies(config.proxies))
+    factory = PortFactory([engine], root, _httpLimits(config), reactor, Proxies(config.proxies), flusher=flusher)
     engine.refusals.logRation = factory.refusals.logRation = sockets.logRation = logRation
     links = None if backplane is None else Links(config.backplane, reactor, backplane, engine, factory, logRation)
     host = PluginHost(plugins, hub, reactor, wallClock)

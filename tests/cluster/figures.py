@@ -168,8 +168,8 @@ def _joins(nodes: Nodes) -> None:
         after = spent(nodes)
         node, redis = after[number] - before[number], after[-1] - before[-1]
         other = after[1 - number] - before[1 - number]
-        print(f"joins {where}: node {node / count * 1e6:.0f} us, other {other / count * 1e6:.0f} us, Redis {redis / count * 1e6:.0f} us, "
-              f"p50 {statistics.median(times) * 1000:.2f} ms")  # fmt: skip
+        print(f"joins {where}: node {node / count * 1e6:.0f} us, other {other / count * 1e6:.0f} us, "
+              f"Redis {redis / count * 1e6:.0f} us, p50 {statistics.median(times) * 1000:.2f} ms")  # fmt: skip
 
 
 def _resident(pid: int) -> int:
