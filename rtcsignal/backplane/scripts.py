@@ -153,7 +153,15 @@ local ends, shares = tonumber(ARGV[7]), tonumber(ARGV[8])
 if not has(me) then return {0} end
 local room = open(ARGV[2])
 local follows = (room.counts[me] or 0) > 0
-if seen ~= '' and tonumber(seen) ~= room.version then
+local isWrong = seen ~= '' and tonumber(seen) ~= room.version
+if seen == '-1' then
+  isWrong = false
+  local user, key = string.match(data, '^(%[".-")[,%]]'), cjson.decode(data)[7] or ''
+  for _, value in ipairs(room.incs[1] and call('HVALS', room.key) or {}) do
+    if string.find(value, user, 1, true) or (key ~= '' and string.find(value, key, 1, true)) then isWrong = true end
+  end
+end
+if isWrong then
   if follows then return {1, room.version, false, false} end
   return {1, room.version, snapshot(room)}
 end
@@ -191,9 +199,10 @@ if follows then return {2, room.version, tonumber(at), false, false} end
 return {2, room.version, tonumber(at), snapshot(room)}
 """,
 )
-"""Take a seat: incarnation, room, member, what others know, the version that was seen ('': any), when it joined ('':
-now), how many ends and how many values to share; then of each end member, reason, flags and a frame for its node before
-that; of each value key, JSON ('': remove), and '=' or 'x': only if there is none.
+"""Take a seat: incarnation, room, member, what others know, the version that was seen ('': any, -1: any in which no one
+is this user, or has its key), when it joined ('': now), how many ends and how many values to share. Then of each end
+member, reason, flags and a frame for its node before that; of each value key, JSON ('': remove), and '=' or 'x' (only
+if there is none).
 
 Answers 0: no lease. 1: changed; version, snapshot. 2: taken; version, when, snapshot. A snapshot is false if the node
 hears of the room already. A member that is there, of whatever incarnation, is only written anew. The room has its new

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -45,9 +46,11 @@ class Line:
             b"Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
         )
         self._rest = b""
+        self._texts: deque[bytes] = deque()
         while b"\r\n\r\n" not in self._rest:
             self._rest += self._socket.recv(65536)
         self._rest = self._rest.partition(b"\r\n\r\n")[2]
+        self._split()
         self.send(b"40")
         self.texts(lambda text: text.startswith(b"40"))
 
@@ -59,7 +62,8 @@ class Line:
         """Read messages until one is the last; how many there were."""
         count = 0
         while True:
-            for text in self._split():
+            while self._texts:
+                text = self._texts.popleft()
                 if text == b"2":
                     self.send(b"3")
                     continue
@@ -70,9 +74,10 @@ class Line:
             if not data:
                 raise ConnectionError("the node has gone")
             self._rest += data
+            self._split()
 
-    def _split(self) -> list[bytes]:
-        found, at, data = [], 0, self._rest
+    def _split(self) -> None:
+        at, data = 0, self._rest
         while at + 2 <= len(data):
             size, start = data[at + 1], at + 2
             if size == 126:
@@ -85,10 +90,9 @@ class Line:
                 [size], start = struct.unpack_from(">Q", data, at + 2), at + 10
             if start + size > len(data):
                 break
-            found.append(data[start : start + size])
+            self._texts.append(data[start : start + size])
             at = start + size
         self._rest = data[at:]
-        return found
 
     def ask(self, event: str, **body: object) -> None:
         """Ask, and wait for the answer."""

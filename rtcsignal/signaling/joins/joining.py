@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from rtcsignal.errors import Refused, Waiting
+from rtcsignal.signaling.cluster import UNSEEN
 from rtcsignal.signaling.events import RoomRequest
 from rtcsignal.signaling.gates import CurrentGates
 from rtcsignal.signaling.joins.admission import Admissions
@@ -116,7 +117,7 @@ class Joining:
         """Judge the room as it is on all nodes, again and again until it has not changed meanwhile."""
         name, presence, reports = request.roomName, self._presence, self._reports
         for number in range(_MOST_ROUNDS):
-            # Without policies a room that is not here is taken for empty at first, which saves a question.
+            # Without policies a room that is not here need not be looked at, unless its user is there already.
             isBlind = not number and not self._gates.now.judgesJoins and not reports.seen(name)
             look = None if isBlind else reports.look(name)
             if look is not None:
@@ -127,7 +128,7 @@ class Joining:
                 continue  # the room has changed
             if not participant.peer.connected:
                 return
-            seat, seen = presence.seatFor(participant, request), 0 if isBlind else None
+            seat, seen = presence.seatFor(participant, request), UNSEEN if isBlind else None
             if self._gates.now.judgesJoins:
                 seen = reports.seen(name)
                 verdict = self._verdictOn(seat)
