@@ -9,7 +9,7 @@ import msgspec
 from twisted.logger import Logger
 
 from rtcsignal.backplane.frames import Frame, FrameError, OtherVersion, Said, Told, encodeFrame, readFrame
-from rtcsignal.backplane.node import Line
+from rtcsignal.backplane.line import Line
 from rtcsignal.backplane.nodes import Nodes
 from rtcsignal.errors import ProtocolError
 from rtcsignal.lograte import LogRation

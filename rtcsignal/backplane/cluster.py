@@ -14,7 +14,8 @@ from rtcsignal.backplane.bus import Bus, Counts, Mistaken
 from rtcsignal.backplane.entering import PATIENCE, Entering, Entry
 from rtcsignal.backplane.facts import writeFacts
 from rtcsignal.backplane.frames import Claimed, Dead, Frame, Joined, Left, New, Ready, Shared
-from rtcsignal.backplane.node import Connect, Line, Node, Timing
+from rtcsignal.backplane.line import Connect, Line, Timing
+from rtcsignal.backplane.node import Node
 from rtcsignal.backplane.nodes import Nodes, Record, nodeOf
 from rtcsignal.backplane.rosters import Rosters
 from rtcsignal.backplane.scripts import END, LEAVE, LOOK, SHARE, UPDATE

@@ -9,7 +9,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from rtcsignal.backplane.facts import writeFacts
-from rtcsignal.backplane.node import Line
+from rtcsignal.backplane.line import Line
 from rtcsignal.backplane.rosters import Rosters
 from rtcsignal.backplane.scripts import ENTER
 from rtcsignal.clocks import WallClock

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rtcsignal.backplane.cluster import Backplane, BackplaneOptions
-from rtcsignal.backplane.node import Connect
+from rtcsignal.backplane.line import Connect
 from rtcsignal.backplane.undertaker import Undertaker
 from rtcsignal.clocks import wallClock
 from rtcsignal.engineio.forwarding.directory import makeNodeId

@@ -377,7 +377,7 @@ class ModelLine:
 
 
 class ModelConnector:
-    """Connects a node to the model; calling it is a `rtcsignal.backplane.node.Connect`.
+    """Connects a node to the model; calling it is a `rtcsignal.backplane.line.Connect`.
 
     Args:
         redis: To what.
