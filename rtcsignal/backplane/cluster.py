@@ -139,7 +139,8 @@ class Backplane:
             return succeed(self._entering.alone(roomName, facts.id))
         values = [part for key, value in shares.items() for part in (key, _jsonOf(value), "=")]
         endings = [part for end in ends for part in self._bus.endOf(end)]
-        return self._entering.enter(Entry(roomName, facts, (len(ends), len(shares), *endings, *values)), seen)
+        rest = (len(ends), len(shares), *endings, *values)
+        return self._entering.enter(Entry(roomName, facts, rest, [end.id for end in ends]), seen)
 
     def wait(self, roomName: str, facts: Facts) -> Deferred[Entered]:
         return self.enter(roomName, facts, None, (), {})
@@ -304,11 +305,12 @@ class Backplane:
     def ended(self) -> None:
         self._line = None
         self._bus.use(None, "")
+        # First those that come: with the last seat of a room goes what is known of it.
+        self._doubtful.update(self._entering.end())
         leaving, self._leaving = self._leaving, {}
         for seat in leaving:
             self.rosters.gave(*seat)
         self._unsent.update(leaving)
-        self._doubtful.update(self._entering.end())
         sharing, self._sharing = self._sharing, {}
         for (roomName, key), value in sharing.items():
             self.share(roomName, key, value)

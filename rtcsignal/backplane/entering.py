@@ -30,18 +30,20 @@ class Entry:
         id: Who.
         data: What others are to know.
         rest: The ends and what is shared, as arguments of `ENTER`.
+        ends: Who ends with it.
         done: Fires with what became of it; None when it has, or nobody waits.
         isRefused: It was not to be taken on this node alone.
         deadline: When that is due.
     """
 
-    __slots__ = ("data", "deadline", "done", "id", "isRefused", "rest", "roomName")
+    __slots__ = ("data", "deadline", "done", "ends", "id", "isRefused", "rest", "roomName")
 
-    def __init__(self, roomName: str, facts: Facts, rest: tuple[Any, ...]) -> None:
+    def __init__(self, roomName: str, facts: Facts, rest: tuple[Any, ...], ends: Sequence[str] = ()) -> None:
         self.roomName = roomName
         self.id = facts.id
         self.data = writeFacts(facts)
         self.rest = rest
+        self.ends = ends
         self.done: Deferred[Entered] | None = None
         self.isRefused = False
         self.deadline: Deadline | None = None
@@ -136,6 +138,8 @@ class Entering:
         if outcome == 2:
             at, members, shared = rest
             self._rosters.took(entry.roomName, entry.id, state, members, shared)
+            for memberId in entry.ends:
+                self._rosters.replaced(entry.roomName, memberId)
             self._settle(entry, Entered(Outcome.TAKEN, at))
             return
         self._rosters.looked(entry.roomName, int(state), rest[0], rest[1])

@@ -10,6 +10,7 @@ from twisted.internet.task import Clock
 from zope.interface import implementer
 
 from rtcsignal.backplane.cluster import Backplane, BackplaneOptions
+from rtcsignal.backplane.invariants import checkBackplane
 from rtcsignal.engineio.reasons import CloseReason
 from rtcsignal.interfaces import IAuthenticator
 from rtcsignal.policy.guard import Treatment
@@ -176,7 +177,11 @@ class Nodes:
 
     def problems(self) -> list[str]:
         """What does not fit together on the nodes."""
-        return [f"{name}: {each}" for name, node in self.worlds.items() for each in node.problems()]
+        return [
+            f"{name}: {each}"
+            for name, node in self.worlds.items()
+            for each in (*node.problems(), *checkBackplane(self.backplanes[name], node.hub))
+        ]
 
     def finish(self) -> None:
         """Everybody goes, and every node ends: nothing may be left."""
