@@ -54,7 +54,8 @@ MOST_UNANSWERED = 10
 """Pings, one a second, after which a worker counts as hanging."""
 
 START_SECONDS = 60.0
-"""A worker that has not said anything by then hangs."""
+"""A worker that has not answered by then for the first time hangs: until its reactor runs, it loads and starts what its
+configuration names."""
 
 _OUTPUT = (1, 2)
 
@@ -110,7 +111,7 @@ class Post:
         self._conversation: _Conversation | None = None
         self._timer: IDelayedCall | None = None
         self._began = 0.0
-        self._isHeard = False
+        self._hasAnswered = False
         self._unanswered = 0
         self._failures = 0
         self._incarnation = ""
@@ -138,7 +139,7 @@ class Post:
         self._timer = None
         self.state = State.STARTING
         self._began = self._reactor.seconds()
-        self._isHeard, self._unanswered, self._incarnation = False, 0, ""
+        self._hasAnswered, self._unanswered, self._incarnation = False, 0, ""
         self._conversation = _Conversation(self)
         self.started = self._spawn(self, self._conversation)
         self._tell(self.started)
@@ -171,12 +172,10 @@ class Post:
         """Ask whether it answers, once a second; one that has not for too long is killed."""
         if self.state is State.VACANT:
             return
-        if not self._isHeard:
-            if self._reactor.seconds() - self._began > START_SECONDS:
-                self._hangs(START_SECONDS)
-            return
-        if self._unanswered >= MOST_UNANSWERED:
+        if self._hasAnswered and self._unanswered >= MOST_UNANSWERED:
             self._hangs(MOST_UNANSWERED)
+        elif not self._hasAnswered and self._reactor.seconds() - self._began > START_SECONDS:
+            self._hangs(START_SECONDS)
         else:
             self._unanswered += 1
             self._tell(Ping())
@@ -213,10 +212,10 @@ class Post:
 
     def heard(self, message: FromWorker) -> None:
         """Its worker has said something."""
-        self._isHeard = True
         if isinstance(message, Line):
             globalLogPublisher(relayed(message, self.number))
         elif isinstance(message, Pong):
+            self._hasAnswered = True
             self._unanswered = 0
         elif isinstance(message, Ready):
             if self.state is State.STARTING:

@@ -226,6 +226,7 @@ def _listens(one: socket.socket) -> bool:
 class TestHanging:
     def test_oneThatDoesNotAnswerForTenSecondsIsKilled(self, crew: Crew, lines: list[str]) -> None:
         first, second, third = crew.beginReady()
+        second.say(Pong())
         crew.wait(9.5, first, third)
         assert [worker.killed for worker in crew.workers] == [False, False, False]
         crew.wait(2, first, third)
@@ -237,12 +238,14 @@ class TestHanging:
 
     def test_aSupervisorThatWasStoppedItselfKillsNoOne(self, crew: Crew) -> None:
         workers = crew.beginReady()
+        crew.wait(2, *workers)
         crew.advance(60)
         crew.wait(5, *workers)
         assert not any(worker.killed for worker in workers)
 
-    def test_oneThatNeverSaysAnythingIsKilled(self, crew: Crew) -> None:
+    def test_oneThatNeverAnswersIsKilled(self, crew: Crew) -> None:
         crew.begin()
+        crew.workers[2].say(Line(0.0, "x", "info", "starting"))
         crew.workers[0].say(Pong())
         crew.workers[1].say(Pong())
         crew.wait(59, *crew.workers[:2])
