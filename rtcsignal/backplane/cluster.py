@@ -85,7 +85,7 @@ class Backplane:
         self._bus = Bus(self.nodes, options.outstanding, clock.seconds, self._apply)
         self.life = Node(self.nodes, Record("", options.node), connect, clock, self, options.timing)
         self._entering = Entering(
-            self.rosters, self._deadlines, options.isLocal, wall, self.life.fenced, self.leave
+            self.rosters, self._deadlines, options.isLocal, wall, self.life.fenced, self.life.silent
         )
         self._ear: Ear | None = None
         self._line: Line | None = None
@@ -110,7 +110,7 @@ class Backplane:
 
     def listen(self, ear: Ear) -> None:
         """Say who is told of the others; before anything else."""
-        self._ear = self.rosters.ear = self._bus.ear = self._entering.ear = ear
+        self._ear = self.rosters.ear = self._bus.ear = ear
 
     # What signalling asks for: see `Cluster`.
 
@@ -120,7 +120,7 @@ class Backplane:
         done, deadline = self._waiting()
 
         def answered(answer: Any) -> None:
-            if isinstance(answer, list) and not done.called:
+            if isinstance(answer, list):
                 self.rosters.looked(roomName, int(answer[0]), answer[1], answer[2])
             self._fire(done, deadline)
 
@@ -140,7 +140,8 @@ class Backplane:
         values = [part for key, value in shares.items() for part in (key, _jsonOf(value), "=")]
         endings = [part for end in ends for part in self._bus.endOf(end)]
         rest = (len(ends), len(shares), *endings, *values)
-        return self._entering.enter(Entry(roomName, facts, rest, [end.id for end in ends]), seen)
+        entry = Entry(roomName, facts, rest, ends=[end.id for end in ends], keys=tuple(shares))
+        return self._entering.enter(entry, seen)
 
     def wait(self, roomName: str, facts: Facts) -> Deferred[Entered]:
         return self.enter(roomName, facts, None, (), {})
@@ -248,7 +249,10 @@ class Backplane:
     def _waiting(self) -> tuple[Deferred[None], Deadline]:
         done: Deferred[None] = Deferred()
         self._pending.add(done)
-        return done, self._deadlines.after(PATIENCE).start(self._fire, done)
+        return done, self._deadlines.after(PATIENCE).start(self._isLate, done)
+
+    def _isLate(self, done: Deferred[None]) -> None:
+        self.life.silent()
 
     def _fire(self, done: Deferred[None], deadline: Deadline | None = None) -> None:
         if deadline is not None:
@@ -306,11 +310,16 @@ class Backplane:
         self._line = None
         self._bus.use(None, "")
         # First those that come: with the last seat of a room goes what is known of it.
-        self._doubtful.update(self._entering.end())
+        entries = self._entering.end()
+        coming = {(entry.roomName, entry.id) for entry in entries}
+        self._doubtful |= coming
+        self._unshared.update((entry.roomName, key) for entry in entries for key in entry.keys)
+        self._entering.giveUp(entries)
         leaving, self._leaving = self._leaving, {}
-        for seat in leaving:
-            self.rosters.gave(*seat)
-        self._unsent.update(leaving)
+        for seat, reason in leaving.items():
+            if seat not in coming:
+                self.rosters.gave(*seat)
+                self._unsent[seat] = reason
         sharing, self._sharing = self._sharing, {}
         for (roomName, key), value in sharing.items():
             self.share(roomName, key, value)

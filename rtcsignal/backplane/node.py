@@ -251,7 +251,7 @@ class Node:
             return
         self._timer = self._clock.callLater(self._timing.beat, self._beat)
         if self._unanswered >= self._timing.missed:
-            line.abort("Redis does not answer")
+            self.silent()
             return
         self._unanswered += 1
         line.run(BEAT, self._beatOf(), self._beaten)
@@ -280,6 +280,11 @@ class Node:
         """The lease is gone, or the data are: this incarnation is over."""
         if self._line is not None:
             self._line.abort("the lease of this node is gone")
+
+    def silent(self) -> None:
+        """Redis does not answer in time: what it would say later is not waited for."""
+        if self._line is not None:
+            self._line.abort("Redis does not answer")
 
     def _isWrong(self, answer: Any) -> bool:
         """Whether an answer is none that can be worked with; then the incarnation is over."""
