@@ -61,6 +61,7 @@ class Chain:
     Attributes:
         judgesJoins: There are room policies.
         judgesMessages: There are message filters.
+        watchesDoors: There are observers of doors.
         filterMessage: Hands a message from filter to filter; see `Filters.ask`.
         events: The events that the plugins take from members.
     """
@@ -78,6 +79,7 @@ class Chain:
         self._handlers = _handlers(plugins)
         self.judgesJoins = bool(self._policies)
         self.judgesMessages = bool(filters)
+        self.watchesDoors = bool(self._entering)
         self.events = frozenset(self._handlers)
 
     # Each of the loops goes on where it stopped when an answer that takes time has come.

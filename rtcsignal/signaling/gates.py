@@ -20,10 +20,12 @@ class Gates(Protocol):
     Attributes:
         judgesJoins: `mayJoin` may say something.
         judgesMessages: `filterMessage` may say something; messages take the short way if not.
+        watchesDoors: Somebody hears of `entering`.
     """
 
     judgesJoins: bool
     judgesMessages: bool
+    watchesDoors: bool
 
     @property
     def events(self) -> Collection[str]:
@@ -63,6 +65,7 @@ class OpenGates:
 
     judgesJoins = False
     judgesMessages = False
+    watchesDoors = False
     events: Collection[str] = ()
 
     def authenticate(self, handshake: Handshake) -> Identity:

@@ -37,6 +37,7 @@ class Plugins:
         events: Collection[str] = (),
     ) -> None:
         self.judgesJoins = mayJoin is not None
+        self.watchesDoors = True
         self.judgesMessages = filterMessage is not None
         self.peers: dict[str, IPeer] = {}
         self.rooms: dict[str, IRoom] = {}

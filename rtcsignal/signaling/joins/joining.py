@@ -117,8 +117,7 @@ class Joining:
         """Judge the room as it is on all nodes, again and again until it has not changed meanwhile."""
         name, presence, reports = request.roomName, self._presence, self._reports
         for number in range(_MOST_ROUNDS):
-            # Without policies a room that is not here need not be looked at, unless its user is there already.
-            isBlind = not number and not self._gates.now.judgesJoins and not reports.seen(name)
+            isBlind = not number and self._isOpen and not reports.seen(name)
             look = None if isBlind else reports.look(name)
             if look is not None:
                 await look
@@ -138,6 +137,13 @@ class Joining:
             if entered is None or await entered:
                 return
         raise Refused("unavailable", "Too many are joining this room. Try again.")
+
+    @property
+    def _isOpen(self) -> bool:
+        """No plugin looks at rooms when somebody joins: then one that is not here need not be looked at, unless its
+        user is there already."""
+        gates = self._gates.now
+        return not gates.judgesJoins and not gates.watchesDoors
 
     def _judged(self, result: Any, roomName: str) -> Any:
         self._reports.judged(roomName)
