@@ -9,7 +9,7 @@ import msgspec
 from twisted.logger import Logger
 
 from rtcsignal.backplane.frames import Frame, FrameError, OtherVersion, Said, Told, encodeFrame, readFrame
-from rtcsignal.backplane.node import Line
+from rtcsignal.backplane.line import Line
 from rtcsignal.backplane.nodes import Nodes
 from rtcsignal.errors import ProtocolError
 from rtcsignal.lograte import LogRation
@@ -91,6 +91,10 @@ class Bus:
     def tell(self, member: Member, event: OutgoingEvent) -> None:
         """Hand an event to a client of another node."""
         self._send(member.home, self.told(member.facts.id, (event,)))
+
+    def claim(self, home: str, pid: str) -> None:
+        """A client is here that was on another node."""
+        self._send(home, encodeFrame((1, "C", self._incarnation, pid)))
 
     def told(self, memberId: str, events: tuple[OutgoingEvent, ...]) -> bytes:
         """The frame that tells a client something."""

@@ -13,8 +13,9 @@ from twisted.internet.interfaces import IReactorTime
 from rtcsignal.backplane.bus import Bus, Counts, Mistaken
 from rtcsignal.backplane.entering import PATIENCE, Entering, Entry
 from rtcsignal.backplane.facts import writeFacts
-from rtcsignal.backplane.frames import Dead, Frame, Joined, Left, New, Ready, Shared
-from rtcsignal.backplane.node import Connect, Line, Node, Timing
+from rtcsignal.backplane.frames import Claimed, Dead, Frame, Joined, Left, New, Ready, Shared
+from rtcsignal.backplane.line import Connect, Line, Timing
+from rtcsignal.backplane.node import Node
 from rtcsignal.backplane.nodes import Nodes, Record, nodeOf
 from rtcsignal.backplane.rosters import Rosters
 from rtcsignal.backplane.scripts import END, LEAVE, LOOK, SHARE, UPDATE
@@ -61,6 +62,7 @@ class Backplane:
         nodes: Which nodes there are.
         rosters: The rooms.
         life: The life of this node.
+        claimed: Called with the pid of a client that has come to another node.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class Backplane:
         announce: Callable[[str], object] = lambda incarnation: None,
     ) -> None:
         self._announce = announce
+        self.claimed: Callable[[str], object] = _ignore
         self.node = options.node
         self.nodes = Nodes(nodeId)
         self.rosters = Rosters(self.nodes)
@@ -82,7 +85,7 @@ class Backplane:
         self._bus = Bus(self.nodes, options.outstanding, clock.seconds, self._apply)
         self.life = Node(self.nodes, Record("", options.node), connect, clock, self, options.timing)
         self._entering = Entering(
-            self.rosters, self._deadlines, options.isLocal, wall, self.life.fenced, self.leave
+            self.rosters, self._deadlines, options.isLocal, wall, self.life.fenced, self.life.silent
         )
         self._ear: Ear | None = None
         self._line: Line | None = None
@@ -107,17 +110,17 @@ class Backplane:
 
     def listen(self, ear: Ear) -> None:
         """Say who is told of the others; before anything else."""
-        self._ear = self.rosters.ear = self._bus.ear = self._entering.ear = ear
+        self._ear = self.rosters.ear = self._bus.ear = ear
 
     # What signalling asks for: see `Cluster`.
 
     def look(self, roomName: str) -> Deferred[None] | None:
-        if self._line is None or roomName in self.rosters:
+        if self._line is None or roomName in self.rosters or roomName == self._entering.shown:
             return None
         done, deadline = self._waiting()
 
         def answered(answer: Any) -> None:
-            if isinstance(answer, list) and not done.called:
+            if isinstance(answer, list):
                 self.rosters.looked(roomName, int(answer[0]), answer[1], answer[2])
             self._fire(done, deadline)
 
@@ -136,7 +139,9 @@ class Backplane:
             return succeed(self._entering.alone(roomName, facts.id))
         values = [part for key, value in shares.items() for part in (key, _jsonOf(value), "=")]
         endings = [part for end in ends for part in self._bus.endOf(end)]
-        return self._entering.enter(Entry(roomName, facts, (len(ends), len(shares), *endings, *values)), seen)
+        rest = (len(ends), len(shares), *endings, *values)
+        entry = Entry(roomName, facts, rest, ends=[end.id for end in ends], keys=tuple(shares))
+        return self._entering.enter(entry, seen)
 
     def wait(self, roomName: str, facts: Facts) -> Deferred[Entered]:
         return self.enter(roomName, facts, None, (), {})
@@ -213,6 +218,10 @@ class Backplane:
         self.ended()
         return self.life.close().addCallback(lambda _: self._deadlines.stop())
 
+    def claim(self, pid: str) -> None:
+        """A client is here whose peer is on the node whose id its pid begins with: that one is to give it up."""
+        self._bus.claim(pid[: len(self.nodes.own)], pid)
+
     # How it is done.
 
     def _change(
@@ -240,7 +249,10 @@ class Backplane:
     def _waiting(self) -> tuple[Deferred[None], Deadline]:
         done: Deferred[None] = Deferred()
         self._pending.add(done)
-        return done, self._deadlines.after(PATIENCE).start(self._fire, done)
+        return done, self._deadlines.after(PATIENCE).start(self._isLate, done)
+
+    def _isLate(self, done: Deferred[None]) -> None:
+        self.life.silent()
 
     def _fire(self, done: Deferred[None], deadline: Deadline | None = None) -> None:
         if deadline is not None:
@@ -297,11 +309,17 @@ class Backplane:
     def ended(self) -> None:
         self._line = None
         self._bus.use(None, "")
+        # First those that come: with the last seat of a room goes what is known of it.
+        entries = self._entering.end()
+        coming = {(entry.roomName, entry.id) for entry in entries}
+        self._doubtful |= coming
+        self._unshared.update((entry.roomName, key) for entry in entries for key in entry.keys)
+        self._entering.giveUp(entries)
         leaving, self._leaving = self._leaving, {}
-        for seat in leaving:
-            self.rosters.gave(*seat)
-        self._unsent.update(leaving)
-        self._doubtful.update(self._entering.end())
+        for seat, reason in leaving.items():
+            if seat not in coming:
+                self.rosters.gave(*seat)
+                self._unsent[seat] = reason
         sharing, self._sharing = self._sharing, {}
         for (roomName, key), value in sharing.items():
             self.share(roomName, key, value)
@@ -323,6 +341,10 @@ class Backplane:
             self.rosters.left(frame.room, frame.state, frame.id, frame.reason, frame.flags)
         elif isinstance(frame, Shared):
             self.rosters.shares(frame.room, frame.state, frame.key, frame.value)
+        elif isinstance(frame, Claimed):
+            if not self.nodes.isCurrent(frame.incarnation):
+                raise Mistaken("from a node that is not known")
+            self.claimed(frame.pid)
         elif isinstance(frame, New):
             self.nodes.born(frame.incarnation, frame.record)
             self.life.show()
@@ -340,6 +362,10 @@ class Backplane:
         if self._ear is None:
             raise RuntimeError("the cluster has no one to tell")
         return self._ear
+
+
+def _ignore(pid: str) -> None:
+    """No client of this node can come back."""
 
 
 def _jsonOf(value: Any) -> str:

@@ -8,14 +8,22 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import Factory
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from rtcsignal.backplane.node import Line
+from rtcsignal.backplane.line import Line
 from rtcsignal.backplane.redis import Answered, Argument, RedisConnection, endpointOf, errorIn, textOf
 from rtcsignal.backplane.scripts import SCRIPTS, Script
+from rtcsignal.engineio.stream.outbox import Flusher
+from rtcsignal.logtext import safe
 from rtcsignal.redisurl import RedisUrl
 
-__all__ = ["OLDEST", "RedisConnector", "greeting", "infoOf", "numbersOf"]
+__all__ = ["NO_EVICTION", "OLDEST", "RedisConnector", "greeting", "infoOf", "numbersOf"]
+
+_log = Logger(namespace="rtcsignal.backplane")
+
+NO_EVICTION = "noeviction"
+"""What Redis has to do when its memory is full: refuse, and forget nothing."""
 
 _SECONDS = 4.0
 """For everything until there is a line. A Redis that hangs takes connections, and answers nothing."""
@@ -32,9 +40,12 @@ class RedisConnector:
         url: Where it is.
         prefix: How keys and channels begin.
         reactor: The network, and the time.
+        flusher: See `RedisConnection`.
     """
 
-    def __init__(self, url: RedisUrl, prefix: str, reactor: Any) -> None:
+    def __init__(self, url: RedisUrl, prefix: str, reactor: Any, flusher: Flusher | None = None) -> None:
+        self._flusher = flusher
+        self._warned: list[str] = []
         self._url = url
         self._prefix = prefix
         self._reactor = reactor
@@ -47,7 +58,8 @@ class RedisConnector:
         lost: Callable[[str], None],
     ) -> Callable[[str], None]:
         """See `Connect`."""
-        attempt = _Attempt(self._url, self._prefix, self._reactor, incarnation, (pushed, connected, lost))
+        calls = (pushed, connected, lost)
+        attempt = _Attempt(self._url, self._prefix, self._reactor, incarnation, calls, self._flusher, self._warned)
         attempt.start()
         return attempt.end
 
@@ -64,15 +76,27 @@ class _Attempt:
         reactor: The network, and the time.
         incarnation: For which one.
         calls: What is called with messages, with the line, and with the reason of the end.
+        flusher: See `RedisConnection`.
+        warned: Of what has been warned; with more than nothing in it, of nothing more.
     """
 
-    def __init__(self, url: RedisUrl, prefix: str, reactor: Any, incarnation: str, calls: _Calls) -> None:
+    def __init__(
+        self,
+        url: RedisUrl,
+        prefix: str,
+        reactor: Any,
+        incarnation: str,
+        calls: _Calls,
+        flusher: Flusher | None,
+        warned: list[str],
+    ) -> None:
+        self._warned = warned
         self._url = url
         self._prefix = prefix
         self._reactor = reactor
         self._incarnation = incarnation
         self._pushed, self._connected, self._lost = calls
-        self._connection = RedisConnection(self._take, self._ended)
+        self._connection = RedisConnection(self._take, self._ended, flusher)
         self._connecting: Deferred[Any] | None = None
         self._deadline: IDelayedCall | None = None
         self._isOver = False
@@ -116,12 +140,19 @@ class _Attempt:
             self._connection.send(command, self._check)
         for script in SCRIPTS:
             self._connection.send(("SCRIPT", "LOAD", script.text), self._check)
+        self._connection.send(("INFO", "memory"), self._remembers)
         self._connection.send(("INFO", "server"), self._informed)
 
     def _check(self, answer: Any) -> None:
         problem = errorIn(answer)
         if problem:
             self._connection.abort(f"Redis refuses: {problem}")
+
+    def _remembers(self, answer: Any) -> None:
+        policy = infoOf(answer).get("maxmemory_policy", NO_EVICTION)
+        if policy != NO_EVICTION and not self._warned:
+            self._warned.append(policy)
+            _log.warn("Redis may forget members: maxmemory-policy is {policy}, not noeviction", policy=safe(policy))
 
     def _informed(self, answer: Any) -> None:
         self._check(answer)

@@ -9,12 +9,12 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from rtcsignal.backplane.facts import writeFacts
-from rtcsignal.backplane.node import Line
+from rtcsignal.backplane.line import Line
 from rtcsignal.backplane.rosters import Rosters
 from rtcsignal.backplane.scripts import ENTER
 from rtcsignal.clocks import WallClock
 from rtcsignal.deadlines import Deadline, Deadlines
-from rtcsignal.signaling.cluster import Ear, Entered, Facts, Outcome
+from rtcsignal.signaling.cluster import Entered, Facts, Outcome
 
 __all__ = ["PATIENCE", "Entering", "Entry"]
 
@@ -30,20 +30,29 @@ class Entry:
         id: Who.
         data: What others are to know.
         rest: The ends and what is shared, as arguments of `ENTER`.
-        done: Fires with what became of it; None when it has, or nobody waits.
-        isRefused: It was not to be taken on this node alone.
+        ends: Who ends with it.
+        keys: What is shared with it.
+        done: Fires with what became of it.
         deadline: When that is due.
     """
 
-    __slots__ = ("data", "deadline", "done", "id", "isRefused", "rest", "roomName")
+    __slots__ = ("data", "deadline", "done", "ends", "id", "keys", "rest", "roomName")
 
-    def __init__(self, roomName: str, facts: Facts, rest: tuple[Any, ...]) -> None:
+    def __init__(
+        self,
+        roomName: str,
+        facts: Facts,
+        rest: tuple[Any, ...],
+        ends: Sequence[str] = (),
+        keys: Sequence[str] = (),
+    ) -> None:
         self.roomName = roomName
         self.id = facts.id
         self.data = writeFacts(facts)
         self.rest = rest
-        self.done: Deferred[Entered] | None = None
-        self.isRefused = False
+        self.ends = ends
+        self.keys = keys
+        self.done: Deferred[Entered] = Deferred()
         self.deadline: Deadline | None = None
 
 
@@ -56,7 +65,10 @@ class Entering:
         isLocal: Without Redis they are taken on this node; if not, they are not taken.
         wall: The time of day.
         fenced: Called when the lease of this node is gone.
-        leave: Called with the room, the member and the reason for a seat that was entered, and is not taken.
+        silent: Called when Redis does not answer.
+
+    Attributes:
+        shown: The room that has just been shown, to a join that finds it changed: it need not look again.
     """
 
     def __init__(
@@ -66,15 +78,15 @@ class Entering:
         isLocal: bool,
         wall: WallClock,
         fenced: Callable[[], None],
-        leave: Callable[[str, str, str], object],
+        silent: Callable[[], None],
     ) -> None:
-        self.ear: Ear | None = None
+        self.shown: str | None = None
         self._rosters = rosters
         self._deadlines = deadlines
         self._isLocal = isLocal
         self._wall = wall
         self._fenced = fenced
-        self._leave = leave
+        self._silent = silent
         self._line: Line | None = None
         self._entries: dict[Entry, None] = {}
 
@@ -88,11 +100,9 @@ class Entering:
 
     def enter(self, entry: Entry, seen: int | None) -> Deferred[Entered]:
         """Enter a seat; see `Cluster.enter`."""
-        done = entry.done = Deferred()
-        self._entries[entry] = None
         entry.deadline = self._deadlines.after(PATIENCE).start(self._late, entry)
         self._send(entry, seen)
-        return done
+        return entry.done
 
     def enterAgain(self, entry: Entry, at: int, done: Callable[[], None]) -> None:
         """Enter a seat that is taken.
@@ -102,24 +112,26 @@ class Entering:
             at: Since when, in microseconds; 0 for now.
             done: Called when it is there.
         """
-        entry.done = Deferred()
         entry.done.addCallback(lambda _: done())
-        self._entries[entry] = None
         self._send(entry, None, at)
 
-    def end(self) -> Sequence[tuple[str, str]]:
+    def end(self) -> Sequence[Entry]:
         """There is no line any more.
 
         Returns:
-            The seats whose fate in Redis is not known.
+            The seats whose fate in Redis is not known. They have not been answered for: see `giveUp`.
         """
         self._line = None
         entries, self._entries = self._entries, {}
+        return tuple(entries)
+
+    def giveUp(self, entries: Sequence[Entry]) -> None:
+        """Answer for seats without Redis."""
         for entry in entries:
             self._tell(entry, self.alone(entry.roomName, entry.id))
-        return [(entry.roomName, entry.id) for entry in entries]
 
     def _send(self, entry: Entry, seen: int | None, at: int = 0) -> None:
+        self._entries[entry] = None
         if self._line is not None:
             arguments = (entry.roomName, entry.id, entry.data, "" if seen is None else seen, at or "", *entry.rest)
             self._line.run(ENTER, arguments, partial(self._entered, entry))
@@ -132,32 +144,27 @@ class Entering:
         if outcome == 2:
             at, members, shared = rest
             self._rosters.took(entry.roomName, entry.id, state, members, shared)
+            for memberId in entry.ends:
+                self._rosters.replaced(entry.roomName, memberId)
             self._settle(entry, Entered(Outcome.TAKEN, at))
             return
-        self._rosters.looked(entry.roomName, int(state), rest[0], rest[1])
-        if entry.done is not None or entry.isRefused or self._factsOf(entry.roomName, entry.id) is None:
-            self._settle(entry, Entered(Outcome.CHANGED))
-        else:
-            self._send(entry, None)  # it was taken here because this answer was late
+        self._rosters.looked(entry.roomName, state, rest[0], rest[1])
+        self.shown = entry.roomName if rest[0] is not None else None
+        self._settle(entry, Entered(Outcome.CHANGED))
+        self.shown = None
 
     def _settle(self, entry: Entry, entered: Entered) -> None:
-        """A seat has been answered for, or is not going to be."""
         self._entries.pop(entry, None)
-        if entry.isRefused and entered.outcome is Outcome.TAKEN:
-            self._leave(entry.roomName, entry.id, "unavailable")
         self._tell(entry, entered)
 
     def _late(self, entry: Entry) -> None:
-        entry.isRefused = not self._isLocal
-        self._tell(entry, self.alone(entry.roomName, entry.id))
+        self._silent()
 
     @staticmethod
     def _tell(entry: Entry, entered: Entered) -> None:
         if entry.deadline is not None:
             entry.deadline.cancel()
-        done, entry.done = entry.done, None
-        if done is not None:
-            done.callback(entered)
+        entry.done.callback(entered)
 
     def alone(self, roomName: str, memberId: str) -> Entered:
         """What becomes of a seat without Redis."""
@@ -165,6 +172,3 @@ class Entering:
             self._rosters.kept(roomName, memberId)
             return Entered(Outcome.LOCAL, round(self._wall() * 1_000_000))
         return Entered(Outcome.UNAVAILABLE)
-
-    def _factsOf(self, roomName: str, memberId: str) -> Facts | None:
-        return None if self.ear is None else self.ear.factsOf(roomName, memberId)

@@ -13,6 +13,7 @@ import msgspec
 
 __all__ = [
     "VERSION",
+    "Claimed",
     "Dead",
     "Frame",
     "FrameError",
@@ -112,7 +113,13 @@ class Told(_Frame, frozen=True, array_like=True, gc=False):
     events: list[tuple[str, list[bytes]]]
 
 
-Frame: TypeAlias = Joined | Left | Shared | New | Ready | Dead | Said | Told
+class Claimed(_Frame, frozen=True, array_like=True, gc=False):
+    """A client whose peer is on the node that is told has come to another one."""
+
+    pid: str
+
+
+Frame: TypeAlias = Claimed | Joined | Left | Shared | New | Ready | Dead | Said | Told
 
 _KINDS: dict[str, type[Frame]] = {
     "J": Joined,
@@ -123,6 +130,7 @@ _KINDS: dict[str, type[Frame]] = {
     "D": Dead,
     "M": Said,
     "T": Told,
+    "C": Claimed,
 }
 _DECODERS = {ord(kind): msgspec.msgpack.Decoder(struct) for kind, struct in _KINDS.items()}
 encodeFrame = msgspec.msgpack.Encoder().encode

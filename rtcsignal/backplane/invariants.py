@@ -25,8 +25,9 @@ def checkBackplane(backplane: Backplane, hub: Hub) -> Iterator[str]:
     here = backplane.nodes.own
     listed = {(roomName, memberId, home == here) for roomName, memberId, home in backplane.rosters}
     known = {(roomName, memberId, True) for roomName, memberId, _ in hub.ear.seats()}
-    for name, room in hub.rooms.items():
-        known |= {(name, member.id, False) for member in room.others or ()}
+    for name, room in {**hub.table.followed, **hub.rooms}.items():
+        if name in hub.rooms or name in backplane.rosters:  # else somebody is about to join, and it was looked at
+            known |= {(name, member.id, False) for member in room.others or ()}
     for roomName, memberId, isHere in known ^ listed:
         waits = any(view.sid == memberId for view in hub.waiting.views(roomName))
         if not waits:

@@ -18,11 +18,13 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from rtcsignal.backplane.line import Connect, Line, Timing
 from rtcsignal.backplane.nodes import Nodes, Record
-from rtcsignal.backplane.scripts import BEAT, BURY, GAP, LEASE, READY, SWEEP, Script
+from rtcsignal.backplane.nodescripts import BEAT, BURY, READY
+from rtcsignal.backplane.sweeping import Sweeper
 from rtcsignal.logtext import safe
 
-__all__ = ["Connect", "Crew", "Line", "Node", "Timing"]
+__all__ = ["Crew", "Node"]
 
 _log = Logger(namespace="rtcsignal.backplane")
 
@@ -30,61 +32,6 @@ _AT_ONCE = 300
 """Members that are entered at once."""
 
 _DOWN = "down: "
-_SWEEP = 50
-"""Members that are removed at once: a millisecond of Redis."""
-
-
-class Timing(msgspec.Struct, frozen=True):
-    """When things happen, in seconds.
-
-    Attributes:
-        beat: Between two beats.
-        lease: How long a node is believed to be there.
-        gap: By how much Redis' logical time goes on at most from one beat to the next.
-        missed: Beats without an answer that end a connection.
-        doubt: How long members are in doubt whose node is not there.
-        retry: Before the first try to connect again; doubled each time.
-        most: At most.
-    """
-
-    beat: float = 2.0
-    lease: float = LEASE
-    gap: float = GAP
-    missed: int = 2
-    doubt: float = 10.0
-    retry: float = 0.1
-    most: float = 5.0
-
-
-class Line(Protocol):
-    """A connection to Redis that has been greeted, and hears what is published for its incarnation."""
-
-    @property
-    def outstanding(self) -> int:
-        """Bytes that have not been answered."""
-
-    def run(
-        self, script: Script, arguments: Sequence[bytes | str | int], answered: Callable[[Any], None] | None = None
-    ) -> None:
-        """Run a script, which gets the incarnation before the arguments."""
-
-    def publish(self, incarnation: str, frame: bytes) -> None:
-        """Publish to the node that is in an incarnation."""
-
-    def tidy(self, answered: Callable[[], None]) -> None:
-        """Remove the data of older generations."""
-
-    def abort(self, why: str) -> None:
-        """End it now."""
-
-    def finish(self) -> None:
-        """End it when what was sent is on its way."""
-
-
-Connect = Callable[[str, Callable[[bytes], None], Callable[[Line], None], Callable[[str], None]], Callable[[str], None]]
-"""Connects for an incarnation; given what is called with each message, with the line, and with the reason when it has
-ended or did not come about. Returns what ends it before there is a line."""
-
 
 class Crew(Protocol):
     """Who works with the line while there is one."""
@@ -154,7 +101,7 @@ class Node:
         self._giveUp: Callable[[str], None] | None = None
         self._timer: IDelayedCall | None = None
         self._unanswered = 0
-        self._sweeping: set[str] = set()
+        self._sweeper = Sweeper(crew.swept)
         self._burying: list[str] = []
         self._shown = ""
         self._closed: Deferred[None] | None = None
@@ -199,22 +146,11 @@ class Node:
         return closed
 
     def _leaving(self, answer: Any) -> None:
-        dead = [each.decode() for each in answer] if isinstance(answer, list) else []
-        left = len(dead)
-        if not left and self._line is not None:
+        self._sweeper.sweep(_texts(answer) if isinstance(answer, list) else (), self._left)
+
+    def _left(self) -> None:
+        if self._line is not None:
             self._line.finish()
-
-        def swept(which: str, answer: Any) -> None:
-            nonlocal left
-            if isinstance(answer, list) and answer[0] and self._line is not None:
-                self._line.run(SWEEP, (which, _SWEEP), lambda more: swept(which, more))
-                return
-            left -= 1
-            if not left and self._line is not None:
-                self._line.finish()
-
-        for incarnation in dead:
-            swept(incarnation, [1, []])
 
     def _stop(self, why: str) -> None:
         if self._line is not None:
@@ -253,12 +189,12 @@ class Node:
         self._nodes.reset(_texts(alive), _table(records), _table(ready))
         self._state = _State.ENTERING
         self._tries = self._unanswered = 0
-        self._sweeping.clear()
         self._cancel()
         self._timer = self._clock.callLater(self._timing.beat, self._beat)
         line = self._line
         if line is None:
             return
+        self._sweeper.use(line)
         self._crew.began(line, self.incarnation)
         burying, self._burying = self._burying, []
         for node in burying:
@@ -295,8 +231,7 @@ class Node:
         self._nodes.ready(self.incarnation)
         self._crew.settled()
         self.show()
-        for dead in _texts(answer[1]):
-            self._sweep(dead)
+        self._sweeper.sweep(_texts(answer[1]))
 
     def show(self) -> None:
         """Write how things are, if that has changed."""
@@ -316,7 +251,7 @@ class Node:
             return
         self._timer = self._clock.callLater(self._timing.beat, self._beat)
         if self._unanswered >= self._timing.missed:
-            line.abort("Redis does not answer")
+            self.silent()
             return
         self._unanswered += 1
         line.run(BEAT, self._beatOf(), self._beaten)
@@ -333,31 +268,23 @@ class Node:
         self._unanswered = 0
         for node in _texts(answer[3]):
             self._nodes.dead(node)
-        for dead in _texts(answer[2]):
-            self._sweep(dead)
+        self._sweeper.sweep(_texts(answer[2]))
         self._crew.beaten()
         self.show()
 
-    def _sweep(self, dead: str) -> None:
-        if dead not in self._sweeping and self._line is not None:
-            self._sweeping.add(dead)
-            self._line.run(SWEEP, (dead, _SWEEP), lambda answer: self._swept(dead, answer))
-
-    def _swept(self, dead: str, answer: Any) -> None:
-        self._sweeping.discard(dead)
-        if isinstance(answer, list):
-            self._crew.swept(answer[1])
-            if answer[0]:
-                self._sweep(dead)
-
     def _buried(self, answer: Any) -> None:
-        for dead in _texts(answer) if isinstance(answer, list) else ():
-            self._sweep(dead)
+        if isinstance(answer, list):
+            self._sweeper.sweep(_texts(answer))
 
     def fenced(self) -> None:
         """The lease is gone, or the data are: this incarnation is over."""
         if self._line is not None:
             self._line.abort("the lease of this node is gone")
+
+    def silent(self) -> None:
+        """Redis does not answer in time: what it would say later is not waited for."""
+        if self._line is not None:
+            self._line.abort("Redis does not answer")
 
     def _isWrong(self, answer: Any) -> bool:
         """Whether an answer is none that can be worked with; then the incarnation is over."""

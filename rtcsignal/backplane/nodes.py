@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import msgspec
 
@@ -68,7 +69,10 @@ class Nodes:
         """
         self._alive = {nodeOf(incarnation): incarnation for incarnation in alive}
         self._ready = {node for node, incarnation in ready.items() if self._alive.get(node) == incarnation}
-        self._records = {node: _decode(record) for node, record in records.items()}
+        self._records = {}
+        for node, record in records.items():
+            with suppress(msgspec.MsgspecError):  # of another version, whose node is one without an address
+                self._records[node] = _decode(record)
 
     def born(self, incarnation: str, record: str) -> None:
         """An incarnation begins.

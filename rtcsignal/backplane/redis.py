@@ -20,6 +20,8 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from rtcsignal.engineio.stream.outbox import Flusher
+from rtcsignal.engineio.stream.writers import Writer, write, writerFor
 from rtcsignal.redisurl import RedisUrl
 
 __all__ = ["Answered", "Argument", "RedisConnection", "endpointOf", "errorIn", "textOf"]
@@ -38,13 +40,22 @@ class RedisConnection(Protocol):
     Args:
         pushed: Called with the channel and the message of each publication.
         lost: Called once with the reason when the connection has ended, however that came.
+        flusher: Sends at the end of the turn what has come together in it; None: the reactor does, later.
 
     Attributes:
         outstanding: Bytes of commands that have not been answered.
     """
 
-    def __init__(self, pushed: Callable[[bytes, bytes], None], lost: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        pushed: Callable[[bytes, bytes], None],
+        lost: Callable[[str], None],
+        flusher: Flusher | None = None,
+    ) -> None:
         self.outstanding = 0
+        self._flusher = flusher
+        self._unsent: list[bytes] = []
+        self._write: Writer = write
         self._pushed = pushed
         self._lost: Callable[[str], None] | None = lost
         self._waiting: deque[tuple[Answered | None, int]] = deque()
@@ -65,7 +76,23 @@ class RedisConnection(Protocol):
         size = len(data)
         self.outstanding += size
         self._waiting.append((answered, size))
-        self.transport.write(data)
+        if self._flusher is None:
+            self.transport.write(data)
+            return
+        if not self._unsent:
+            self._flusher.add(self)
+        self._unsent.append(data)
+
+    def connectionMade(self) -> None:
+        """It is there."""
+        self._write = writerFor(self.transport)
+
+    def flush(self) -> None:
+        """Send what has come together."""
+        data = b"".join(self._unsent)
+        self._unsent.clear()
+        if data and self._lost is not None:
+            self._write(self.transport, data)
 
     def dataReceived(self, data: bytes) -> None:
         """Take what came apart. What is applied may send commands, or end the connection."""
@@ -115,6 +142,7 @@ class RedisConnection(Protocol):
 
     def finish(self) -> None:
         """End the connection when what was sent before is on its way."""
+        self.flush()
         if self.transport is not None:
             self.transport.loseConnection()
 

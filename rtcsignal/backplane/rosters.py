@@ -150,6 +150,15 @@ class Rosters:
             self._drop(roomName)
         return True
 
+    def replaced(self, roomName: str, memberId: str) -> None:
+        """A membership has ended as one of this node has begun; the hub knows."""
+        roster = self._rooms.get(roomName)
+        home = None if roster is None else roster.homes.pop(memberId, None)
+        if roster is not None and home is not None:
+            self._show(roomName, roster, memberId)
+            if home == self._nodes.own:
+                roster.own -= 1
+
     def joined(self, roomName: str, state: int, memberId: str, home: str, at: int, facts: str) -> None:
         """A member of another node has come, or is told anew.
 

@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Iterator
 from typing import Any
 
-from rtcsignal.backplane.connector import OLDEST, greeting, infoOf, numbersOf
+from rtcsignal.backplane.connector import NO_EVICTION, OLDEST, greeting, infoOf, numbersOf
 from rtcsignal.backplane.redis import RedisConnection, errorIn
 from rtcsignal.logtext import safe
 from rtcsignal.redisurl import RedisUrl
@@ -74,5 +74,5 @@ def _described(url: RedisUrl, made: socket.socket) -> Iterator[str]:
     yield f"Redis at {url}: version {version or 'unknown'}, maxmemory-policy {policy or 'unknown'}"
     if numbersOf(version) < OLDEST:
         yield "Redis has to be version 6.2 or newer"
-    if policy and policy != "noeviction":
+    if policy and policy != NO_EVICTION:
         yield "Redis may forget members when its memory is full; set maxmemory-policy to noeviction"

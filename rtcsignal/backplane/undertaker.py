@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rtcsignal.backplane.node import Connect, Line
+from rtcsignal.backplane.line import Connect, Line
 from rtcsignal.backplane.nodes import nodeOf
 from rtcsignal.backplane.rosters import TIMEOUT
 from rtcsignal.backplane.scripts import BURY

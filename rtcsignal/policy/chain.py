@@ -64,6 +64,7 @@ class Chain:
     Attributes:
         judgesJoins: There are room policies.
         judgesMessages: There are message filters.
+        watchesDoors: There are observers of doors.
         filterMessage: Hands a message from filter to filter; see `Filters.ask`.
         events: The events that the plugins take from members.
         giveIce: There are providers of ICE servers.
@@ -87,6 +88,7 @@ class Chain:
         self.iceServers = providers.ask
         self.judgesJoins = bool(self._policies)
         self.judgesMessages = bool(filters)
+        self.watchesDoors = bool(self._entering)
         self.events = frozenset(self._handlers)
 
     @property

@@ -207,6 +207,7 @@ class _StartingGates(OpenGates):
     """The gates while the plugins start: anyone who asks to be let in waits until they can be asked."""
 
     judgesJoins = True
+    watchesDoors = True
     judgesMessages = True
 
     def __init__(self) -> None:

@@ -21,7 +21,7 @@ from rtcsignal.service.config.schema import Config
 from rtcsignal.service.notify import notify, watchdogSeconds
 from rtcsignal.service.ports import OpenPort, closePorts, openPorts
 
-__all__ = ["CLOSE_SECONDS", "Application", "Build", "RTCSignalService", "logListening", "warnOfTheRest"]
+__all__ = ["CLOSE_SECONDS", "Application", "Build", "RTCSignalService", "logHolds", "logListening", "warnOfTheRest"]
 
 _log = Logger(namespace="rtcsignal.service")
 
@@ -186,7 +186,7 @@ class RTCSignalService(Service):
 
     def _report(self) -> None:
         holds, problems = self._application.examine()
-        _log.info("holds {what}", what=", ".join(f"{name} {count}" for name, count in holds.items()))
+        self.held(holds)
         for problem in problems[:_MOST_PROBLEMS]:
             _log.error("inconsistent: {problem}", problem=problem)
         _log.info("consistent: {answer}", answer=f"no, {len(problems)} problems" if problems else "yes")
@@ -231,6 +231,10 @@ class RTCSignalService(Service):
         if self._state is _State.OPEN:
             self.serves()
 
+    def held(self, holds: Mapping[str, int]) -> None:
+        """Say what the server holds; called for each report."""
+        logHolds("holds", holds)
+
     def serves(self) -> None:
         """Say that the server serves; called once."""
         logListening(self._ports, self._config)
@@ -258,6 +262,16 @@ def logListening(ports: Sequence[OpenPort], config: Config) -> None:
     url = next((port.url for port in ports if port.url is not None), None)
     if config.web.demo and url is not None:
         _log.info("open {url} in a browser for the demo page", url=url)
+
+
+def logHolds(who: str, holds: Mapping[str, int]) -> None:
+    """Log what is held.
+
+    Args:
+        who: By whom, with the verb.
+        holds: How many, by name.
+    """
+    _log.info("{who} {what}", who=who, what=", ".join(f"{name} {count}" for name, count in holds.items()))
 
 
 def warnOfTheRest(new: Config, old: Config) -> None:

@@ -20,6 +20,7 @@ from twisted.python.components import Componentized
 import twisted
 from rtcsignal import __version__
 from rtcsignal.clocks import measureSteadily
+from rtcsignal.engineio.forwarding.directory import mark
 from rtcsignal.errors import ConfigError
 from rtcsignal.logtext import safe
 from rtcsignal.policy.listing import formatPlugins, listPlugins
@@ -36,6 +37,7 @@ from rtcsignal.service.logs import LEVELS, logObserver, openLogFile
 from rtcsignal.service.signals import handleSignals
 from rtcsignal.service.trial import Trial, tryEndpoints
 from rtcsignal.service.wiring import build
+from rtcsignal.service.workers.nodes import machineOf
 from rtcsignal.service.workers.supervisor import Supervisor
 
 __all__ = ["Options", "makeService"]
@@ -322,6 +324,7 @@ def _summary(source: str | None, config: Config) -> list[str]:
         f"{source or 'the default configuration'}: no mistakes",
         f"listens on {', '.join(config.listen)}",
         *([f"{config.workers} workers"] if config.workers > 1 else []),
+        *([f"session ids of this machine begin with {mark(machineOf(config))}"] if config.backplane.url else []),
         f"Socket.IO at {socketio.path} over {' and '.join(socketio.transports)}",
         _recoverySummary(socketio),
         f"namespaces {', '.join(config.signaling.namespaces)}",

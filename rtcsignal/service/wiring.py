@@ -13,6 +13,7 @@ from rtcsignal.engineio.options import EngineOptions
 from rtcsignal.engineio.port.factory import PortFactory
 from rtcsignal.engineio.port.resource import EngineResource
 from rtcsignal.engineio.server import EngineServer, makeSid
+from rtcsignal.engineio.stream.outbox import Flusher
 from rtcsignal.lograte import LogRation
 from rtcsignal.policy.pluginhost import PluginHost
 from rtcsignal.rates import Rate
@@ -24,6 +25,7 @@ from rtcsignal.service.handlers import namespacesOf
 from rtcsignal.service.links import Links, sidsOf
 from rtcsignal.service.pluginset import pluginsOf
 from rtcsignal.service.server import Server
+from rtcsignal.service.workers.nodes import machineOf
 from rtcsignal.signaling.gates import OpenGates
 from rtcsignal.signaling.hub import Hub
 from rtcsignal.signaling.options import SignalingOptions
@@ -53,18 +55,22 @@ def build(config: Config, reactor: Any, announce: Callable[[str], object] | None
     plugins = pluginsOf(config, _anyonesEndpoints(config))
     lines = config.limits.logLinesPerSecond
     logRation = LogRation(reactor.seconds, lines, 10 * lines)
-    backplane = backplaneOf(config.backplane, reactor, announce)
+    flusher = Flusher(reactor) if config.socketio.fast else None
+    backplane = backplaneOf(config.backplane, machineOf(config), reactor, announce, flusher)
     hub = Hub(_signalingOptions(config), OpenGates(), reactor, wallClock, logRation, backplane)
     if backplane is not None:
         backplane.listen(hub.ear)
+    node = "" if backplane is None else backplane.nodes.own
     features = featuresOf(hub, config, wallClock)
-    sockets = SocketServer(namespacesOf(hub, features), reactor, _socketOptions(config))
-    makeSids = makeSid if backplane is None else sidsOf(backplane.nodes.own)
+    sockets = SocketServer(namespacesOf(hub, features), reactor, _socketOptions(config, node))
+    if backplane is not None:
+        sockets.recovery.elsewhere, backplane.claimed = backplane.claim, sockets.recovery.giveUp
+    makeSids = makeSid if backplane is None else sidsOf(node)
     options = _engineOptions(config)
     engine = EngineServer(options, reactor, sockets.connect, makeSid=makeSids, stopping=sockets.close)
     root = makeRoot(demo=config.web.demo)
     mount(root, config.socketio.path, EngineResource(engine))
-    factory = PortFactory([engine], root, _httpLimits(config), reactor, Proxies(config.proxies))
+    factory = PortFactory([engine], root, _httpLimits(config), reactor, Proxies(config.proxies), flusher=flusher)
     engine.refusals.logRation = factory.refusals.logRation = sockets.logRation = logRation
     links = None if backplane is None else Links(config.backplane, reactor, backplane, engine, factory, logRation)
     host = PluginHost(plugins, hub, reactor, wallClock)
@@ -95,7 +101,7 @@ def _signalingOptions(config: Config) -> SignalingOptions:
     )
 
 
-def _socketOptions(config: Config) -> SocketOptions:
+def _socketOptions(config: Config, node: str) -> SocketOptions:
     limits = config.limits
     together = limits.addressDeliveriesPerSecond if limits.connectionsPerAddress else 0
     return SocketOptions(
@@ -112,11 +118,11 @@ def _socketOptions(config: Config) -> SocketOptions:
             attachmentBytes=limits.messageBytes,
             connectBytes=limits.joinBytes,
         ),
-        recovery=_recoveryOptions(config),
+        recovery=_recoveryOptions(config, node),
     )
 
 
-def _recoveryOptions(config: Config) -> RecoveryOptions:
+def _recoveryOptions(config: Config, node: str) -> RecoveryOptions:
     recovery = config.socketio.recovery
     return RecoveryOptions(
         window=recovery.window,
@@ -125,6 +131,7 @@ def _recoveryOptions(config: Config) -> RecoveryOptions:
         size=recovery.bytes,
         total=recovery.totalBytes,
         held=recovery.clients,
+        node=node,
         heldPerAddress=config.limits.connectionsPerAddress,
     )
 

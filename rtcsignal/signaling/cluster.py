@@ -20,6 +20,7 @@ from rtcsignal.values import EMPTY
 
 __all__ = [
     "DISMISSED",
+    "UNSEEN",
     "Alone",
     "Audience",
     "Cluster",
@@ -113,6 +114,10 @@ class End(NamedTuple):
     events: tuple[OutgoingEvent, ...] = ()
 
 
+UNSEEN = -1
+"""See `Cluster.enter`."""
+
+
 class Outcome(Enum):
     """What became of a seat that was to be taken everywhere."""
 
@@ -190,7 +195,8 @@ class Cluster(Protocol):
         Args:
             roomName: Where.
             facts: What others are to know of it.
-            seen: What `seen` said before the policies judged; None if there are none: any state will do.
+            seen: What `seen` said before the policies judged; None if there are none: any state will do. `UNSEEN`: the
+                room has not been looked at, and any state will do in which no one is this user, or has its key.
             ends: Memberships that end as this one begins, on any node.
             shares: What plugins share about the room from then on, by key; None removes a key.
 

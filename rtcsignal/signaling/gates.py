@@ -21,12 +21,14 @@ class Gates(Protocol):
     Attributes:
         judgesJoins: `mayJoin` may say something.
         judgesMessages: `filterMessage` may say something; messages take the short way if not.
+        watchesDoors: Somebody hears of `entering`.
         giveIce: `iceServers` may give some.
         culprit: The plugin that has dropped or refused a message last.
     """
 
     judgesJoins: bool
     judgesMessages: bool
+    watchesDoors: bool
     giveIce: bool
 
     @property
@@ -74,6 +76,7 @@ class OpenGates:
 
     judgesJoins = False
     judgesMessages = False
+    watchesDoors = False
     giveIce = False
     culprit = ""
     events: Collection[str] = ()

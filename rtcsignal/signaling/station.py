@@ -65,6 +65,8 @@ class Door:
     @property
     def ends(self) -> Sequence[tuple[Any, End]]:
         """Who has to make way, as `IPeer` and as the others are told."""
+        if not self._ended:
+            return ()
         return [
             (peer, End(sid, reason, connection, tuple(said.event for said in self._said if said.sid == sid)))
             for sid, (peer, reason, connection) in self._ended.items()

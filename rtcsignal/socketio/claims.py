@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeGuard
 
 __all__ = ["Claim", "claimIn", "claimInQuery", "digestOf", "isKey", "withoutKey"]
 
-_PID = re.compile("[A-Za-z0-9_-]{22}")
+_PID = re.compile("[A-Za-z0-9_-]{22}(?:[A-Za-z0-9_-]{6})?")  # random; behind the id of its node, if it has one
 _KEY = re.compile("[A-Za-z0-9_-]{22,64}")
 _OF_PID = frozenset(("pid", "offset"))
 _OF_KEY = frozenset(("resume", "seen"))

@@ -30,7 +30,7 @@ from rtcsignal.socketio.absences import Absences
 from rtcsignal.socketio.claims import Claim, digestOf
 from rtcsignal.socketio.namespace import Namespace
 from rtcsignal.socketio.peer import Peer
-from rtcsignal.socketio.reasons import NOT_RECOVERED, SHUTDOWN
+from rtcsignal.socketio.reasons import NOT_RECOVERED, REPLACED, SHUTDOWN
 from rtcsignal.socketio.trail import Missed, Trail
 from rtcsignal.socketio.trails import Trails
 from rtcsignal.socketio.work import Work
@@ -63,6 +63,7 @@ class RecoveryOptions:
         total: Most bytes of memory for the events of all peers together.
         held: Most peers that wait. Beyond, the one that has waited longest is given up.
         heldPerAddress: Most of them that came from one IP address, likewise; of IPv6 from one network of 64 bits.
+        node: The id of this node, with which its pids begin; empty if there are no others.
     """
 
     window: float = 0.0
@@ -72,6 +73,7 @@ class RecoveryOptions:
     total: int = 67_108_864
     held: int = 2_000
     heldPerAddress: int = 200
+    node: str = ""
 
 
 class Pass:
@@ -114,7 +116,12 @@ class Recovery:
         deadlines: For the ends of absences.
         work: Where what is sent is counted.
         gone: Called with a peer that is given up or kicked while it is away, and the reason.
+
+    Attributes:
+        elsewhere: Called with the pid of a client that was on another node; None if there is none.
     """
+
+    elsewhere: Callable[[str], object] | None = None
 
     def __init__(
         self,
@@ -208,9 +215,23 @@ class Recovery:
             found = self._keys.byDigest.get(self.digest(namespace, identity, claim.key))
         if found is None and claim.pid is not None:
             found = self._keys.byPid.get(claim.pid)
+            if found is None and self.elsewhere is not None and not claim.pid.startswith(self._options.node):
+                self.elsewhere(claim.pid)
         if found is None or found.peer.namespace != namespace:
             return None
         return found if self._namespaces[namespace].mayReturn(found.peer, identity) else None
+
+    def giveUp(self, pid: str) -> None:
+        """The client that was given a pid is on another node: no one is waited for here."""
+        found = self._keys.byPid.get(pid)
+        if found is None:
+            return
+        peer = found.peer
+        if not peer.away:
+            peer.detach(self)
+            peer.session.abort(CloseReason.TRANSPORT_CLOSE)
+        if peer.connected:
+            self.left(peer, REPLACED)
 
     def passOf(self, peer: Peer) -> Pass | None:
         """The pass of a peer; None if it has none."""
@@ -241,7 +262,7 @@ class Recovery:
         if key is not None:
             self._keys.byDigest[key] = found
         if pid:
-            self.renew(found, secrets.token_urlsafe(_PID_BYTES))
+            self.renew(found, self._options.node + secrets.token_urlsafe(_PID_BYTES))
         return found
 
     def renew(self, found: Pass, pid: str | None) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import socket
+import threading
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -14,13 +17,16 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory
 from twisted.internet.task import deferLater
 from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.logger import LogEvent
 
 from rtcsignal.backplane.connector import RedisConnector
-from rtcsignal.backplane.node import Line
+from rtcsignal.backplane.line import Line
 from rtcsignal.backplane.redis import RedisConnection, endpointOf, errorIn
 from rtcsignal.backplane.scripts import LOOK
+from rtcsignal.backplane.trial import tryRedis
 from rtcsignal.redisurl import RedisUrl
 from tests.conftest import LoggedFailures
+from tests.support.logs import observed
 from tests.support.redis_server import Redis
 
 reactor: Any = twistedReactor
@@ -204,6 +210,24 @@ class TestConnecting:
         client.close()
 
     @pytest_twisted.ensureDeferred  # type: ignore[untyped-decorator]
+    async def test_warnsOfARedisThatForgets(self, redis: Redis) -> None:
+        client = redis.client()
+        client("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+        events: list[LogEvent] = []
+        with observed(events.append):
+            connector = RedisConnector(RedisUrl.parse(redis.url), "test", reactor)
+            for _ in range(2):
+                line: Deferred[Line] = Deferred()
+                connector("aaaaaa.1", lambda frame: None, line.callback, lambda why: None)
+                await ending(await line)
+        assert [event["policy"] for event in events if "policy" in event] == ["allkeys-lru"]
+        assert tryRedis(RedisUrl.parse(redis.url))[1:] == [
+            "Redis may forget members when its memory is full; set maxmemory-policy to noeviction"
+        ]
+        client("CONFIG", "SET", "maxmemory-policy", "noeviction")
+        client.close()
+
+    @pytest_twisted.ensureDeferred  # type: ignore[untyped-decorator]
     async def test_saysWhyNot(self, redis: Redis) -> None:
         refused = Attempt("redis://127.0.0.1:1")
         assert "redis://127.0.0.1:1 cannot be reached" in str(await refused.outcome)
@@ -225,6 +249,34 @@ class TestConnecting:
         assert attempt.lost == ["no answer"]
         attempt.giveUp("again")
         assert attempt.lost == ["no answer"]
+
+
+class TestATrial:
+    def test_saysWhatRedisIsLike(self, redis: Redis) -> None:
+        for url in (f"{redis.url}/1", f"unix://{redis.path}"):
+            [line] = tryRedis(RedisUrl.parse(url))
+            assert re.fullmatch(rf"Redis at {re.escape(url)}: version [0-9.]+, maxmemory-policy noeviction", line)
+
+    def test_saysWhyNot(self, redis: Redis) -> None:
+        [line] = tryRedis(RedisUrl.parse("redis://127.0.0.1:1"))
+        assert line.startswith("Redis at redis://127.0.0.1:1 cannot be reached now, and the server would start")
+        [line] = tryRedis(RedisUrl.parse(f"redis://u:secret@127.0.0.1:{redis.port}"))
+        assert "refuses: WRONGPASS" in line
+        assert "secret" not in line
+
+    def test_isNotTakenInByOthers(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as other:
+
+            def answer() -> None:
+                made, _ = other.accept()
+                made.recv(1000)
+                made.close()
+
+            thread = threading.Thread(target=answer)
+            thread.start()
+            [line] = tryRedis(RedisUrl.parse(f"redis://127.0.0.1:{other.getsockname()[1]}"))
+            thread.join()
+        assert "cannot be reached" in line
 
 
 async def ending(line: Any) -> None:

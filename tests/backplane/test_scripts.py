@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -129,7 +130,7 @@ def beat(store: Store, incarnation: str) -> Any:
 def enter(store: Store, incarnation: str, room: str, who: str, seen: Any = "", at: Any = "", *rest: Any) -> Any:
     """Enter a member."""
     ends, shares = rest[:2] if rest else (0, 0)
-    return store.run(ENTER, incarnation, room, who, f'["{who}"]', seen, at, ends, shares, *rest[2:])
+    return store.run(ENTER, incarnation, room, who, json.dumps([who]), seen, at, ends, shares, *rest[2:])
 
 
 def members(store: Store, room: str) -> dict[str, str]:
@@ -173,6 +174,16 @@ class TestEnter:
         assert members(store, "r") == {"a": ALICE}
         assert enter(store, BOB, "r", "b", seen=state)[0] == 2
         assert enter(store, ALICE, "r", "c", seen=state) == [1, state + 1, None, None]
+
+    def test_aRoomThatWasNotSeenIsEnteredUnlessItsUserIsThere(self, store: Store) -> None:
+        enter(store, ALICE, "r", 'a",b', seen=-1)
+        assert enter(store, BOB, "r", "a", seen=-1)[0] == 2
+        assert enter(store, BOB, "r", "b", seen=-1)[0] == 2
+        other = store.run(ENTER, "aaaaaa.1", "s", "x", '["c",1]', -1, "", 0, 0)
+        assert store.run(ENTER, BOB, "s", "y", '["c"]', -1, "", 0, 0)[:2] == [1, other[1]]
+        assert store.run(ENTER, BOB, "s", "y", '["cc"]', -1, "", 0, 0)[0] == 2
+        assert store.run(ENTER, BOB, "t", "y", '["d",0,"","/",false,[],"a2V5"]', -1, "", 0, 0)[0] == 2
+        assert store.run(ENTER, ALICE, "t", "z", '["e",0,"","/",false,[],"a2V5"]', -1, "", 0, 0)[0] == 1
 
     def test_anEmptyRoomIsInStateZero(self, store: Store) -> None:
         assert store.run(LOOK, ALICE, "r") == [0, [], []]
@@ -376,7 +387,7 @@ _ROOM = st.sampled_from(["r", "s s"])
 _NODE = st.sampled_from([ALICE, BOB, "aaaaaa.2", "cccccc.1"])
 _STEPS = st.lists(
     st.one_of(
-        st.tuples(st.just("enter"), _NODE, _ROOM, _WHO, st.sampled_from([None, 0, 1]), st.lists(_WHO, max_size=2)),
+        st.tuples(st.just("enter"), _NODE, _ROOM, _WHO, st.sampled_from([None, 0, 1, -1]), st.lists(_WHO, max_size=2)),
         st.tuples(st.just("leave"), _NODE, _ROOM, _WHO),
         st.tuples(st.just("update"), _NODE, _ROOM, _WHO),
         st.tuples(st.just("share"), _NODE, _ROOM, st.sampled_from(["k", "l"]), st.sampled_from(["1", ""])),
@@ -424,10 +435,10 @@ class _Player:
         return value
 
     def _enter(self, node: str, room: str, who: str, seen: int | None, ends: list[str]) -> Any:
-        state = int(self.store.run(LOOK, node, room)[0]) if seen is not None else ""
+        state = self.store.run(LOOK, node, room)[0] if seen is not None else ""
         wrong = 1 if seen else 0
         rest = [part for end in ends for part in (end, "replaced", "", b"")]
-        seenState = state if state == "" else int(state) + wrong
+        seenState = state if state == "" else -1 if seen == -1 else int(state) + wrong
         answer = enter(self.store, node, room, who, seenState, "", len(ends), 0, *rest)
         members = [written(item) for item in answer if isinstance(item, list)][:1]
         return [*answer[:2], [{key: self.plain(value.encode()) for key, value in each.items()} for each in members]]
@@ -436,7 +447,7 @@ class _Player:
         return self.store.run(LEAVE, node, room, who, "left")
 
     def _update(self, node: str, room: str, who: str) -> Any:
-        return self.store.run(UPDATE, node, room, who, "new")
+        return self.store.run(UPDATE, node, room, who, '["new"]')
 
     def _share(self, node: str, room: str, key: str, value: str) -> Any:
         return self.store.run(SHARE, node, room, key, value)

@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import random
 import signal
+import socket
 import sys
 import tempfile
 import time
@@ -18,6 +19,7 @@ from pathlib import Path
 from tests.clients.loop_thread import LoopThread
 from tests.cluster.members import Member
 from tests.cluster.nodes import Nodes, runNodes
+from tests.support.redis_server import Redis
 
 __all__ = ["FAULTS", "Churn"]
 
@@ -125,13 +127,44 @@ def cuts(nodes: Nodes, outage: float) -> None:
         time.sleep(outage / 10)
 
 
+def promotion(nodes: Nodes, outage: float) -> None:
+    """A replica that has missed the last changes takes the place of Redis."""
+    folder = Path(tempfile.mkdtemp(dir=nodes.folder))
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        replica = Redis(folder, free.getsockname()[1])
+    client = nodes.redis.client()
+    client("CONFIG", "SET", "repl-diskless-sync-delay", 0)
+    replica.start("--replicaof", "127.0.0.1", str(nodes.redis.port))
+    other = replica.client()
+    while b"master_link_status:up" not in other("INFO", "replication"):
+        time.sleep(0.1)
+    other("REPLICAOF", "NO", "ONE")
+    time.sleep(outage)
+    client.close()
+    other.close()
+    for relay in nodes.relays:
+        relay.aim(replica.port)
+    nodes.redis.kill()
+    nodes.redis = replica
+
+
+def oldDump(nodes: Nodes, outage: float) -> None:
+    """Redis comes back with what it knew a while ago."""
+    client = nodes.redis.client()
+    client("SAVE")
+    client.close()
+    time.sleep(outage)
+    nodes.redis.kill()
+    nodes.redis.start()
+
+
 def nothing(nodes: Nodes, outage: float) -> None:
     """All is well."""
     time.sleep(outage)
 
 
 FAULTS: dict[str, Callable[[Nodes, float], None]] = {
-    each.__name__: each for each in (nothing, stop, kill, flush, redisStops, redisDies, stall, cuts)
+    each.__name__: each for each in (nothing, stop, kill, flush, redisStops, redisDies, stall, cuts, promotion, oldDump)
 }
 
 
@@ -167,8 +200,9 @@ def main() -> int:
             for member in members:
                 if member.wrong:
                     print(member.user, member.wrong[:3])
-        for member in members:
+        for member in churn.members:
             loop.call(member.close())
+        nodes.redis.stop()
     loop.stop()
     return bool(problems)
 

@@ -35,6 +35,7 @@ class Nodes:
 
     Attributes:
         redis: The Redis.
+        folder: Where they keep their files.
         relays: The relay of each.
         hasRelays: They use these.
     """
@@ -46,7 +47,7 @@ class Nodes:
         self.loop = loop
         self.relays: list[Relay] = []
         self.hasRelays = True
-        self._folder = folder
+        self.folder = folder
         self._stack = stack
         self._config = config
         self._running: list[Any] = []
@@ -71,10 +72,10 @@ class Nodes:
             "node": f"node-{number}",
             **self._config.get("backplane", {}),
         }
-        path = self._folder / f"node{number}.conf"
+        path = self.folder / f"node{number}.conf"
         writeConfig(path, config)
         command = twistdCommand("--config", str(path), "--listen", "tcp:0:interface=127.0.0.1")
-        process = self._stack.enter_context(startProcess(command, cwd=str(self._folder)))
+        process = self._stack.enter_context(startProcess(command, cwd=str(self.folder)))
         self.processes.append(process)
         return process
 

@@ -78,9 +78,7 @@ def test_everyEventIsDocumented() -> None:
 
 def test_everyReasonOfUserLeftIsDocumented() -> None:
     reasons = {*signalingNamespace._REASONS.values(), "left", "disconnect", EXPIRED}
-    shutdown = {"shutdown"}  # told to plugins alone, in a sentence below the table
-    assert reasons - shutdown <= codes("user-left")
-    assert "the reason `shutdown`" in PROTOCOL.text
+    assert reasons <= codes("user-left")
 
 
 def test_everyRefusalOfANamespaceIsDocumented() -> None:

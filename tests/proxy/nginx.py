@@ -17,6 +17,7 @@ __all__ = ["CONFIG", "Certificate", "Proxy", "runNginx"]
 
 CONFIG = ROOT / "docs" / "nginx.conf"
 
+_UPSTREAM = re.compile(r"^upstream rtcsignal \{.*?^\}\n", re.MULTILINE | re.DOTALL)
 _MAIN = """\
 worker_processes 1;
 pid {folder}/nginx.pid;
@@ -60,18 +61,21 @@ class Proxy:
 
 
 @contextmanager
-def runNginx(folder: Path, backends: int | Sequence[int], certificate: Certificate) -> Iterator[Proxy]:
+def runNginx(
+    folder: Path, backends: int | Sequence[int], certificate: Certificate, upstream: str = ""
+) -> Iterator[Proxy]:
     """Run nginx before a server, or before several nodes, which take turns.
 
     Args:
         folder: For its files.
         backends: Its port on 127.0.0.1, or theirs.
         certificate: What it shows.
+        upstream: What stands there for the ``upstream``; the backends are in it.
     """
     servers = [backends] if isinstance(backends, int) else backends
     with _listening() as plain, _listening() as secure:
         ports = plain.getsockname()[1], secure.getsockname()[1]
-        (folder / "site.conf").write_text(_site(servers, *ports, certificate), encoding="utf-8")
+        (folder / "site.conf").write_text(_site(servers, *ports, certificate, upstream), encoding="utf-8")
         (folder / "nginx.conf").write_text(_MAIN.format(folder=folder), encoding="utf-8")
         handles = (plain.fileno(), secure.fileno())
         # nginx cannot choose a free port itself, but takes open ones from a predecessor: we are that.
@@ -92,9 +96,13 @@ def _program() -> str:
     return found
 
 
-def _site(backends: Sequence[int], plain: int, secure: int, certificate: Certificate) -> str:
+def _site(backends: Sequence[int], plain: int, secure: int, certificate: Certificate, upstream: str) -> str:
     """The site of docs/nginx.conf on ports of this machine. Each change must find what it changes."""
     text = CONFIG.read_text(encoding="utf-8")
+    if upstream:
+        text = _UPSTREAM.sub(lambda _: f"{upstream}# server 127.0.0.1:8080;\n", text)
+    if "$rtcsignal_nodes" in upstream:
+        text = text.replace("proxy_pass http://rtcsignal;", "proxy_pass http://$rtcsignal_nodes;")
     for old, new in (
         (r"listen \[::\]:80;", ""),
         (r"listen \[::\]:443 ssl;", ""),

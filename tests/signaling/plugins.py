@@ -40,6 +40,7 @@ class Plugins:
         self.giveIce = False
         self.culprit = ""
         self.judgesJoins = mayJoin is not None
+        self.watchesDoors = True
         self.judgesMessages = filterMessage is not None
         self.peers: dict[str, IPeer] = {}
         self.rooms: dict[str, IRoom] = {}

@@ -108,7 +108,7 @@ FLOORS: tuple[tuple[Room, ...], ...] = (
             "backplane",
             "other nodes, by way of a Redis",
             ("backplane",),
-            _BELOW_SIGNALING | {"signaling", "engineio.forwarding"},
+            _BELOW_SIGNALING | {"signaling", "engineio.forwarding", "engineio.stream"},
         ),
     ),
     (Room("api", "what plugins import", ("api",), frozenset({GROUND, "kit"})),),

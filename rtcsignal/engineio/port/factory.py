@@ -67,6 +67,7 @@ class PortFactory(WebSocketServerFactory):
         clock: The time.
         proxies: Those that are trusted to say where a client is. The PROXY protocol is accepted only from them.
         wall: The time of day, for Date headers.
+        flusher: The same as below, if others use it too.
 
     Attributes:
         flusher: Sends what has come together in a turn, on all connections.
@@ -84,6 +85,7 @@ class PortFactory(WebSocketServerFactory):
         clock: IReactorTime,
         proxies: Proxies | None = None,
         wall: WallClock = wallClock,
+        flusher: Flusher | None = None,
     ) -> None:
         super().__init__(reactor=clock, server=None)
         self.engines: Mapping[str, EngineServer] = {engine.options.path: engine for engine in engines}
@@ -95,7 +97,7 @@ class PortFactory(WebSocketServerFactory):
         self.refusals = self.site.refusals = Refusals(LogRation(clock.seconds))
         self._responses = ResponseWriter(wall)
         self._clock = clock
-        self.flusher = Flusher(clock)
+        self.flusher = flusher or Flusher(clock)
         self._batched_timer = Timers(clock)
         configure(self, max((engine.options.maxPayload for engine in engines), default=0))
         self._linkClasses = {path: self._linkClass(engine) for path, engine in self.engines.items()}

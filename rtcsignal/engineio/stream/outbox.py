@@ -14,12 +14,13 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.tcp import Server
+from twisted.internet.tcp import Client, Server
 from twisted.logger import Logger
 
 __all__ = ["Flusher", "canSendNow", "forgetUnsent", "sendNow", "waitingIn"]
 
 _log = Logger()
+_KINDS = (Server, Client)
 _NEEDED = (
     "dataBuffer",
     "offset",
@@ -79,7 +80,7 @@ class Flusher:
 
 def canSendNow(transport: Any) -> bool:
     """Whether `sendNow` knows this kind of transport."""
-    return type(transport) is Server and all(hasattr(transport, name) for name in _NEEDED)
+    return type(transport) in _KINDS and all(hasattr(transport, name) for name in _NEEDED)
 
 
 def waitingIn(transport: Any) -> int:

@@ -35,22 +35,34 @@ class Inheritor:
     def __init__(self, reactor: Any, sockets: Iterable[Inherited]) -> None:
         self._reactor = reactor
         self._sockets = iter(sockets)
+        self._resting: list[tuple[Any, int]] = []
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._reactor, name)
 
     def listenTCP(self, port: int, factory: object, backlog: int = 50, interface: str = "") -> Any:
-        """Take over a socket, and let it listen again if it has ceased to."""
+        """Take over a socket. One that has ceased to listen does so until `wake`."""
         inherited = next(self._sockets)
         with socket.socket(fileno=inherited.number) as listening:
-            listening.listen(backlog)
-            return self._reactor.adoptStreamPort(inherited.number, inherited.family, factory)
+            listens = listening.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+            adopted = self._reactor.adoptStreamPort(inherited.number, inherited.family, factory)
+        if not listens:
+            adopted.stopReading()
+            self._resting.append((adopted, backlog))
+        return adopted
 
     def listenSSL(
         self, port: int, factory: IProtocolFactory, contextFactory: Any, backlog: int = 50, interface: str = ""
     ) -> Any:
         """Likewise, with TLS."""
         return self.listenTCP(port, TLSMemoryBIOFactory(contextFactory, False, factory), backlog, interface)
+
+    def wake(self) -> None:
+        """Let those listen again that have ceased to: from now on connections that come here are served."""
+        resting, self._resting = self._resting, []
+        for port, backlog in resting:
+            port.socket.listen(backlog)
+            port.startReading()
 
     def listenUNIX(
         self, address: str, factory: IProtocolFactory, backlog: int = 50, mode: int = 0o666, wantPID: bool = False

@@ -11,6 +11,7 @@ from rtcsignal.service.config.schema import Config
 __all__ = [
     "Failed",
     "FromWorker",
+    "Holds",
     "Incarnation",
     "Inherited",
     "Line",
@@ -97,6 +98,12 @@ class Reloaded(msgspec.Struct, frozen=True, tag="reloaded"):
     isDone: bool
 
 
+class Holds(msgspec.Struct, frozen=True, tag="holds"):
+    """What the worker holds, by name, after `Report`."""
+
+    numbers: dict[str, int]
+
+
 class Incarnation(msgspec.Struct, frozen=True, tag="incarnation"):
     """As what the worker is known to the cluster from now on."""
 
@@ -122,7 +129,7 @@ class Line(msgspec.Struct, frozen=True, tag="line"):
 
 
 ToWorker: TypeAlias = Start | Ping | Reload | Report | Stop
-FromWorker: TypeAlias = Ready | Failed | Pong | Reloaded | Incarnation | Line
+FromWorker: TypeAlias = Ready | Failed | Pong | Reloaded | Holds | Incarnation | Line
 
 toWorker = msgspec.json.Decoder(ToWorker).decode
 fromWorker = msgspec.json.Decoder(FromWorker).decode

@@ -9,8 +9,9 @@ import msgspec
 
 from rtcsignal.service.config.schema import Config
 
-__all__ = ["ofWorker"]
+__all__ = ["machineOf", "ofWorker"]
 
+_NUMBER = re.compile(r"-[0-9]+$")
 _PORT = re.compile(r"(?<=^tcp:)[0-9]+|(?<=^tcp6:)[0-9]+|(?<=:port=)[0-9]+")
 
 
@@ -32,6 +33,14 @@ def ofWorker(config: Config, number: int) -> Config:
             address=None if address is None else _shiftedAddress(address, number - 1),
         ),
     )
+
+
+def machineOf(config: Config) -> str:
+    """What the nodes of one machine have in common, whichever of its workers a configuration is for."""
+    name = config.backplane.node
+    if name is None:
+        return socket.gethostname()
+    return _NUMBER.sub("", name) if config.workers > 1 else name
 
 
 def _shifted(endpoint: str, by: int) -> str:

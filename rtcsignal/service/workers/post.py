@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -20,6 +20,7 @@ from rtcsignal.clocks import wallClock
 from rtcsignal.service.workers.messages import (
     Failed,
     FromWorker,
+    Holds,
     Incarnation,
     Line,
     Lines,
@@ -36,6 +37,7 @@ from rtcsignal.service.workers.messages import (
     fromWorker,
 )
 from rtcsignal.service.workers.relay import MOST_TEXT, relayed, written
+from rtcsignal.service.workers.sums import Sums
 
 __all__ = ["LONGEST_DELAY", "MOST_UNANSWERED", "SHORTEST_DELAY", "Host", "Post", "Spawn", "State"]
 
@@ -52,7 +54,8 @@ MOST_UNANSWERED = 10
 """Pings, one a second, after which a worker counts as hanging."""
 
 START_SECONDS = 60.0
-"""A worker that has not said anything by then hangs."""
+"""A worker that has not answered by then for the first time hangs: until its reactor runs, it loads and starts what its
+configuration names."""
 
 _OUTPUT = (1, 2)
 
@@ -108,11 +111,13 @@ class Post:
         self._conversation: _Conversation | None = None
         self._timer: IDelayedCall | None = None
         self._began = 0.0
-        self._isHeard = False
+        self._hasAnswered = False
         self._unanswered = 0
         self._failures = 0
         self._incarnation = ""
         self._reloading: Deferred[bool] | None = None
+        self._reporting: Deferred[None] | None = None
+        self._sums = Sums()
 
     @property
     def pid(self) -> int | None:
@@ -134,7 +139,7 @@ class Post:
         self._timer = None
         self.state = State.STARTING
         self._began = self._reactor.seconds()
-        self._isHeard, self._unanswered, self._incarnation = False, 0, ""
+        self._hasAnswered, self._unanswered, self._incarnation = False, 0, ""
         self._conversation = _Conversation(self)
         self.started = self._spawn(self, self._conversation)
         self._tell(self.started)
@@ -167,19 +172,32 @@ class Post:
         """Ask whether it answers, once a second; one that has not for too long is killed."""
         if self.state is State.VACANT:
             return
-        if not self._isHeard:
-            if self._reactor.seconds() - self._began > START_SECONDS:
-                self._hangs(START_SECONDS)
-            return
-        if self._unanswered >= MOST_UNANSWERED:
+        if self._hasAnswered and self._unanswered >= MOST_UNANSWERED:
             self._hangs(MOST_UNANSWERED)
+        elif not self._hasAnswered and self._reactor.seconds() - self._began > START_SECONDS:
+            self._hangs(START_SECONDS)
         else:
             self._unanswered += 1
             self._tell(Ping())
 
-    def report(self) -> None:
-        """Have its worker log what it holds."""
+    def report(self) -> Deferred[None] | None:
+        """Have its worker log what it holds.
+
+        Returns:
+            Fires when it has, or has ended instead; None if no worker serves here.
+        """
+        if self.state is not State.SERVING:
+            return None
+        self._reporting = self._reporting or Deferred()
+        reported: Deferred[None] = Deferred()
+        self._reporting.chainDeferred(reported)
         self._tell(Report())
+        return reported
+
+    @property
+    def numbers(self) -> Mapping[str, int]:
+        """What its worker held when it was asked last; what is counted goes on from what those before it had."""
+        return self._sums.numbers
 
     def reload(self, message: Reload) -> Deferred[bool]:
         """Have its worker take over the plugins of a configuration.
@@ -194,10 +212,10 @@ class Post:
 
     def heard(self, message: FromWorker) -> None:
         """Its worker has said something."""
-        self._isHeard = True
         if isinstance(message, Line):
             globalLogPublisher(relayed(message, self.number))
         elif isinstance(message, Pong):
+            self._hasAnswered = True
             self._unanswered = 0
         elif isinstance(message, Ready):
             if self.state is State.STARTING:
@@ -210,6 +228,9 @@ class Post:
             self._incarnation = message.name
         elif isinstance(message, Reloaded):
             self._reloaded(message.isDone)
+        elif isinstance(message, Holds):
+            self._sums.held(message.numbers)
+            self._reported()
 
     def wrote(self, text: str) -> None:
         """Its worker has written a line past its log."""
@@ -225,6 +246,8 @@ class Post:
         self.state = State.VACANT
         self._conversation = None
         self._reloaded(False)
+        self._sums.ended()
+        self._reported()
         # One that has ended by itself has told the cluster so.
         self._host.ended(self, "" if reason.check(ProcessDone) else self._incarnation)
 
@@ -232,6 +255,11 @@ class Post:
         reloading, self._reloading = self._reloading, None
         if reloading is not None:
             reloading.callback(isDone)
+
+    def _reported(self) -> None:
+        reporting, self._reporting = self._reporting, None
+        if reporting is not None:
+            reporting.callback(None)
 
     def _hangs(self, seconds: float) -> None:
         text = "worker {worker} (process {pid}) has not answered for {seconds:g} s: it is killed"

@@ -3,7 +3,7 @@
 Each worker has a socket of its own for each TCP port (``SO_REUSEPORT``): the kernel shares connections out evenly among
 those that listen. When a worker has died, its sockets stay open, and connections that come meanwhile wait for the next
 worker. A worker that stays away longer leaves its share to the others: its sockets cease to listen, but remain bound,
-so that no other right or process is required to listen again.
+so that no other right or process is required to listen again, as they do when the next worker serves.
 
 UNIX sockets, and those of systemd, are shared by all workers.
 """
@@ -78,7 +78,7 @@ class ReservedPort:
         return self._sockets[0 if self.isShared else worker - 1]
 
     def rest(self, worker: int) -> None:
-        """Have a worker's own socket cease to listen, until the next worker of this number lets it listen again."""
+        """Have a worker's own socket cease to listen, until the next worker of this number serves."""
         if not self.isShared:
             with suppress(OSError):  # it rests already
                 self.of(worker).shutdown(socket.SHUT_RDWR)

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import Factory, ProcessProtocol
 from twisted.internet.task import LoopingCall
@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 
 from rtcsignal.backplane.undertaker import Undertaker
 from rtcsignal.errors import ConfigError
-from rtcsignal.service.app import CLOSE_SECONDS, logListening, warnOfTheRest
+from rtcsignal.service.app import CLOSE_SECONDS, logHolds, logListening, warnOfTheRest
 from rtcsignal.service.config.schema import Config
 from rtcsignal.service.notify import notify, watchdogSeconds
 from rtcsignal.service.ports import OpenPort, closePorts, openPorts
@@ -26,6 +26,7 @@ from rtcsignal.service.workers.messages import Reload, Start
 from rtcsignal.service.workers.nodes import ofWorker
 from rtcsignal.service.workers.post import Post, State
 from rtcsignal.service.workers.sockets import Opener, ReservedPort, inheritance
+from rtcsignal.service.workers.sums import total
 
 __all__ = ["Supervisor"]
 
@@ -127,7 +128,9 @@ class Supervisor(Service):
         """Log which workers there are, and what each of them holds."""
         for post in self._posts:
             _log.info("worker {worker} {does} (process {pid})", worker=post.number, does=post.state.value, pid=post.pid)
-            post.report()
+        reports = [report for post in self._posts if (report := post.report()) is not None]
+        if reports:
+            gatherResults(reports).addCallback(lambda _: self._reported())
 
     def ready(self, post: Post) -> None:
         """A worker serves."""
@@ -222,6 +225,9 @@ class Supervisor(Service):
 
     def _configOf(self, number: int) -> Config:
         return ofWorker(self._config, number)
+
+    def _reported(self) -> None:
+        logHolds("all workers hold", total(post.numbers for post in self._posts))
 
     def _ping(self) -> None:
         for post in self._posts:

@@ -15,6 +15,7 @@ from rtcsignal.service.workers.inherited import Inheritor
 from rtcsignal.service.workers.messages import (
     Failed,
     FromWorker,
+    Holds,
     Ping,
     Pong,
     Ready,
@@ -58,12 +59,18 @@ class WorkerService(RTCSignalService):
         self._send = send
         self._end = fail
         self._stopper = reactor
-        opener = Inheritor(reactor, start.sockets)
-        super().__init__(start.config, reactor, build, self._cannotStart, environ, opener=opener)
+        self._inheritor = Inheritor(reactor, start.sockets)
+        super().__init__(start.config, reactor, build, self._cannotStart, environ, opener=self._inheritor)
 
     def serves(self) -> None:
         """Tell the supervisor, who says it when all do."""
+        self._inheritor.wake()
         self._send(Ready())
+
+    def held(self, holds: Mapping[str, int]) -> None:
+        """Log it, and tell the supervisor, who adds it up."""
+        super().held(holds)
+        self._send(Holds(dict(holds)))
 
     def received(self, message: ToWorker) -> None:
         """The supervisor says something."""

@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from rtcsignal.errors import Refused, Waiting
+from rtcsignal.signaling.cluster import UNSEEN
 from rtcsignal.signaling.events import RoomRequest
 from rtcsignal.signaling.gates import CurrentGates
 from rtcsignal.signaling.joins.admission import Admissions
@@ -128,8 +129,9 @@ class Joining:
     ) -> None:
         """Judge the room as it is on all nodes, again and again until it has not changed meanwhile."""
         name, presence, reports = request.roomName, self._presence, self._reports
-        for _ in range(_MOST_ROUNDS):
-            look = reports.look(name)
+        for number in range(_MOST_ROUNDS):
+            isBlind = not number and self._isOpen and not reports.seen(name)
+            look = None if isBlind else reports.look(name)
             if look is not None:
                 await look
             former = reports.giveUpFormer(participant, name)
@@ -138,7 +140,7 @@ class Joining:
                 continue  # the room has changed
             if not participant.peer.connected:
                 return
-            seat, seen = presence.seatFor(participant, request), None
+            seat, seen = presence.seatFor(participant, request), UNSEEN if isBlind else None
             if self._gates.now.judgesJoins:
                 seen = reports.seen(name)
                 verdict = self._verdictOn(seat)
@@ -148,6 +150,13 @@ class Joining:
             if entered is None or await entered:
                 return
         raise Refused("unavailable", "Too many are joining this room. Try again.")
+
+    @property
+    def _isOpen(self) -> bool:
+        """No plugin looks at rooms when somebody joins: then one that is not here need not be looked at, unless its
+        user is there already."""
+        gates = self._gates.now
+        return not gates.judgesJoins and not gates.watchesDoors
 
     def _judged(self, result: Any, roomName: str) -> Any:
         self._reports.judged(roomName)

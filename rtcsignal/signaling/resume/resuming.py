@@ -68,6 +68,7 @@ class Resuming:
         peer.keep(key)
         if participant.standing is None:
             participant.standing = Standing()
+        self._presence.changed(participant)
         return not peer.connected
 
     def tell(self, request: RoomRequest, ackId: str | None, asks: bool, seat: Seat) -> None:

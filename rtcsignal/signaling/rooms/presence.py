@@ -99,9 +99,7 @@ class Presence:
         ends = door.ends
         if not self._isThere(seat):
             return None  # it was kicked because of what the observers did
-        room = self.table.find(seat.room.name) or seat.room
-        shares = {**dict.fromkeys(room.leftovers), **door.shares}
-        entered = self.reports.enter(seat, seen, [end for _, end in ends], shares)
+        entered = None if self.reports.isAlone else self._enterEverywhere(seat, seen, door)
         if entered is None:
             self._begin(seat, welcome, door, ends)
             return None
@@ -162,6 +160,11 @@ class Presence:
             seat.participant.expel(reason)
         else:
             self.forget(seat, reason)
+
+    def changed(self, participant: Participant) -> None:
+        """What other nodes are to know of a participant has changed."""
+        for seat in participant.seats.values():
+            self.reports.changed(seat)
 
     def lost(self, participant: Participant, seconds: float) -> None:
         """The connection of a participant was lost, and its client is waited for.
@@ -245,9 +248,14 @@ class Presence:
             self._gates.now.entering(seat.view, room.view)
         finally:
             station.door = None
-        for former in absentIn(room, seat):
+        for former in absentIn(room, seat) if not room.isEmpty else ():
             door.end(former, REPLACED, connection=False)
         return door
+
+    def _enterEverywhere(self, seat: Seat, seen: int | None, door: Door) -> Deferred[Entered] | None:
+        room = self.table.find(seat.room.name) or seat.room
+        shares = {**dict.fromkeys(room.leftovers), **door.shares}
+        return self.reports.enter(seat, seen, [end for _, end in door.ends], shares)
 
     def _entered(
         self,
@@ -276,15 +284,16 @@ class Presence:
         """A membership begins, unless its participant has gone meanwhile, or goes because of what is done for it."""
         participant, gates, name = seat.participant, self._gates.now, seat.room.name
         door.carryOut()
-        shared = self._endAll(name, ends, isEverywhere)
+        shared = self._endAll(name, ends, isEverywhere) if ends else EMPTY
         if not participant.peer.connected:
             self._neverCame(seat)
             return
         self._waiting.remove(participant, name)
         room = seat.room = self.table.opened(seat.room)
-        kept = shared if room.isEmpty else EMPTY  # it has taken the place of the last one, and goes on
-        for key, value in {**kept, **door.shares}.items():
-            learned(room.view, key, value)
+        if shared or door.shares:
+            kept = shared if room.isEmpty else EMPTY  # it has taken the place of the last one, and goes on
+            for key, value in {**kept, **door.shares}.items():
+                learned(room.view, key, value)
         room.add(seat)
         participant.seats[name] = seat
         participant.arrivedAt = self._clock.seconds()
@@ -311,7 +320,7 @@ class Presence:
             What is shared about the room.
         """
         room = self.table.find(roomName)
-        if room is None or not ends:
+        if room is None:
             return EMPTY
         for peer, end in ends:
             self._makeWay(room, peer, end, isEverywhere)

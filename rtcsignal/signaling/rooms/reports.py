@@ -121,7 +121,8 @@ class Reports:
         """
         if told is None:
             act()
-            self._table.settle(roomName)
+            if not self.isAlone:
+                self._table.settle(roomName)
             return
 
         def known(_: None) -> None:

@@ -48,23 +48,27 @@ class RoomTable:
 
     def roomFor(self, name: str) -> Room:
         """A room that may not be there yet."""
-        room = self.find(name)
+        room = self.rooms.get(name)
         if room is None:
-            return Room(name, self._clock.seconds(), self._station)
-        room.renew()
-        if room.view.shared:
+            room = self.followed.get(name)
+            if room is None:
+                return Room(name, self._clock.seconds(), self._station)
+            room.renew()
             room.clear()
         return room
 
     def opened(self, judged: Room) -> Room:
         """The room to enter: while the policies judged one, its members may have left, or the first one joined."""
-        name, now = judged.name, self._clock.seconds()
-        room = self.find(name)
+        name = judged.name
+        room = self.rooms.get(name)
+        if room is not None:
+            return room
+        now = self._clock.seconds()
+        room = self.followed.pop(name, None)
         if room is None:
             room = Room(name, now, self._station) if judged.isOpen else judged
         room.renew()
         self.rooms[name] = room
-        self.followed.pop(name, None)
         if not room.isOpen:
             room.open(now)
         return room

@@ -9,7 +9,7 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from rtcsignal.engineio.forwarding import frames
-from rtcsignal.engineio.forwarding.directory import makeNodeId, nodeOf
+from rtcsignal.engineio.forwarding.directory import makeNodeId, mark, nodeOf
 from rtcsignal.engineio.forwarding.frames import Ask, Asked, FrameError, Frames, Hello, Ping, Pong, Upgrade, encoded
 from rtcsignal.engineio.http.exchange import Response
 from rtcsignal.engineio.http.limits import STRANGERS_BODY
@@ -341,3 +341,8 @@ def test_idsOfNodesAreTheBeginningOfSids() -> None:
     node = makeNodeId()
     assert len(node) == 6
     assert nodeOf(node + "rest") == node
+    one, other = makeNodeId("one"), makeNodeId("one")
+    assert one != other
+    assert one[:2] == other[:2] == mark("one")
+    assert len(one) == 6
+    assert mark("one") != mark("two")

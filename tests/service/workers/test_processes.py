@@ -97,6 +97,7 @@ def _told(process: Process) -> str:
     process.signal(signal.SIGUSR2)
     count = len(childrenOf(process.pid))
     process.waitOutput(rf"(?s)(worker \d: consistent.*?){{{count}}}", start=before)
+    process.waitOutput("all workers hold .*", start=before)
     return process.output()[before:]
 
 
@@ -121,6 +122,7 @@ class TestServing:
     def test_everyLineOfAWorkerNamesIt(self, shared: Process) -> None:
         lines = _told(shared).splitlines()
         assert all(LINE.match(line) for line in lines)
+        assert re.search(r"\] all workers hold sessions 0, ", "\n".join(lines))
         consistent = Counter(re.findall(r"\] (worker \d): consistent: yes$", "\n".join(lines), re.MULTILINE))
         assert consistent == {"worker 1": 1, "worker 2": 1, "worker 3": 1}
 

@@ -17,6 +17,7 @@ from rtcsignal.service.config.schema import Config
 from rtcsignal.service.config.web import Web
 from rtcsignal.service.workers.messages import (
     Failed,
+    Holds,
     Incarnation,
     Line,
     Pong,
@@ -225,6 +226,7 @@ def _listens(one: socket.socket) -> bool:
 class TestHanging:
     def test_oneThatDoesNotAnswerForTenSecondsIsKilled(self, crew: Crew, lines: list[str]) -> None:
         first, second, third = crew.beginReady()
+        second.say(Pong())
         crew.wait(9.5, first, third)
         assert [worker.killed for worker in crew.workers] == [False, False, False]
         crew.wait(2, first, third)
@@ -236,12 +238,14 @@ class TestHanging:
 
     def test_aSupervisorThatWasStoppedItselfKillsNoOne(self, crew: Crew) -> None:
         workers = crew.beginReady()
+        crew.wait(2, *workers)
         crew.advance(60)
         crew.wait(5, *workers)
         assert not any(worker.killed for worker in workers)
 
-    def test_oneThatNeverSaysAnythingIsKilled(self, crew: Crew) -> None:
+    def test_oneThatNeverAnswersIsKilled(self, crew: Crew) -> None:
         crew.begin()
+        crew.workers[2].say(Line(0.0, "x", "info", "starting"))
         crew.workers[0].say(Pong())
         crew.workers[1].say(Pong())
         crew.wait(59, *crew.workers[:2])
@@ -392,6 +396,28 @@ class TestLog:
             "worker 1: and more",
             "worker 1 (process 100) has ended: killed by SIGABRT",
         ]
+
+    def test_numbersAreAddedUpAndCountsNeverFall(self, crew: Crew, lines: list[str]) -> None:
+        first, second, third = crew.beginReady()
+        crew.supervisor.report()
+        for worker in (first, second):
+            worker.say(Holds({"rooms": 2, "published": 10}))
+        assert not lines[-1].startswith("all workers hold")
+        third.say(Holds({"rooms": 1, "published": 5}))
+        assert lines[-1] == "all workers hold rooms 5, published 25"
+        crew.supervisor.report()
+        first.say(Holds({"rooms": 3, "published": 11}))
+        second.say(Holds({"rooms": 3, "published": 11}))
+        third.end(1)  # what it would have said is lost, and what it has said is not
+        assert lines[-1] == "all workers hold rooms 6, published 27"
+        crew.wait(0.3, first, second)
+        crew.workers[3].say(Ready())
+        crew.supervisor.report()
+        crew.supervisor.report()
+        for worker in (first, second, crew.workers[3]):
+            worker.say(Holds({"rooms": 1, "published": 12}))
+            worker.say(Holds({"rooms": 1, "published": 13}))
+        assert lines[-1] == "all workers hold rooms 3, published 43"
 
     def test_aReportIsThatOfAll(self, crew: Crew, lines: list[str]) -> None:
         crew.beginReady()

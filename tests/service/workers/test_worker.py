@@ -13,10 +13,11 @@ import pytest
 from twisted.internet import reactor as twistedReactor
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.endpoints import serverFromString
-from twisted.internet.error import CannotListenError, ReactorNotRunning
+from twisted.internet.error import CannotListenError, ConnectionDone, ReactorNotRunning
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.internet.protocol import Factory
 from twisted.internet.ssl import CertificateOptions
+from twisted.internet.tcp import Port
 from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import LogEvent, Logger, LogLevel, formatEvent
 from twisted.python.failure import Failure
@@ -95,8 +96,7 @@ class Running:
         self.reactor = Reactor()
         self.sent: list[FromWorker] = []
         self.failed = 0
-        with socket.socket() as given:
-            given.bind(("127.0.0.1", 0))
+        with socket.create_server(("127.0.0.1", 0)) as given:
             start = Start(2, START.config, "info", (Inherited(os.dup(given.fileno()), socket.AF_INET),))
             self.service = WorkerService(
                 start, self.reactor, lambda config, reactor: self.application, self.sent.append, self._fail, {}
@@ -383,17 +383,27 @@ class TestSockets:
 class TestInheriting:
     def test_endpointsTakeTheSocketsInOrder(self) -> None:
         reactor = MemoryReactorClock()
-        made = [socket.socket() for _ in range(2)]
-        for each in made:
-            each.bind(("127.0.0.1", 0))
+        made = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
         inheritor = Inheritor(reactor, [Inherited(os.dup(each.fileno()), each.family) for each in made])
         inheritor.listenTCP(1, Factory())
         inheritor.listenSSL(2, Factory(), CertificateOptions())
         assert [type(factory).__name__ for _, _, factory in reactor.adoptedPorts] == ["Factory", "TLSMemoryBIOFactory"]
-        assert all(each.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) for each in made)
+        inheritor.wake()
         assert inheritor.seconds() == reactor.seconds()
         for each in made:
             each.close()
+
+    def test_aSocketThatRestsListensWhenTheWorkerServes(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as made:
+            made.shutdown(socket.SHUT_RDWR)
+            reactor = _Adopting()
+            inheritor = Inheritor(reactor, [Inherited(os.dup(made.fileno()), made.family)])
+            port = inheritor.listenTCP(1, Factory(), 10)
+            assert (reactor.readers, made.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)) == ([], 0)
+            inheritor.wake()
+            inheritor.wake()
+            assert (reactor.readers, made.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)) == ([port], 1)
+            port.connectionLost(Failure(ConnectionDone()))
 
     def test_aUnixSocketThatCannotAcceptPauses(self, tmp_path: Path) -> None:
         listening = socket.socket(socket.AF_UNIX)
@@ -418,6 +428,12 @@ class _Adopting(SelectingClock):
     """Counts the connections that were accepted."""
 
     adopted = 0
+
+    def adoptStreamPort(self, number: int, family: int, factory: Factory) -> Any:
+        reactor: Any = self
+        port: Any = Port._fromListeningDescriptor(reactor, number, family, factory)
+        port.startListening()
+        return port
 
     def adoptStreamConnection(self, number: int, family: int, factory: Factory) -> None:
         self.adopted += 1

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from twisted.internet.task import Clock
 from zope.interface import implementer
 
 from rtcsignal.backplane.cluster import Backplane, BackplaneOptions
+from rtcsignal.backplane.invariants import checkBackplane
 from rtcsignal.engineio.reasons import CloseReason
 from rtcsignal.interfaces import IAuthenticator
 from rtcsignal.policy.guard import Treatment
@@ -26,7 +27,8 @@ from tests.support.redis_model import ModelConnector, RedisModel
 __all__ = ["Nodes"]
 
 
-_SOCKETS = SocketOptions(eventsPerSecond=0, turn=0, recovery=RecoveryOptions(window=60, everybody=False))
+_SOCKETS = SocketOptions(eventsPerSecond=0, turn=0)
+_RECOVERY = RecoveryOptions(window=60, everybody=False)
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,10 @@ class Nodes:
             told = BackplaneOptions(name, **(options or {}))
             backplane = Backplane(f"{name:_<6}", told, connector, self.clock, seconds)
             made = gates if gates is None else gates[name] if isinstance(gates, dict) else gates()
-            node = World(settings, made, _SOCKETS, clock=self.clock, cluster=backplane, name=name)
+            sockets = replace(_SOCKETS, recovery=replace(_RECOVERY, node=f"{name:_<6}"))
+            node = World(settings, made, sockets, clock=self.clock, cluster=backplane, name=name)
+            recovery = node.sockets.recovery
+            recovery.elsewhere, backplane.claimed = backplane.claim, recovery.giveUp
             if use:
                 self._start(node, use)
             backplane.listen(node.hub.ear)
@@ -172,7 +177,11 @@ class Nodes:
 
     def problems(self) -> list[str]:
         """What does not fit together on the nodes."""
-        return [f"{name}: {each}" for name, node in self.worlds.items() for each in node.problems()]
+        return [
+            f"{name}: {each}"
+            for name, node in self.worlds.items()
+            for each in (*node.problems(), *checkBackplane(self.backplanes[name], node.hub))
+        ]
 
     def finish(self) -> None:
         """Everybody goes, and every node ends: nothing may be left."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -214,6 +215,13 @@ def test_awayAndBackAreToldOnAllNodes(makeNodes: NodesFactory) -> None:
     assert not nodes.peer("north", "kitchen", "bob").away
 
 
+def test_aKeyThatIsChosenLaterIsKnownOnAllNodes(nodes: Nodes) -> None:
+    _, bob = nodes.members("kitchen", ann="north", bob="south")
+    assert not nodes.peer("north", "kitchen", "bob").hasKey
+    nodes.join(bob, "kitchen", "bob", resume="b" * 22)
+    assert nodes.peer("north", "kitchen", "bob").hasKey
+
+
 def test_aUserIsNotAwayWhoIsOnAnotherNode(nodes: Nodes) -> None:
     (ann,) = nodes.members("kitchen", ann="north")
     nodes.member("north", "kitchen", "bob")
@@ -241,6 +249,29 @@ def test_aKeyThatIsClaimedOnAnotherNodeEndsThePeerThere(nodes: Nodes) -> None:
     assert ann.take() == [left("bob", "kitchen", "replaced"), joined("bob", "kitchen")]
     assert nodes.rosters() == {"north": {"kitchen": ["ann", "bob"]}, "south": {}}
     assert nodes["south"].sockets.recovery.away == 0
+
+
+@pytest.mark.parametrize("isLost", [True, False])
+def test_aPidThatIsClaimedOnAnotherNodeEndsThePeerThere(nodes: Nodes, isLost: bool) -> None:
+    ann = nodes.member("north", "kitchen", "ann")
+    bob = nodes["south"].link().client(auth=json.dumps({"resume": "k" * 22}))
+    ((_, connected),) = bob.take()
+    pid = connected["pid"]
+    assert (pid[:6], len(pid)) == ("south_", 28)
+    nodes.join(bob, "kitchen", "bob")
+    if isLost:
+        bob.lose()
+    nodes.settle()
+    ann.take()
+    again = nodes["north"].link().client(auth=json.dumps({"pid": pid, "offset": ""}))
+    nodes.settle()
+    assert again.take()[0][1].get("pid") != pid
+    assert ann.take() == [left("bob", "kitchen", "replaced")]
+    assert nodes.rosters() == {"north": {"kitchen": ["ann"]}, "south": {}}
+    for unknown in (pid, "north_" + "x" * 22, "nobody" + "x" * 22, "x" * 22):
+        nodes["north"].link().client(auth=json.dumps({"pid": unknown, "offset": ""}))
+        nodes.settle()
+    assert ann.take() == []
 
 
 def test_aKeyIsClaimedOfWhoIsBeingPutOut(nodes: Nodes) -> None:
