@@ -29,7 +29,7 @@ from tests.signaling.resume.test_resume_machine import ResumeMachine
 
 Patch = pytest.MonkeyPatch
 SEARCH = settings(
-    max_examples=400,
+    max_examples=2000,
     stateful_step_count=40,
     deadline=None,
     derandomize=True,
@@ -226,4 +226,4 @@ def test_withoutItTheMachineFindsAFault(
 
 
 def test_withAllOfThemItFindsNone() -> None:
-    run_state_machine_as_test(ResumeMachine, settings=SEARCH)
+    run_state_machine_as_test(ResumeMachine, settings=settings(SEARCH, max_examples=400))
