@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 
@@ -10,23 +9,11 @@ from twisted.logger import Logger
 
 from rtcsignal.logtext import safe
 
-__all__ = ["CaptureFile", "fileProblem"]
+__all__ = ["CaptureFile"]
 
 _log = Logger(namespace="rtcsignal.calls")
 
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
-
-
-def fileProblem(path: str) -> str | None:
-    """Why a file could not be written; None if it could."""
-    folder = os.path.dirname(path) or "."
-    if not os.path.isdir(folder):
-        return os.strerror(errno.ENOENT)
-    if os.path.exists(path) and not os.path.isfile(path):
-        return "it is not a regular file"
-    if not os.access(path if os.path.exists(path) else folder, os.W_OK):
-        return os.strerror(errno.EACCES)
-    return None
 
 
 class CaptureFile:

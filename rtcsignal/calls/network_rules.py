@@ -112,7 +112,7 @@ def findCandidateBeforeDescription(state: State) -> tuple[str | None, str] | Non
             for each in side.candidates
             if each.delivered and each.ufrag == side.ufrag != "" and arrived.get(each.ufrag, each.t + 1) > each.t
         ]
-        isLost = any(operation in _CANDIDATE_OPERATIONS for _, operation, _ in peer.clientErrors) or not peer.reports
+        isLost = any(operation in _CANDIDATE_OPERATIONS for _, operation, _ in peer.clientErrors)
         if early and isLost and state.now - early[-1].t >= ANSWER:
             text = "candidates of {} arrived before its description, and {} has to keep them until that comes"
             return peer.name, text.format(state.nameOf(side), state.nameOf(peer))

@@ -127,10 +127,4 @@ def _bodyIn(text: str) -> Any:
         event = msgspec.json.decode(text)
     except _UNREADABLE:
         return None
-    body = event[1] if isinstance(event, list) and len(event) > 1 else None
-    if isinstance(body, str):  # some clients write JSON into JSON
-        try:
-            return msgspec.json.decode(body)
-        except _UNREADABLE:
-            return None
-    return body
+    return event[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,10 +22,11 @@ from rtcsignal.service.config.iceserver import IceServerUse
 from rtcsignal.service.config.schema import Config
 from rtcsignal.signaling.options import SignalingOptions
 from rtcsignal.values import Message
-from tests.calls.parties import Party, sdp
+from tests.calls.parties import Party, candidate, sdp
 from tests.signaling.plugins import Plugins
 from tests.signaling.world import World
 from tests.support.logs import observed
+from tests.support.processor import processorSeconds
 
 TURN = Ice(servers=(IceServerUse(urls=("turn:t.example",), secret=Secret("north")),), ttl=600)
 
@@ -259,9 +261,7 @@ class TestWhatIsTold:
 
 class TestRelays:
     @pytest.mark.parametrize(("before", "verdict"), [(True, "turn-expired"), (False, "turn-refused")])
-    def test_theCredentialThatWasUsedCounts(
-        self, kitchens: Callable[..., Kitchen], before: bool, verdict: str
-    ) -> None:
+    def test_theCredentialThatWasUsedCounts(self, kitchens: Callable[..., Kitchen], before: bool, verdict: str) -> None:
         kitchen = kitchens(Config(ice=TURN))
         kitchen.world.wallOffset = 1_700_000_000
         kitchen.wait(10)
@@ -510,9 +510,7 @@ class TestTheFile:
 SECRETS = ["192.0.2.77", "10.9.8.7", "1f0a.local", "uf12", "pw-1-secret", "AA:BB", "aa:bb", "north", "turn:t.example"]
 
 
-def test_nothingSecretIsKeptOrToldOrWritten(
-    kitchens: Callable[..., Kitchen], tmp_path: Path, lines: list[str]
-) -> None:
+def test_nothingSecretIsKeptOrToldOrWritten(kitchens: Callable[..., Kitchen], tmp_path: Path, lines: list[str]) -> None:
     path = tmp_path / "calls.jsonl"
     kitchen = kitchens(Config(calls=Calls(file=str(path)), ice=TURN))
     kitchen.ann.offer("1")
@@ -526,3 +524,69 @@ def test_nothingSecretIsKeptOrToldOrWritten(
     assert "no-answer" in told
     for secret in SECRETS:
         assert secret not in kept + told + path.read_text() + "\n".join(lines), secret
+
+
+class TestTheEnd:
+    def test_whatIsUnderWayIsWrittenDown(self, kitchens: Callable[..., Kitchen], tmp_path: Path) -> None:
+        path = tmp_path / "calls.jsonl"
+        kitchen = kitchens(Config(calls=Calls(file=str(path))))
+        kitchen.exchange()
+        kitchen.ann.connected()
+        kitchen.wait(8)
+        kitchen.world.features.stop()
+        (capture,) = readCaptures(path.read_text().splitlines())
+        assert capture.text("verdict") in ("connected", "peer-left")
+        assert kitchen.world.clock.getDelayedCalls() == [] or len(kitchen.recorder) == 0
+
+    def test_theFileMustBeOne(self, kitchens: Callable[..., Kitchen], tmp_path: Path, lines: list[str]) -> None:
+        (tmp_path / "folder").mkdir()
+        kitchen = kitchens(Config(calls=Calls(file="/dev/null")))
+        kitchen.ann.offer("1")
+        kitchen.wait(7)
+        assert any("/dev/null cannot be written: it is not a regular file" in line for line in lines)
+
+    def test_manyCallsAreForgotten(self, kitchens: Callable[..., Kitchen], monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("rtcsignal.calls.recorder.MOST_CALLS", 1)
+        kitchen = kitchens()
+        for _ in range(2):
+            kitchen.exchange()
+            kitchen.ann.connected()
+            kitchen.wait(8)
+            kitchen.ann.hangUp()
+            kitchen.wait(70)
+        assert len(kitchen.recorder.list()) == 1
+
+    def test_whoSendsNoSenseIsNotLookedAt(self, kitchen: Kitchen) -> None:
+        long = "x" * 300_000
+        for body in (
+            '{"msgType": 1}',
+            '{"msgType": 1, "sdp": 7}',
+            '{"msgType":1,"x":"\\ud800"}',
+            f'{{"msgType":1,"x":"{long}"}}',
+        ):
+            kitchen.ann.client.transmit(f'["broadcast",{body}]')
+        kitchen.ann.client.transmit('["broadcast",{"msgType":1,"targetUserId":"bob","sdp":{"sdp":"v=0\\r\\n"}}]')
+        kitchen.wait(7)
+        assert kitchen.bothHeard() == [("no-answer", "bob")]
+
+    def test_candidatesThatAreAlikeAreCounted(self, kitchen: Kitchen) -> None:
+        kitchen.exchange()
+        for _ in range(9):
+            kitchen.ann.candidate()
+        kitchen.wait(7)
+        (call,) = kitchen.recorder.list()
+        found = kitchen.recorder.find(call["id"])
+        assert found is not None
+        counts = [each["n"] for each in found["events"] if each["ev"] == "candidate" and "n" in each]
+        assert counts == [10]
+
+    def test_hostileMessagesStayInBounds(self, kitchen: Kitchen) -> None:
+        """A line of a megabyte, ten thousand sections, thousands of candidates: nobody waits for long."""
+        hostile = ["a=" + "x" * 900_000, "\r\nm=audio 9 X 0" * 10_000, "\r\na=" + candidate() * 5_000, "\0" * 1_000]
+        for each in hostile:
+            kitchen.ann.send(1, sdp="v=0\r\n" + each)
+        began = processorSeconds(os.getpid())
+        kitchen.wait(7)
+        assert processorSeconds(os.getpid()) - began < 1.0
+        assert kitchen.bothHeard() == [("no-answer", "bob")]
+        assert len(repr(list(kitchen.recorder.list()))) < 5_000

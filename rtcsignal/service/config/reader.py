@@ -8,6 +8,7 @@ neither tabs nor surrogate pairs.
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -60,9 +61,13 @@ def loadConfig(path: str) -> Config:
         config = convert(document)
     else:
         document.problem((), "the file must be a mapping of keys to values")
+    base = os.path.dirname(os.path.abspath(path))
+    if not document.problems and config.calls.file is not None:
+        reason = _whyNotWritable(os.path.join(base, config.calls.file))
+        if reason:
+            document.problem(("calls", "file"), f"cannot be written: {reason}")
     if document.problems:
         raise ConfigError(document.lines())
-    base = os.path.dirname(os.path.abspath(path))
     backplane = withUrl(config.backplane, base, lambda key, text: document.problem(("backplane", key), text))
     if config.workers > 1 and config.backplane.url is None and config.backplane.urlFile is None:
         document.problem(("workers",), "more than one requires backplane.url, through which they share their rooms")
@@ -77,6 +82,16 @@ def loadConfig(path: str) -> Config:
         backplane=backplane,
         calls=config.calls if file is None else msgspec.structs.replace(config.calls, file=os.path.join(base, file)),
     )
+
+
+def _whyNotWritable(path: str) -> str:
+    """Why a file cannot be appended to; empty if it can."""
+    folder = os.path.dirname(path)
+    if not os.path.isdir(folder):
+        return os.strerror(errno.ENOENT)
+    if os.path.exists(path) and not os.path.isfile(path):
+        return "it is not a regular file"
+    return "" if os.access(path if os.path.exists(path) else folder, os.W_OK) else os.strerror(errno.EACCES)
 
 
 def positionsOfEndpoints(path: str, count: int) -> tuple[str, ...]:

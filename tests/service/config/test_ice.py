@@ -134,3 +134,16 @@ def test_relaysAloneRequireARelay(path: Path) -> None:
     pluginsOf(loadConfig(str(path)))
     with pytest.raises(ConfigError, match=r"^ice.relay_only: "):
         pluginsOf(Config(ice=type(Config().ice)(relayOnly=True)))
+
+
+@pytest.mark.parametrize(
+    ("file", "reason"), [("missing/calls", "No such file or directory"), ("folder", "it is not a regular file")]
+)
+def test_theFileOfCallsMustBeWritable(path: Path, file: str, reason: str) -> None:
+    (path.parent / "folder").mkdir()
+    path.write_text(f"calls: {{file: {file}}}\n")
+    with pytest.raises(ConfigError) as error:
+        loadConfig(str(path))
+    assert error.value.problems == (f"{path}:1:15: calls.file: cannot be written: {reason}",)
+    path.write_text("calls: {file: calls.jsonl}\n")
+    assert loadConfig(str(path)).calls.file == str(path.parent / "calls.jsonl")
