@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from select import select
 from typing import Any
 
 import msgspec
@@ -195,8 +197,19 @@ class TestDeath:
         crew.workers[0].end(1)
         assert [_listens(each) for each in sockets] == [True, True, True]
         crew.wait(0.3, *crew.workers[1:3])
+        # Those that wait already go to another worker.
+        waiting = []
+        while not select([sockets[0]], [], [], 0)[0]:
+            waiting.append(socket.create_connection(sockets[0].getsockname()))
         crew.workers[-1].end(1)
         assert [_listens(each) for each in sockets] == [False, True, True]
+        rescued = socket.socket(fileno=os.dup(crew.descriptors[crew.workers[1].start.rescued]))
+        port_, (number, *_), _, _ = socket.recv_fds(rescued, 1, 1)
+        with socket.socket(fileno=number) as connection:
+            assert port_ == b"\0"
+            assert connection.getpeername() == waiting[-1].getsockname()
+        for each in (rescued, *waiting):
+            each.close()
         crew.wait(0.5, *crew.workers[1:3])
         crew.workers[-1].end(1)
         assert _listens(sockets[0]) is False
