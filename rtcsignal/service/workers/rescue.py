@@ -20,16 +20,17 @@ _AT_ONCE = 16
 
 
 class Rescue:
-    """The supervisor's end.
-
-    Attributes:
-        theirs: The other end, which every worker inherits.
-    """
+    """The supervisor's end."""
 
     def __init__(self) -> None:
-        self._ours, self.theirs = socket.socketpair()
-        for end in (self._ours, self.theirs):
+        self._ours, self._theirs = socket.socketpair()
+        for end in (self._ours, self._theirs):
             end.setblocking(False)
+
+    @property
+    def descriptor(self) -> int:
+        """The other end, which every worker inherits."""
+        return self._theirs.fileno()
 
     def send(self, port: int, connections: Iterable[socket.socket]) -> None:
         """Hand connections to the workers. Those for which there is no room are closed.
@@ -45,7 +46,7 @@ class Rescue:
     def close(self) -> None:
         """The supervisor ends."""
         self._ours.close()
-        self.theirs.close()
+        self._theirs.close()
 
 
 class Rescued(FileDescriptor):

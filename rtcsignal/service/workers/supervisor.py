@@ -214,7 +214,7 @@ class Supervisor(Service):
             sys.executable,
             [*command, str(free), type(self._reactor).__module__, f"worker-{post.number}"],
             env=self._environOfWorkers(),
-            childFDs={0: "w", 1: "r", 2: "r", **descriptors, free: "r", free + 1: self._rescue.theirs.fileno()},
+            childFDs={0: "w", 1: "r", 2: "r", **descriptors, free: "r", free + 1: self._rescue.descriptor},
         )
         return Start(post.number, self._configOf(post.number), self._level, sockets, free + 1)
 

@@ -130,7 +130,7 @@ class TestService:
 
     def test_takesOverConnectionsThatWaitedForOthers(self) -> None:
         rescue = Rescue()
-        running = Running(rescued=os.dup(rescue.theirs.fileno()))
+        running = Running(rescued=os.dup(rescue.descriptor))
         listening = socket.create_server(("127.0.0.1", 0))
         with listening, socket.create_connection(listening.getsockname()):
             rescue.send(0, [listening.accept()[0]])
