@@ -88,7 +88,10 @@ class RedisConnection(Protocol):
 
     def connectionMade(self) -> None:
         """It is there."""
-        self._write = writerFor(self.transport)
+        transport: Any = self.transport
+        self._write = writerFor(transport)
+        if hasattr(transport, "setTcpNoDelay"):
+            transport.setTcpNoDelay(True)
 
     def flush(self) -> None:
         """Send what has come together."""
