@@ -414,10 +414,10 @@ class TestLog:
         first, second, third = crew.beginReady()
         crew.supervisor.report()
         for worker in (first, second):
-            worker.say(Holds({"rooms": 2, "published": 10}))
+            worker.say(Holds({"rooms": 2, "nodes": 3, "published": 10}))
         assert not lines[-1].startswith("all workers hold")
-        third.say(Holds({"rooms": 1, "published": 5}))
-        assert lines[-1] == "all workers hold rooms 5, published 25"
+        third.say(Holds({"rooms": 1, "nodes": 3, "published": 5}))
+        assert lines[-1] == "all workers hold rooms 5, nodes 3, published 25"
         crew.supervisor.report()
         first.say(Holds({"rooms": 3, "published": 11}))
         second.say(Holds({"rooms": 3, "published": 11}))
