@@ -29,6 +29,7 @@ PURE := rtcsignal/engineio/packet.py,rtcsignal/engineio/polling/payload.py,rtcsi
 	rtcsignal/socketio/packet.py,rtcsignal/socketio/binary.py,rtcsignal/socketio/claims.py,$\
 	rtcsignal/socketio/jsontext.py,$\
 	rtcsignal/socketio/jsonscan.py,rtcsignal/signaling/*,$\
+	rtcsignal/backplane/facts.py,rtcsignal/backplane/frames.py,rtcsignal/redisurl.py,$\
 	rtcsignal/engineio/forwarding/directory.py,rtcsignal/engineio/forwarding/frames.py,$\
 	rtcsignal/service/workers/messages.py,rtcsignal/service/workers/nodes.py,rtcsignal/service/workers/sums.py
 
