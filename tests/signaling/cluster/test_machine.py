@@ -66,11 +66,24 @@ class TogetherMachine(HubMachine):
         assert merged == rosters
 
     @invariant()
+    def theObserverSawWhatTheModelSays(self) -> None:
+        """They hear of an end when the other nodes know: of several who go at once, none is counted any more then."""
+        seen, expected = self.plugins.take(), self.model.seen
+        isAtOnce = sum(each[0] == "left" for each in expected) > 1
+        assert [_uncounted(each, isAtOnce) for each in seen] == [_uncounted(each, isAtOnce) for each in expected]
+        self.model.seen.clear()
+
+    @invariant()
     def allFitsTogether(self) -> None:
         assert self.nodes.problems() == []
 
     def teardown(self) -> None:
         self.nodes.finish()
+
+
+def _uncounted(seen: tuple[Any, ...], isAtOnce: bool) -> tuple[Any, ...]:
+    """What an observer saw, without the size of the room if that is not certain."""
+    return (*seen[:3], *seen[4:]) if seen[0] == "left" and isAtOnce else seen
 
 
 class Guest:
