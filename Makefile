@@ -28,7 +28,10 @@ DISTRIBUTION := --dist loadscope --no-loadscope-reorder
 PURE := rtcsignal/engineio/packet.py,rtcsignal/engineio/polling/payload.py,rtcsignal/engineio/frames.py,$\
 	rtcsignal/socketio/packet.py,rtcsignal/socketio/binary.py,rtcsignal/socketio/claims.py,$\
 	rtcsignal/socketio/jsontext.py,$\
-	rtcsignal/socketio/jsonscan.py,rtcsignal/signaling/*
+	rtcsignal/socketio/jsonscan.py,rtcsignal/signaling/*,$\
+	rtcsignal/backplane/facts.py,rtcsignal/backplane/frames.py,rtcsignal/redisurl.py,$\
+	rtcsignal/engineio/forwarding/directory.py,rtcsignal/engineio/forwarding/frames.py,$\
+	rtcsignal/service/workers/messages.py,rtcsignal/service/workers/nodes.py,rtcsignal/service/workers/sums.py
 
 # What starts servers, clients and browsers, or times things: measuring its coverage would double its time, and add
 # nothing to what the rest covers in one process.

@@ -197,6 +197,7 @@ class _RedisLine:
         self._incarnation = incarnation
         self._digests = {script: script.digest for script in SCRIPTS}
         self._send = connection.send
+        self._heads: dict[str, bytes] = {}
 
     @property
     def outstanding(self) -> int:
@@ -207,7 +208,11 @@ class _RedisLine:
         self._send((*head, *arguments), answered)
 
     def publish(self, incarnation: str, frame: bytes) -> None:
-        self._send(("PUBLISH", f"{self._generation}@{incarnation}", frame))
+        head = self._heads.get(incarnation)
+        if head is None:
+            channel = f"{self._generation}@{incarnation}".encode()
+            head = self._heads[incarnation] = b"*3\r\n$7\r\nPUBLISH\r\n$%d\r\n%b\r\n" % (len(channel), channel)
+        self._connection.sendPacked(b"%b$%d\r\n%b\r\n" % (head, len(frame), frame))
 
     def tidy(self, answered: Callable[[], None]) -> None:
         self._tidy("0", answered)

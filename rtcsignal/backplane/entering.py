@@ -18,8 +18,8 @@ from rtcsignal.signaling.cluster import Entered, Facts, Outcome
 
 __all__ = ["PATIENCE", "Entering", "Entry"]
 
-PATIENCE = 5.0
-"""Seconds for which a join waits for Redis."""
+PATIENCE = 4.5
+"""Seconds for which a join waits for Redis: it is answered within five."""
 
 
 class Entry:

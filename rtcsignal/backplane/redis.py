@@ -69,10 +69,13 @@ class RedisConnection(Protocol):
             answered: Called with the answer; an error of Redis is one, see `errorIn`. Never if the connection ends
                 before. None: whatever it is.
         """
+        packed: Any = tuple(command)
+        self.sendPacked(pack_command(packed), answered)
+
+    def sendPacked(self, data: bytes, answered: Answered | None = None) -> None:
+        """The same for a command as it is written."""
         if self._lost is None or self.transport is None:
             return
-        packed: Any = tuple(command)
-        data = pack_command(packed)
         size = len(data)
         self.outstanding += size
         self._waiting.append((answered, size))
@@ -85,7 +88,10 @@ class RedisConnection(Protocol):
 
     def connectionMade(self) -> None:
         """It is there."""
-        self._write = writerFor(self.transport)
+        transport: Any = self.transport
+        self._write = writerFor(transport)
+        if hasattr(transport, "setTcpNoDelay"):
+            transport.setTcpNoDelay(True)
 
     def flush(self) -> None:
         """Send what has come together."""
@@ -114,7 +120,10 @@ class RedisConnection(Protocol):
     def _take(self, item: Sequence[Any]) -> None:
         kind = item[0] if item else None
         if kind == b"message":
-            self._apply(self._pushed, item[1], item[2])
+            try:
+                self._pushed(item[1], item[2])
+            except Exception:
+                _log.failure("a message could not be applied")
         elif kind in (b"subscribe", b"unsubscribe"):
             self._answer(item)  # which is pushed, and has its place among the answers all the same
 

@@ -140,6 +140,11 @@ class RTCSignalService(Service):
             self._opening.cancel()
         return Deferred.fromCoroutine(self._close())
 
+    @property
+    def ports(self) -> tuple[OpenPort, ...]:
+        """The ports that are open, in the order of their endpoints."""
+        return self._ports
+
     def reload(self) -> None:
         """Read the configuration again, and take over what can be taken over without a restart: the plugins, and ICE.
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # see `room`
     from rtcsignal.signaling.participant import Participant
     from rtcsignal.signaling.rooms.room import Seat
 
-__all__ = ["PeerView", "RoomView", "ended", "learned", "opened", "participantOf", "seatAmong", "seeing"]
+__all__ = ["PeerView", "RoomView", "counting", "ended", "learned", "opened", "participantOf", "seatAmong", "seeing"]
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -173,7 +173,7 @@ class RoomView:
         station: This node.
     """
 
-    __slots__ = ("_createdAt", "_data", "_name", "_others", "_seats", "_shared", "_station", "_users")
+    __slots__ = ("_createdAt", "_data", "_leaving", "_name", "_others", "_seats", "_shared", "_station", "_users")
 
     def __init__(
         self,
@@ -189,6 +189,7 @@ class RoomView:
         self._users = users
         self._station = station
         self._others: Others | None = None
+        self._leaving = 0
         self._data: dict[str, Any] | None = None
         self._shared: dict[str, Any] | None = None
 
@@ -198,7 +199,9 @@ class RoomView:
 
     @property
     def size(self) -> int:
-        return len(self._seats) if self._others is None else len(self._seats) + len(self._others)
+        if self._others is None:
+            return len(self._seats) + self._leaving
+        return len(self._seats) + len(self._others) + self._leaving
 
     @property
     def userCount(self) -> int:
@@ -270,6 +273,16 @@ def ended(view: RoomView, kept: Mapping[str, Any]) -> None:
 def seeing(view: RoomView, others: Others | None) -> None:
     """There are members on other nodes, or no more; for the server, not for plugins."""
     view._others = others
+
+
+def counting(view: RoomView, leaving: int) -> None:
+    """Members who have left, and of whom that is not known everywhere, are counted or not; for the server alone.
+
+    Args:
+        view: The room.
+        leaving: How many.
+    """
+    view._leaving = leaving
 
 
 def learned(view: RoomView, key: str, value: Any) -> None:

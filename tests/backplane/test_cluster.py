@@ -302,7 +302,7 @@ class TestWithoutRedis:
         one, two = world.nodes
         joined(world, (two, "b"))
         one.enter("r", "a", seen=1)
-        world.clock.advance(4.9)
+        world.clock.advance(4.4)
         assert one.outcomes == []
         world.clock.advance(0.2)
         assert one.outcomes == [Outcome.LOCAL]
@@ -315,7 +315,7 @@ class TestWithoutRedis:
         one.enter("r", "a")
         assert one.connector.line is not None
         one.connector.line.execute()
-        world.clock.advance(5.2)
+        world.clock.advance(4.6)
         assert one.outcomes == [Outcome.UNAVAILABLE]
         world.pass_(2)
         assert world.redis.rooms == {}
@@ -326,7 +326,7 @@ class TestWithoutRedis:
         [one] = world.nodes
         looked = one.backplane.look("r")
         assert looked is not None
-        world.clock.advance(5.2)
+        world.clock.advance(4.6)
         assert looked.called
         one.enter("r", "a")
         assert one.outcomes == [Outcome.LOCAL]

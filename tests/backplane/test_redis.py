@@ -15,15 +15,16 @@ import pytest_twisted
 from twisted.internet import reactor as twistedReactor
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory
-from twisted.internet.task import deferLater
+from twisted.internet.task import Clock, deferLater
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.logger import LogEvent
 
 from rtcsignal.backplane.connector import RedisConnector
 from rtcsignal.backplane.line import Line
 from rtcsignal.backplane.redis import RedisConnection, endpointOf, errorIn
-from rtcsignal.backplane.scripts import LOOK
+from rtcsignal.backplane.scripts import LOOK, SCRIPTS
 from rtcsignal.backplane.trial import tryRedis
+from rtcsignal.engineio.stream.outbox import Flusher
 from rtcsignal.redisurl import RedisUrl
 from tests.conftest import LoggedFailures
 from tests.support.logs import observed
@@ -67,11 +68,11 @@ class _Transport(StringTransport):
 class Connected:
     """A connection without a network, and what came of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, flusher: Flusher | None = None) -> None:
         self.pushed: list[tuple[bytes, bytes]] = []
         self.lost: list[str] = []
         self.answers: list[Any] = []
-        self.connection: Any = RedisConnection(lambda *message: self.pushed.append(message), self.lost.append)
+        self.connection: Any = RedisConnection(lambda *message: self.pushed.append(message), self.lost.append, flusher)
         self.transport = _Transport()
         self.connection.makeConnection(self.transport)
 
@@ -87,6 +88,23 @@ class TestAConnection:
         assert 0 < made.connection.outstanding < len(made.transport.value())
         made.connection.dataReceived(b"NG\r\n")
         assert made.connection.outstanding == 0
+
+    def test_sendsOnceInATurn(self) -> None:
+        clock = Clock()
+        made = Connected(Flusher(clock))
+        made.connection.send(("PING",), made.answers.append)
+        made.connection.send(("PING",))
+        assert made.transport.value() == b""
+        assert made.connection.outstanding > 0
+        clock.advance(0)
+        assert made.transport.value().count(b"PING") == 2
+        made.connection.send(("PING",))
+        made.connection.finish()
+        assert made.transport.value().count(b"PING") == 3
+        made.connection.send(("PING",))
+        made.connection.abort("done")
+        clock.advance(0)
+        assert made.transport.value().count(b"PING") == 3
 
     def test_takesSubscriptionsInTheirPlace(self) -> None:
         made = Connected()
@@ -241,6 +259,31 @@ class TestConnecting:
         client("CLIENT", "KILL", "TYPE", "pubsub")
         await ended(attempt)
         client.close()
+
+    @pytest.mark.parametrize(
+        ("answers", "why"),
+        [
+            ([b"-ERR unknown command 'HELLO'\r\n"], "Redis refuses: ERR unknown command 'HELLO'"),
+            (["redis_version:5.0.14\r\nrun_id:x"], "Redis is version 5.0.14, and has to be 6.2 or newer"),
+            ([b"-NOPERM no INFO\r\n"], "Redis refuses: NOPERM no INFO"),
+        ],
+    )
+    def test_isRefusedByARedisThatWillNotDo(self, answers: list[bytes | str], why: str) -> None:
+        memory: Any = MemoryReactorClock()
+        attempt = Attempt("unix:///redis.sock", using=memory)
+        [(_, factory, *_)] = memory.unixClients
+        connection = factory.buildProtocol(None)
+        connection.makeConnection(_Transport())
+        [answer] = answers
+        fine = [b"+OK\r\n"] * (1 + len(SCRIPTS)) + [b"$0\r\n\r\n"]
+        if isinstance(answer, str):
+            fine.append(b"$%d\r\n%b\r\n" % (len(answer), answer.encode()))
+        elif b"INFO" in answer:
+            fine.append(answer)
+        else:
+            fine[0] = answer
+        connection.dataReceived(b"".join(fine))
+        assert attempt.lost == [why]
 
     def test_isGivenUpAfterAWhile(self) -> None:
         memory: Any = MemoryReactorClock()

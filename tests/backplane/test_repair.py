@@ -10,9 +10,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from rtcsignal.backplane.line import Timing
+from rtcsignal.backplane.node import Node
+from rtcsignal.backplane.nodes import Record
 from rtcsignal.backplane.undertaker import Undertaker
 from tests.backplane.world import TestNode, World
-from tests.support.redis_model import ModelConnector
+from tests.support.redis_model import ModelConnector, ModelLine
 
 Two = tuple[World, TestNode, TestNode]
 
@@ -209,6 +212,25 @@ class TestANode:
         assert (waited, closed.called) == (False, True)
         away(other)
         assert other.backplane.close().called
+
+    def test_thatEndsWhileItConnectsIsGone(self, two: Two) -> None:
+        world, one, _ = two
+        given: list[Any] = []
+
+        def connect(incarnation: str, pushed: Any, connected: Any, lost: Any) -> Any:
+            given.append((connected, lost))
+            return lost
+
+        node = Node(one.backplane.nodes, Record("", "x"), connect, world.clock, one.backplane, Timing())
+        node.start()
+        node.bury("nobody")
+        closed = node.close()
+        assert closed.called
+        connected, _ = given[0]
+        line = ModelLine(world.redis, "aaaaaa.77", lambda frame: None, lambda why: None)
+        connected(line)
+        assert not line.isOpen
+        assert node.close().called
 
     def test_whoseLeaseIsGoneBeginsAnew(self, two: Two) -> None:
         world, one, other = two

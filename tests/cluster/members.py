@@ -11,7 +11,7 @@ from typing import Any
 
 import aiohttp
 
-from tests.support.patience import PATIENCE
+from tests.support.patience import PATIENCE, START_PATIENCE
 
 __all__ = ["Member", "gather"]
 
@@ -86,7 +86,7 @@ class Member:
         number = next(self._ids)
         ack = self._acks[number] = asyncio.get_running_loop().create_future()
         await self._socket.send_str(f"42{number}{json.dumps([event, body])}")
-        return await asyncio.wait_for(ack, PATIENCE)
+        return await asyncio.wait_for(ack, START_PATIENCE)
 
     async def join(self, room: str, **more: Any) -> Any:
         """Join a room; the answer says who is there."""

@@ -134,7 +134,7 @@ class TestTheWebhook:
         assert list(left) == list(shown)
         assert (len(left["id"]), len(left["sid"])) == (len(shown["id"]), len(shown["sid"]))
         words = {word for row in PAGE.table("What the service gets") for word in row[0].replace("`", "").split(", ")}
-        assert words == {key for body in bodies for key in body} | {"address"}
+        assert words == {key for body in bodies for key in body} | {"address", "node"}
 
     def test_theReceiverOfThePageBelievesItAndNobodyElse(self, monkeypatch: pytest.MonkeyPatch) -> None:
         names: dict[str, Any] = {"__name__": "receiver"}

@@ -198,6 +198,19 @@ class TestRooms:
         things.room.data["locked"] = True
         assert things.services.room("kitchen").data == {"locked": True}
 
+    def test_keepWhatIsShared(self, things: Things) -> None:
+        things.room.share("topic", {"words": ("tea", 1)})
+        things.room.share("other", 1)
+        things.room.share("other", None)
+        things.room.share("none", None)
+        assert dict(things.services.room("kitchen").shared) == {"topic": {"words": ["tea", 1]}}
+        with pytest.raises(TypeError):
+            things.room.shared["topic"] = "coffee"
+        for key, value in ((7, 1), ("topic", object())):
+            with pytest.raises(TypeError):
+                things.room.share(key, value)
+        assert things.ann.node == ""
+
     def test_knowWhoIsOneUser(self, things: Things) -> None:
         assert things.room.userCount == 2
         assert [peer.sid for peer in things.room.peersOf("bob")] == [things.bob.sid]

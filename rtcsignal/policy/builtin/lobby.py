@@ -168,17 +168,17 @@ class Lobby(Configurable):
     def _look(self, room: IRoom) -> None:
         """Someone may have become a host. It is seen in the next turn, when all plugins have done their part."""
         if room.size and self._services.waiting(room.name):
-            self._services.callLater(0, self._tellNewHosts, room.name)
+            self._services.callLater(0, self._tellNewHosts, room)
 
-    def _tellNewHosts(self, roomName: str) -> None:
-        room = self._services.room(roomName)
-        if room is None:
+    def _tellNewHosts(self, room: IRoom) -> None:
+        # What was handed in, as there may be members on other nodes alone by now.
+        if not room.size:
             return
         told = _toldIn(room)
         fresh = [each for each in self._hostsOf(room) if each.sid not in told]
         self._note(room, told.union(each.sid for each in fresh))
-        for each in self._services.waiting(roomName):
-            _tell(fresh, "knock", roomName, each)
+        for each in self._services.waiting(room.name):
+            _tell(fresh, "knock", room.name, each)
 
 
 def _toldIn(room: IRoom) -> frozenset[str]:

@@ -70,13 +70,13 @@ class Webhook(Configurable):
 
     def joined(self, peer: IPeer, room: IRoom) -> None:
         if room.size == 1:
-            self._tell("room-started", room, {})
-        self._tell("joined", room, self._who(peer))
+            self._tell("room-started", room, peer, {})
+        self._tell("joined", room, peer, self._who(peer))
 
     def left(self, peer: IPeer, room: IRoom, reason: str) -> None:
-        self._tell("left", room, {**self._who(peer), "reason": reason})
+        self._tell("left", room, peer, {**self._who(peer), "reason": reason})
         if room.size == 0:
-            self._tell("room-ended", room, {})
+            self._tell("room-ended", room, peer, {})
 
     def signed(self, delivery: str, body: bytes) -> dict[str, str]:
         """The headers of a request that is made now."""
@@ -93,18 +93,18 @@ class Webhook(Configurable):
 
     def _who(self, peer: IPeer) -> dict[str, Any]:
         who = {"user": peer.userId, "sid": peer.sid}
-        if peer.node:
-            who["node"] = peer.node
         return {**who, "address": peer.address} if self.addresses else who
 
-    def _tell(self, event: _Event, room: IRoom, more: dict[str, Any]) -> None:
+    def _tell(self, event: _Event, room: IRoom, peer: IPeer, more: dict[str, Any]) -> None:
         if self._sender is None or event not in self.events:
             return
         # With the room, so that it goes on after a reload, and begins anew with another room of the same name.
         sequence = room.data[self.name] = room.data.get(self.name, 0) + 1
         now, delivery = self._clock.seconds(), str(uuid.uuid4())
         startedAt = room.data.setdefault(_STARTED, self._wall() - (now - room.createdAt))
-        place = {"room": room.name, "startedAt": startedAt, "sequence": sequence, "size": room.size}
+        place: dict[str, Any] = {"room": room.name, "startedAt": startedAt, "sequence": sequence, "size": room.size}
+        if peer.node:
+            place["node"] = peer.node
         body = {"id": delivery, "event": event, "time": self._wall(), **place, **more}
         self._sender.add(room.name, _Delivery(delivery, json.dumps(body).encode(), now))
 

@@ -13,6 +13,8 @@ from importlib import import_module
 from typing import NoReturn
 
 _FIRST = 3
+_AND_ONE_MORE = 1
+"""The descriptor behind that of the pipe is that of `rtcsignal.service.workers.rescue`."""
 
 
 def _takeStandardInput() -> int:
@@ -33,7 +35,7 @@ def main(output: int, reactor: str) -> NoReturn:
     """
     for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(number, signal.SIG_IGN)
-    for descriptor in range(_FIRST, output + 1):
+    for descriptor in range(_FIRST, output + _AND_ONE_MORE + 1):
         os.set_inheritable(descriptor, False)
     if "LISTEN_FDS" in os.environ:
         # The supervisor could not know it. Twisted looks when it is imported.

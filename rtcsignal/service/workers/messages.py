@@ -52,12 +52,14 @@ class Start(msgspec.Struct, frozen=True, tag="start"):
         level: See `rtcsignal.service.logs.LEVELS`.
         sockets: What it listens on, in the order of the endpoints. Those of systemd are not among them: they have the
             descriptors that systemd gave them.
+        rescued: Where connections come that waited for another worker; see `rtcsignal.service.workers.rescue`.
     """
 
     number: int
     config: Config
     level: str
     sockets: tuple[Inherited, ...]
+    rescued: int = -1
 
 
 class Ping(msgspec.Struct, frozen=True, tag="ping"):

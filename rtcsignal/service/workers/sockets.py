@@ -77,11 +77,21 @@ class ReservedPort:
         """
         return self._sockets[0 if self.isShared else worker - 1]
 
-    def rest(self, worker: int) -> None:
-        """Have a worker's own socket cease to listen, until the next worker of this number serves."""
-        if not self.isShared:
-            with suppress(OSError):  # it rests already
-                self.of(worker).shutdown(socket.SHUT_RDWR)
+    def rest(self, worker: int) -> list[socket.socket]:
+        """Have a worker's own socket cease to listen, until the next worker of this number serves.
+
+        Returns:
+            The connections that waited for it.
+        """
+        waiting: list[socket.socket] = []
+        own = self.of(worker)
+        # One that rests already must not be shut down again: Linux would pass that on to connections it accepts later.
+        if not self.isShared and own.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            with suppress(OSError):  # no more is there
+                while True:
+                    waiting.append(own.accept()[0])
+            own.shutdown(socket.SHUT_RDWR)
+        return waiting
 
 
 class Opener:

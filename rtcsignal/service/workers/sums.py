@@ -22,6 +22,9 @@ COUNTED = frozenset(
 """The names of what is counted since a worker began; everything else is what it holds at the moment."""
 
 
+_SEEN_BY_ALL = frozenset({"nodes"})
+
+
 class Sums:
     """The numbers of the workers at one post, one after the other."""
 
@@ -45,9 +48,10 @@ class Sums:
 
 
 def total(each: Iterable[Mapping[str, int]]) -> dict[str, int]:
-    """The sums of several, in the order in which names are first seen."""
+    """The sums of several, in the order in which names are first seen; of what all of them see, what one has seen."""
     sums: dict[str, int] = {}
     for numbers in each:
         for name, count in numbers.items():
-            sums[name] = sums.get(name, 0) + count
+            before = sums.get(name, 0)
+            sums[name] = max(before, count) if name in _SEEN_BY_ALL else before + count
     return sums

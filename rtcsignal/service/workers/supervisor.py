@@ -25,6 +25,7 @@ from rtcsignal.service.ports import OpenPort, closePorts, openPorts
 from rtcsignal.service.workers.messages import Reload, Start
 from rtcsignal.service.workers.nodes import ofWorker
 from rtcsignal.service.workers.post import Post, State
+from rtcsignal.service.workers.rescue import Rescue
 from rtcsignal.service.workers.sockets import Opener, ReservedPort, inheritance
 from rtcsignal.service.workers.sums import total
 
@@ -68,6 +69,7 @@ class Supervisor(Service):
         self._reread = reread
         self._undertaker = undertaker
         self._ports: tuple[OpenPort, ...] = ()
+        self._rescue = Rescue()
         self._posts = [Post(number, reactor, self._spawn, self) for number in range(1, config.workers + 1)]
         self._isRunning = self._isReady = self._isClosing = False
         self._problem = ""
@@ -164,8 +166,8 @@ class Supervisor(Service):
             self._checkClosed()
             return
         if post.hasFailedAgain and any(each.state is State.SERVING for each in self._posts):
-            for port in self.ports:
-                port.rest(post.number)
+            for index, port in enumerate(self.ports):
+                self._rescue.send(index, port.rest(post.number))
         post.refill()
 
     @property
@@ -212,9 +214,9 @@ class Supervisor(Service):
             sys.executable,
             [*command, str(free), type(self._reactor).__module__, f"worker-{post.number}"],
             env=self._environOfWorkers(),
-            childFDs={0: "w", 1: "r", 2: "r", **descriptors, free: "r"},
+            childFDs={0: "w", 1: "r", 2: "r", **descriptors, free: "r", free + 1: self._rescue.descriptor},
         )
-        return Start(post.number, self._configOf(post.number), self._level, sockets)
+        return Start(post.number, self._configOf(post.number), self._level, sockets, free + 1)
 
     def _environOfWorkers(self) -> dict[str, str]:
         environ = {name: value for name, value in self._environ.items() if name not in _NOT_FOR_WORKERS}
@@ -296,5 +298,6 @@ class Supervisor(Service):
             self._impatience.cancel()
         if self._undertaker is not None:
             self._undertaker.close()
+        self._rescue.close()
         closing = Deferred.fromCoroutine(closePorts(self._ports))
         closing.addCallback(lambda _: self._closed.callback(None))

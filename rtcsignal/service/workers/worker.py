@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ReactorNotRunning
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -26,6 +28,7 @@ from rtcsignal.service.workers.messages import (
     Stop,
     ToWorker,
 )
+from rtcsignal.service.workers.rescue import Rescued
 
 __all__ = ["WorkerService"]
 
@@ -58,13 +61,16 @@ class WorkerService(RTCSignalService):
     ) -> None:
         self._send = send
         self._end = fail
-        self._stopper = reactor
+        self._waiter = reactor
         self._inheritor = Inheritor(reactor, start.sockets)
+        self._rescued = None if start.rescued < 0 else Rescued(reactor, start.rescued, self._adopt)
         super().__init__(start.config, reactor, build, self._cannotStart, environ, opener=self._inheritor)
 
     def serves(self) -> None:
         """Tell the supervisor, who says it when all do."""
         self._inheritor.wake()
+        if self._rescued is not None:
+            self._rescued.startReading()
         self._send(Ready())
 
     def held(self, holds: Mapping[str, int]) -> None:
@@ -86,9 +92,22 @@ class WorkerService(RTCSignalService):
     def end(self) -> None:
         """End the process, once all clients have been told."""
         try:
-            self._stopper.stop()
+            self._waiter.stop()
         except ReactorNotRunning:
             pass  # it is stopping already
+
+    def _adopt(self, port: int, number: int) -> None:
+        """A connection that has waited for another worker."""
+        listening: Any = self.ports[port].port
+        with socket.socket(fileno=os.dup(number)) as connection:
+            connection.setblocking(False)
+            self._waiter.adoptStreamConnection(number, connection.family, listening.factory)
+
+    def stopService(self) -> Deferred[None]:
+        """As any server; what other workers leave is for those that stay."""
+        if self._rescued is not None:
+            self._rescued.close()
+        return super().stopService()
 
     def _cannotStart(self, problem: str) -> None:
         self._send(Failed(problem))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Sequence
+from functools import lru_cache
 from operator import attrgetter
 
-from rtcsignal.signaling.cluster import Audience, Member
+from rtcsignal.signaling.cluster import Audience, Member, Reach
 from rtcsignal.signaling.rooms.elsewhere import Elsewhere
 
 __all__ = ["Others", "audienceOf", "byJoining"]
@@ -26,17 +27,21 @@ class Others:
     Attributes:
         name: The same.
         members: By id. Not to be changed from outside.
-        everyone: All of them.
     """
 
-    __slots__ = ("_apart", "_users", "everyone", "members", "name")
+    __slots__ = ("_apart", "_reach", "_users", "members", "name")
 
     def __init__(self, name: str, apart: Container[str]) -> None:
         self.name = name
         self.members: dict[str, Elsewhere] = {}
-        self.everyone = Audience((name,), ())
+        self._reach: Reach = ()
         self._apart = apart
         self._users: dict[str, list[Elsewhere]] | None = None
+
+    @property
+    def everyone(self) -> Audience:
+        """All of them."""
+        return Audience((self.name,), self._reach)
 
     def __contains__(self, memberId: object) -> bool:
         return memberId in self.members
@@ -97,10 +102,16 @@ class Others:
         return [member for member in found if member.facts.signedIn] if userId in self._apart else found
 
     def _count(self, home: str, change: int) -> None:
-        counts = dict(self.everyone.reach)
+        counts = dict(self._reach)
         counts[home] = counts.get(home, 0) + change
-        reach = tuple((name, count) for name, count in counts.items() if count)
-        self.everyone = self.everyone._replace(reach=reach)
+        nodes = tuple((name, count) for name, count in counts.items() if count)
+        self._reach = _commonReach(*nodes[0]) if len(nodes) == 1 else nodes
+
+
+@lru_cache(maxsize=1_024)
+def _commonReach(home: str, count: int) -> Reach:
+    """The reach of a room with members on one other node: the same object for all such rooms."""
+    return ((home, count),)
 
 
 def audienceOf(

@@ -284,7 +284,7 @@ class Presence:
         """A membership begins, unless its participant has gone meanwhile, or goes because of what is done for it."""
         participant, gates, name = seat.participant, self._gates.now, seat.room.name
         door.carryOut()
-        shared = self._endAll(name, ends, isEverywhere) if ends else EMPTY
+        shared = self._endAll(seat, ends, isEverywhere) if ends else EMPTY
         if not participant.peer.connected:
             self._neverCame(seat)
             return
@@ -304,7 +304,7 @@ class Presence:
         if participant.peer.away:
             self._tellAway(seat)
         self._journal.joined(seat)
-        gates.joined(seat.view, room.view)
+        self.reports.counted(room, lambda: gates.joined(seat.view, room.view))
 
     def _neverCame(self, seat: Seat) -> None:
         """A participant has gone before its membership began here; the others may know of it."""
@@ -312,16 +312,14 @@ class Presence:
         self.reports.after(told, seat.room.name, lambda: None)
 
     def _endAll(
-        self, roomName: str, ends: Collection[tuple[Any, End]], isEverywhere: bool
+        self, seat: Seat, ends: Collection[tuple[Any, End]], isEverywhere: bool
     ) -> Mapping[str, Any]:
-        """Memberships end because another one begins.
+        """Memberships end because that of a seat begins.
 
         Returns:
             What is shared about the room.
         """
-        room = self.table.find(roomName)
-        if room is None:
-            return EMPTY
+        room = self.table.find(seat.room.name) or seat.room
         for peer, end in ends:
             self._makeWay(room, peer, end, isEverywhere)
         return dict(room.view.shared)
@@ -377,4 +375,5 @@ class Presence:
         self.reports.after(told, name, partial(self._left, seat, reason))
 
     def _left(self, seat: Seat, reason: str) -> None:
-        self._gates.now.left(seat.view, seat.room.view, reason)
+        gates = self._gates.now
+        self.reports.counted(seat.room, lambda: gates.left(seat.view, seat.room.view, reason))

@@ -10,9 +10,10 @@ from twisted.internet.interfaces import IReactorTime
 
 from rtcsignal.signaling.cluster import End, Entered
 from rtcsignal.signaling.participant import Participant
-from rtcsignal.signaling.rooms.room import Seat
+from rtcsignal.signaling.rooms.room import Room, Seat
 from rtcsignal.signaling.rooms.table import RoomTable
 from rtcsignal.signaling.station import Station
+from rtcsignal.signaling.views import counting
 
 __all__ = ["REPLACED", "Reports"]
 
@@ -74,8 +75,6 @@ class Reports:
         self, seat: Seat, seen: int | None, ends: Sequence[End], shares: Mapping[str, Any]
     ) -> Deferred[Entered] | None:
         """A seat is about to be taken; see `Cluster.enter`."""
-        if self.isAlone:
-            return None
         participant = self._introduced(seat)
         return self._cluster.enter(seat.room.name, participant.factsAs(seat.userId), seen, ends, shares)
 
@@ -108,8 +107,22 @@ class Reports:
         name = seat.room.name
         told = self._cluster.leave(name, seat.participant.knownAs, reason)
         if told is not None:
-            self._table.leaving(name)
+            self._table.leaving(name, seat.isTaken)
+            if seat.isTaken:
+                told.addCallback(lambda _: self._table.partedFrom(name))
         return told
+
+    def counted(self, room: Room, act: Callable[[], None]) -> None:
+        """Tell the observers, to whom a room has as many members as it has for all others at that moment."""
+        leaving = self._table.partingFrom(room.name)
+        if not leaving:
+            act()
+            return
+        counting(room.view, leaving)
+        try:
+            act()
+        finally:
+            counting(room.view, 0)
 
     def after(self, told: Deferred[None] | None, roomName: str, act: Callable[[], None]) -> None:
         """Do something when the others know of the end of a seat.

@@ -127,23 +127,21 @@ class Room:
         self.isOpen = True
         self.leftovers = _NONE
 
-    def renew(self) -> None:
-        """If all members have left, on all nodes, it is over; what is known by its name from now on is another one."""
-        if self.isOpen and self.isEmpty:
-            self.isOpen = False
-            self.clear()
-
     def clear(self) -> None:
         """If there are no members, whatever is shared is of a room that is over: others wait for the next one."""
         if self.isEmpty:
             self.leftovers = self.leftovers.union(self.view.shared)
             ended(self.view, {})
 
+    @property
+    def isOver(self) -> bool:
+        """All members have left, on all nodes: what is known by its name from now on is another one."""
+        return self.isOpen and self.isEmpty
+
     def resume(self) -> None:
-        """The same, if that one begins on another node: what is shared about it is told as far as it is new."""
-        if self.isOpen and self.isEmpty:
-            self.isOpen = False
-            ended(self.view, self.view.shared)
+        """That one begins on another node: what is shared about it is told as far as it is new."""
+        self.isOpen = False
+        ended(self.view, self.view.shared)
 
     def add(self, seat: Seat) -> None:
         """A peer takes a seat."""

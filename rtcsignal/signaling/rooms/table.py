@@ -41,6 +41,7 @@ class RoomTable:
         self._station = station
         self._joining: Counter[str] = Counter()
         self._leaving: Counter[str] = Counter()
+        self._parting: Counter[str] = Counter()
 
     def find(self, name: str) -> Room | None:
         """A room that is known."""
@@ -53,7 +54,8 @@ class RoomTable:
             room = self.followed.get(name)
             if room is None:
                 return Room(name, self._clock.seconds(), self._station)
-            room.renew()
+            if room.isOver:
+                room = self.followed[name] = self._after(room)
             room.clear()
         return room
 
@@ -67,7 +69,8 @@ class RoomTable:
         room = self.followed.pop(name, None)
         if room is None:
             room = Room(name, now, self._station) if judged.isOpen else judged
-        room.renew()
+        elif room.isOver:
+            room = self._after(room)
         self.rooms[name] = room
         if not room.isOpen:
             room.open(now)
@@ -90,9 +93,19 @@ class RoomTable:
         _less(self._joining, name)
         self.settle(name)
 
-    def leaving(self, name: str) -> None:
-        """Someone leaves a room: other nodes are listened to until they know."""
+    def leaving(self, name: str, isMember: bool) -> None:
+        """Someone leaves a room, or no longer waits for it: other nodes are listened to until they know."""
         self._leaving[name] += 1
+        if isMember:
+            self._parting[name] += 1
+
+    def partedFrom(self, name: str) -> None:
+        """They know that a member has left."""
+        _less(self._parting, name)
+
+    def partingFrom(self, name: str) -> int:
+        """How many members of this node leave a room, and are there for all others."""
+        return self._parting.get(name, 0)
 
     def left(self, name: str) -> None:
         """They know. If that was the last seat here they do not tell of it any more, and what is known grows old."""
@@ -123,7 +136,8 @@ class RoomTable:
 
     def arrive(self, room: Room, member: Member) -> None:
         """Someone has joined a room on another node."""
-        room.resume()
+        if room.isOver and not self.partingFrom(room.name):  # else it goes on: its last member here is there until then
+            room.resume()
         if not room.isOpen:
             room.open(member.at / _MICROSECONDS)
         room.arrive(self.viewOf(room, member))
@@ -131,6 +145,12 @@ class RoomTable:
     def viewOf(self, room: Room, member: Member) -> Elsewhere:
         """Someone on another node, as rooms know them."""
         return Elsewhere(member, room.name, self._station)
+
+    def _after(self, room: Room) -> Room:
+        """The next room of the name of one that is over; what observers are still to be told of that is not touched."""
+        fresh = Room(room.name, self._clock.seconds(), self._station)
+        fresh.leftovers = room.leftovers.union(room.view.shared)
+        return fresh
 
     def _isFollowed(self, name: str) -> bool:
         return name in self._joining or name in self._leaving or name in self._waiting

@@ -21,6 +21,8 @@ from tests.engineio.memory import MemoryLink
 from tests.engineio.world import Poller, request
 from tests.wire.rawhttp import requestBytes
 
+BOTH_WAYS = True
+
 
 def get(poller: Poller, **headers: str) -> Any:
     """A poll."""

@@ -15,6 +15,8 @@ from tests.engineio.visitor import Socket, Visitor
 from tests.engineio.world import Poller
 from tests.wire.rawws import textFrame, upgradeBytes
 
+BOTH_WAYS = True
+
 
 def ask(front: Node, poller: Poller, rest: bytes = b"") -> Visitor:
     """A client asks the front for the upgrade of its session."""

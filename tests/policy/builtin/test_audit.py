@@ -13,7 +13,7 @@ import pytest
 
 from rtcsignal.api import ConfigError, Identity
 from rtcsignal.policy.builtin.audit import audit as plugin
-from rtcsignal.testing import FakeServices, InMemoryServer, MemoryClient
+from rtcsignal.testing import FakePeer, FakeRoom, FakeServices, InMemoryServer, MemoryClient
 from tests.policy.conftest import LogLines
 
 SDP = "v=0\r\ns=secret\r\n"
@@ -73,6 +73,14 @@ class TestLines:
         text = file.read_text()
         assert eventsIn(file) == ["joined", "offer", "candidate", "other", "left"]
         assert not [word for word in ("v=0", "secret", "candidate:", "192.0.2.2") if word in text]
+
+    def test_theNodeIsNamedWhereThereAreSeveral(self, file: Path) -> None:
+        configured = plugin.configured({"file": str(file)})
+        configured.start(FakeServices("audit"))
+        for node in ("", "north"):
+            configured.joined(FakePeer(node=node), FakeRoom("kitchen"))
+        configured.stop()
+        assert [line.get("node", "") for line in linesOf(file)] == ["", "north"]
 
     def test_addressesMayBeLeftOut(self, file: Path) -> None:
         with serverWith(file, addresses=False) as server:

@@ -101,6 +101,19 @@ class TestEvents:
                 assert ("address" in bodies(server)[0]) is addresses
                 answerAll(server)
 
+    def test_theNodeIsNamedWhereThereAreSeveral(self) -> None:
+        for node in ("", "north"):
+            configured = plugin.configured({"url": "http://service.example/", "secret": SECRET})
+            services = FakeServices("webhook")
+            configured.start(services)
+            configured.joined(FakePeer(node=node), FakeRoom("kitchen", [FakePeer(node=node)]))
+            _, _, request = services.http.requests[0]
+            assert json.loads(request["data"]).get("node", "") == node
+            services.http.answer(204)
+            services.http.answer(204)
+            ended = Deferred.fromCoroutine(configured.stop())
+            assert ended.called
+
     def test_aRoomThatBeginsAgainCountsAnew(self) -> None:
         with serverWith(events=["joined"]) as server:
             for _ in range(2):

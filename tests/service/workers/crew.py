@@ -95,6 +95,7 @@ class Crew(MemoryReactorClock):
         workers: All that were started, in order.
         failed: With what the supervisor has ended the process.
         buried: The incarnations that were buried.
+        descriptors: What the last worker has inherited, by its own descriptors.
     """
 
     def __init__(
@@ -108,6 +109,7 @@ class Crew(MemoryReactorClock):
         self.failed: list[str] = []
         self.buried: list[str] = []
         self.isBurying = True
+        self.descriptors: dict[int, Any] = {}
         undertaker: Any = self
         self.supervisor = Supervisor(config, self, "info", self.failed.append, environ or {}, reread, undertaker)
 
@@ -118,6 +120,7 @@ class Crew(MemoryReactorClock):
         self.isBurying = False
 
     def spawnProcess(self, protocol: Any, executable: Any, args: Any = (), env: Any = None, **named: Any) -> Any:
+        self.descriptors = named["childFDs"]
         self.workers.append(Worker(protocol, 100 + len(self.workers), list(args), dict(env)))
         return self.workers[-1]
 

@@ -241,6 +241,8 @@ class TestReload:
                 assert status(process.port) == "Status: OK"
             file.write_text(plugin())
             process.waitOutput("worker 1 serves")
+            for _ in range(40):
+                assert status(process.port) == "Status: OK"
 
 
 class TestTheProcessAsBefore:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from select import select
 from typing import Any
 
 import msgspec
@@ -195,8 +197,19 @@ class TestDeath:
         crew.workers[0].end(1)
         assert [_listens(each) for each in sockets] == [True, True, True]
         crew.wait(0.3, *crew.workers[1:3])
+        # Those that wait already go to another worker.
+        waiting = []
+        while not select([sockets[0]], [], [], 0)[0]:
+            waiting.append(socket.create_connection(sockets[0].getsockname()))
         crew.workers[-1].end(1)
         assert [_listens(each) for each in sockets] == [False, True, True]
+        rescued = socket.socket(fileno=os.dup(crew.descriptors[crew.workers[1].start.rescued]))
+        port_, (number, *_), _, _ = socket.recv_fds(rescued, 1, 1)
+        with socket.socket(fileno=number) as connection:
+            assert port_ == b"\0"
+            assert connection.getpeername() == waiting[-1].getsockname()
+        for each in (rescued, *waiting):
+            each.close()
         crew.wait(0.5, *crew.workers[1:3])
         crew.workers[-1].end(1)
         assert _listens(sockets[0]) is False
@@ -401,10 +414,10 @@ class TestLog:
         first, second, third = crew.beginReady()
         crew.supervisor.report()
         for worker in (first, second):
-            worker.say(Holds({"rooms": 2, "published": 10}))
+            worker.say(Holds({"rooms": 2, "nodes": 3, "published": 10}))
         assert not lines[-1].startswith("all workers hold")
-        third.say(Holds({"rooms": 1, "published": 5}))
-        assert lines[-1] == "all workers hold rooms 5, published 25"
+        third.say(Holds({"rooms": 1, "nodes": 3, "published": 5}))
+        assert lines[-1] == "all workers hold rooms 5, nodes 3, published 25"
         crew.supervisor.report()
         first.say(Holds({"rooms": 3, "published": 11}))
         second.say(Holds({"rooms": 3, "published": 11}))

@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -45,6 +46,7 @@ from rtcsignal.service.workers.messages import (
 )
 from rtcsignal.service.workers.pipe import MOST_UNSENT, Inbound, Outbound, readStart
 from rtcsignal.service.workers.relay import LineObserver, relayed, written
+from rtcsignal.service.workers.rescue import Rescue
 from rtcsignal.service.workers.sockets import Opener, ReservedPort, inheritance
 from rtcsignal.service.workers.worker import WorkerService
 from tests.engineio.memory import SelectingClock
@@ -91,13 +93,19 @@ class Reactor(MemoryReactorClock):
 class Running:
     """A worker that has started."""
 
-    def __init__(self, application: Application | None = None) -> None:
+    def __init__(self, application: Application | None = None, rescued: int = -1) -> None:
         self.application = application or Application()
         self.reactor = Reactor()
+        self.adopted: list[Any] = []
+        self.reactor.adoptStreamConnection = (  # type: ignore[method-assign]
+            lambda number, family, factory: self.adopted.append((family, factory))
+        )
+        self.reactor.adoptStreamPort = self._adoptPort  # type: ignore[method-assign]
         self.sent: list[FromWorker] = []
         self.failed = 0
         with socket.create_server(("127.0.0.1", 0)) as given:
-            start = Start(2, START.config, "info", (Inherited(os.dup(given.fileno()), socket.AF_INET),))
+            inherited = (Inherited(os.dup(given.fileno()), socket.AF_INET),)
+            start = Start(2, START.config, "info", inherited, rescued)
             self.service = WorkerService(
                 start, self.reactor, lambda config, reactor: self.application, self.sent.append, self._fail, {}
             )
@@ -109,12 +117,30 @@ class Running:
     def _fail(self) -> None:
         self.failed += 1
 
+    def _adoptPort(self, number: int, family: int, factory: Any) -> Any:
+        self.reactor.adoptedPorts.append((number, family, factory))
+        return SimpleNamespace(factory=factory, stopListening=lambda: None)
+
 
 class TestService:
     def test_saysThatItServes(self) -> None:
         running = Running()
         assert running.sent == [Ready()]
         assert len(running.reactor.adoptedPorts) == 1
+
+    def test_takesOverConnectionsThatWaitedForOthers(self) -> None:
+        rescue = Rescue()
+        running = Running(rescued=os.dup(rescue.descriptor))
+        listening = socket.create_server(("127.0.0.1", 0))
+        with listening, socket.create_connection(listening.getsockname()):
+            rescue.send(0, [listening.accept()[0]])
+        (reader,) = running.reactor.getReaders()
+        reader.doRead()
+        assert running.adopted == [(socket.AF_INET, running.application.factory)]
+        rescue.close()
+        reader.doRead()
+        assert running.reactor.getReaders() == []
+        running.service.stopService()
 
     def test_saysThatItCannotStart(self, loggedFailures: Any) -> None:
         application = Application()
@@ -330,6 +356,20 @@ class TestSockets:
         port.rest(1)
         assert one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) == 0
         assert other.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) == 1
+        port.stopListening()
+
+    def test_oneThatHasRestedTwiceWorksAgain(self) -> None:
+        port = self.open("tcp:0:interface=127.0.0.1", workers=1)
+        one = port.of(1)
+        assert [port.rest(1), port.rest(1)] == [[], []]
+        one.listen()
+        with socket.create_connection(one.getsockname()) as client:
+            accepted, _ = one.accept()
+            with accepted:
+                client.sendall(b"hello")
+                assert accepted.recv(100) == b"hello"
+                accepted.sendall(b"world")
+                assert client.recv(100) == b"world"
         port.stopListening()
 
     def test_aPortInUseIsFound(self) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from rtcsignal.signaling.cluster import Audience
 from rtcsignal.signaling.rooms.room import Room
 from tests.signaling.cluster.nodes import Nodes
 
@@ -34,7 +33,7 @@ def misname(nodes: Nodes) -> None:
 
 
 def misdirect(nodes: Nodes) -> None:
-    others(nodes).everyone = Audience(("kitchen",), (("north", 7),))
+    others(nodes)._reach = (("north", 7),)
 
 
 def takeOurs(nodes: Nodes) -> None:

@@ -16,11 +16,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from rtcsignal.engineio.packet import Revision
 from rtcsignal.signaling.options import SignalingOptions
 from tests.signaling.cluster.nodes import Nodes
+from tests.signaling.plugins import Plugins
 from tests.signaling.test_machine import HubMachine, Model, Person, Recording
 from tests.signaling.world import Client
 
 _NAMES = ("north", "south", "west")
-_MOST_PEOPLE, _MOST_ROOMS, _ROOM_NAMES = 6, 2, ("kitchen", "garden")
+_MOST_PEOPLE, _MOST_ROOMS, _MOST_MEMBERS, _ROOM_NAMES = 6, 2, 3, ("kitchen", "garden")
 
 
 class _ByFirst(Model):
@@ -65,11 +66,24 @@ class TogetherMachine(HubMachine):
         assert merged == rosters
 
     @invariant()
+    def theObserverSawWhatTheModelSays(self) -> None:
+        """They hear of an end when the other nodes know: of several who go at once, none is counted any more then."""
+        seen, expected = self.plugins.take(), self.model.seen
+        isAtOnce = sum(each[0] == "left" for each in expected) > 1
+        assert [_uncounted(each, isAtOnce) for each in seen] == [_uncounted(each, isAtOnce) for each in expected]
+        self.model.seen.clear()
+
+    @invariant()
     def allFitsTogether(self) -> None:
         assert self.nodes.problems() == []
 
     def teardown(self) -> None:
         self.nodes.finish()
+
+
+def _uncounted(seen: tuple[Any, ...], isAtOnce: bool) -> tuple[Any, ...]:
+    """What an observer saw, without the size of the room if that is not certain."""
+    return (*seen[:3], *seen[4:]) if seen[0] == "left" and isAtOnce else seen
 
 
 class Guest:
@@ -134,9 +148,24 @@ class ApartMachine(RuleBasedStateMachine):
         self.count = 0
         self.mayMiss = False
 
-    @initialize(count=st.integers(2, 3))
-    def start(self, count: int) -> None:
-        self.nodes = Nodes(*_NAMES[:count])
+    @initialize(count=st.integers(2, 3), isJudged=st.booleans())
+    def start(self, count: int, isJudged: bool) -> None:
+        names = _NAMES[:count]
+        self.isJudged = isJudged
+        self.nodes = Nodes(*names, gates={name: self._rulesOf(name) for name in names} if isJudged else None)
+
+    def _rulesOf(self, name: str) -> Plugins:
+        """A room has three members at most: who comes in then takes the place of the one who was there longest."""
+
+        def makeWay(peer: Any, room: Any) -> None:
+            for other in room.peers()[: max(room.size - _MOST_MEMBERS + 1, 0)]:
+                other.emit("bye")
+                self.nodes[name].hub.kick(other, "replaced")
+            room.share("last", peer.userId)
+
+        plugins = Plugins(mayJoin=lambda peer, room: None)
+        plugins.onEntering = makeWay
+        return plugins
 
     @precondition(lambda self: len(self.guests) < _MOST_PEOPLE)
     @rule(data=st.data(), roomName=st.sampled_from(_ROOM_NAMES))
@@ -227,11 +256,14 @@ class ApartMachine(RuleBasedStateMachine):
             self.nodes.advance(10)
             self._keepAlive()
         self.theyHearWhatCanBe()
+        shared: dict[str, Any] = {}
         stored = {name: set(room) for name, room in self.nodes.redis.rooms.items()}
         for name, node in self.nodes.worlds.items():
             for room in node.hub.rooms.values():
+                assert shared.setdefault(room.name, dict(room.view.shared)) == room.view.shared
                 assert {peer.sid for peer in room.view.peers()} == stored[room.name], f"{room.name} on {name}"
                 users = {peer.userId for peer in room.view.peers()}
+                assert self.mayMiss or not self.isJudged or len(users) <= _MOST_MEMBERS
                 for seat in room:
                     guest = next(each for each in self.guests if each.userId == seat.userId)
                     assert guest.rosters[room.name] == users, f"what {guest.userId} makes of {room.name}"

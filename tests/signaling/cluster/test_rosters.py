@@ -97,6 +97,23 @@ def test_observersAreToldOnceInTheCluster(makeNodes: NodesFactory) -> None:
     assert sorted(seen) == [("left", "ann", "kitchen", 1, "disconnect"), ("left", "bob", "kitchen", 0, "disconnect")]
 
 
+def test_observersCountThoseWhoAreStillThereForOthers(makeNodes: NodesFactory) -> None:
+    plugins = Plugins()
+    nodes = makeNodes("north", "south", gates={"north": plugins, "south": Plugins()})
+    ann, bob, cat = nodes.members("kitchen", ann="north", bob="north", cat="north")
+    plugins.take()
+    for client in (ann, bob):
+        client.lose()
+    nodes["north"].hub.kick(nodes.peer("north", "kitchen", "cat"), "kicked")
+    nodes.join(cat, "kitchen", "cat")
+    assert plugins.take() == [
+        ("left", "ann", "kitchen", 2, "disconnect"),
+        ("left", "bob", "kitchen", 1, "disconnect"),
+        ("left", "cat", "kitchen", 0, "kicked"),
+        ("joined", "cat", "kitchen", 1),
+    ]
+
+
 def test_itsViewIsTheSameOnAllNodes(nodes: Nodes) -> None:
     nodes.members("kitchen", ann="north", bob="south")
     for name in ("north", "south"):
