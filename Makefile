@@ -28,7 +28,10 @@ DISTRIBUTION := --dist loadscope --no-loadscope-reorder
 PURE := rtcsignal/engineio/packet.py,rtcsignal/engineio/polling/payload.py,rtcsignal/engineio/frames.py,$\
 	rtcsignal/socketio/packet.py,rtcsignal/socketio/binary.py,rtcsignal/socketio/claims.py,$\
 	rtcsignal/socketio/jsontext.py,$\
-	rtcsignal/socketio/jsonscan.py,rtcsignal/signaling/*
+	rtcsignal/socketio/jsonscan.py,rtcsignal/signaling/*,$\
+	rtcsignal/iceservers.py,rtcsignal/ice/credentials.py,rtcsignal/ice/stun.py,$\
+	rtcsignal/calls/facts.py,rtcsignal/calls/timeline.py,rtcsignal/calls/state.py,rtcsignal/calls/rules.py,$\
+	rtcsignal/calls/network_rules.py,rtcsignal/calls/verdicts.py,rtcsignal/calls/capture.py
 
 # What starts servers, clients and browsers, or times things: measuring its coverage would double its time, and add
 # nothing to what the rest covers in one process.
