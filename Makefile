@@ -31,7 +31,10 @@ PURE := rtcsignal/engineio/packet.py,rtcsignal/engineio/polling/payload.py,rtcsi
 	rtcsignal/socketio/jsonscan.py,rtcsignal/signaling/*,$\
 	rtcsignal/backplane/facts.py,rtcsignal/backplane/frames.py,rtcsignal/redisurl.py,$\
 	rtcsignal/engineio/forwarding/directory.py,rtcsignal/engineio/forwarding/frames.py,$\
-	rtcsignal/service/workers/messages.py,rtcsignal/service/workers/nodes.py,rtcsignal/service/workers/sums.py
+	rtcsignal/service/workers/messages.py,rtcsignal/service/workers/nodes.py,rtcsignal/service/workers/sums.py,$\
+	rtcsignal/iceservers.py,rtcsignal/ice/credentials.py,rtcsignal/ice/stun.py,$\
+	rtcsignal/calls/facts.py,rtcsignal/calls/timeline.py,rtcsignal/calls/state.py,rtcsignal/calls/rules.py,$\
+	rtcsignal/calls/network_rules.py,rtcsignal/calls/verdicts.py,rtcsignal/calls/capture.py
 
 # What starts servers, clients and browsers, or times things: measuring its coverage would double its time, and add
 # nothing to what the rest covers in one process.

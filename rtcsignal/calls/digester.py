@@ -65,7 +65,8 @@ class Digester:
                 present.add(note.userId)
             elif note.kind == "offer":
                 for peer in [note.target] if note.target is not None else sorted(present):
-                    if peer != note.userId and len(wanted) < self._mostCalls:
+                    isOurs = peer != note.userId and not notes.isElsewhere(peer)
+                    if isOurs and len(wanted) < self._mostCalls:
                         wanted.setdefault(pairOf(note.userId, peer), True)
             elif note.kind == "hangup" and not self._everything:
                 for pair in list(wanted):

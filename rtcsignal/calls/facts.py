@@ -162,7 +162,7 @@ def _candidate(facts: Facts, seen: set[tuple[str, ...]], rest: str) -> None:
         return
     seen.add(key)
     found = candidateFacts("candidate" + rest)
-    if found is not None and "eoc" not in found:
+    if found is not None:
         found.pop("ufrag", None)
         if found not in facts["cands"]:
             facts["cands"].append(found)

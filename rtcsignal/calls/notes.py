@@ -84,6 +84,11 @@ class RoomNotes:
         self.deadline: Any = None
         self.size = 0
 
+    def isElsewhere(self, userId: str) -> bool:
+        """Whether a user is a member on another node alone, where what they send is not seen from here."""
+        others = self.room.others
+        return others is not None and userId not in self.room.users and any(each.userId == userId for each in others)
+
 
 def dataOf(note: Note, isDelivered: bool) -> tuple[dict[str, Any], bool]:
     """What a timeline keeps of a note.

@@ -134,15 +134,13 @@ class State:
 
         A restart is no sign of it: a client that restarts again and again would hide for ever that nothing comes.
         """
-        if not side.descriptions:
-            return 0.0
         signs = [
             *(each.last for each in side.candidates),
             *(each.t for each in side.errors),
             *(t for t, _ in side.ends),
         ]
         if not signs:
-            return self.now - side.descriptions[0].t
+            return self.now - min((each.t for each in side.descriptions), default=self.now)
         last = max(signs)
         # What was gathered before says nothing of what began after it.
         begun = [each.t for each in side.descriptions if each.t > last]

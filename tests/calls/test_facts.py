@@ -100,6 +100,13 @@ def test_whatIsNoCandidate(text: str, facts: Any) -> None:
     assert candidateFacts(text) == facts
 
 
+def test_candidatesThatDifferInTheirPortsAloneAreOne() -> None:
+    lines = [f"a={CANDIDATE.format(address, 'host')}" for address in ("10.0.0.1", "10.0.0.1", "10.0.0.2", "10.0.1.1")]
+    facts = descriptionFacts("\r\n".join(["v=0", *lines, "a=candidate:nonsense"]))
+    assert [each["net"] for each in facts["cands"]] == list(dict.fromkeys(each["net"] for each in facts["cands"]))
+    assert len(facts["cands"]) == 2
+
+
 def test_extensionsCount() -> None:
     facts = candidateFacts(f"a={CANDIDATE.format('10.0.0.1', 'host')} tcptype active ufrag abcd".replace("UDP", "tcp"))
     assert facts is not None

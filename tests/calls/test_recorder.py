@@ -6,13 +6,17 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred
 from twisted.logger import LogEvent, formatEvent
 
+from rtcsignal.calls.call import Call
 from rtcsignal.calls.capture import readCaptures
+from rtcsignal.calls.digester import Digester
+from rtcsignal.calls.notes import RoomNotes
 from rtcsignal.calls.recorder import MOST_BYTES, Recorder
 from rtcsignal.errors import Refused
 from rtcsignal.iceservers import Secret
@@ -454,6 +458,17 @@ class TestBounds:
         assert call["endedAt"] is not None
         assert kitchen.recorder.list(user="carl") == kitchen.recorder.list(since=1e12) == []
         assert kitchen.recorder.find("nothing") is None
+
+
+def test_whoIsOnAnotherNodeIsNotJudged() -> None:
+    """What they send passes there: from here it looks as if they never answered."""
+    room = SimpleNamespace(name="kitchen", users={"ann": []}, others=[SimpleNamespace(userId="bob")])
+    notes = RoomNotes(room, {"ann"})
+    assert [notes.isElsewhere(each) for each in ("ann", "bob", "carl")] == [False, True, False]
+    digester = Digester(lambda name, pair, t: Call(name, pair, t, t), 0.0, 100, everything=True)
+    notes.notes.append((0.0, "offer", "ann", "bob", 1, '["broadcast",{"sdp":"v=0"}]'))
+    assert digester.digest(notes, 0.0)
+    assert notes.calls == {}
 
 
 class TestTheFile:

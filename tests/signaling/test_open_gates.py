@@ -20,6 +20,7 @@ def test_thereIsNobodyToAskAboutJoinsAndMessages() -> None:
     assert not gates.judgesJoins
     assert not gates.judgesMessages
     assert not gates.events
+    assert not gates.giveIce
 
 
 def test_whoAsksAllTheSameIsToldYes(world: World) -> None:
@@ -32,6 +33,7 @@ def test_whoAsksAllTheSameIsToldYes(world: World) -> None:
     gates.mayJoin(peer, place)
     assert gates.filterMessage(peer, place, message) is message
     assert gates.handleEvent(peer, place, "knock", {}) is None
+    assert gates.iceServers(peer, place) == ()
 
 
 def test_whoStopsWaitingForPoliciesThatAreGoneIsNobodysBusiness(world: World) -> None:
