@@ -81,8 +81,8 @@ SWEEP = Script(
 local dead, most = ARGV[2], tonumber(ARGV[3])
 local reason, removed = call('HGET', P .. 'd', dead), {}
 if not reason or has(dead) then return {0, removed} end
-local index, flags = P .. 'i:' .. dead, 'o'
-if nodeOf(dead) == nodeOf(me) then flags = '' end
+local index, flags = P .. 'i:' .. dead, ''
+if reason == 'timeout' and nodeOf(dead) ~= nodeOf(me) then flags = 'o' end
 while #removed < most do
   local name = call('SRANDMEMBER', index)
   if not name then break end

@@ -61,6 +61,7 @@ class Rosters:
         self._rooms: dict[str, _Roster] = {}
         self._looked: dict[str, int] = {}
         self._stale: dict[str, None] = {}
+        self._kept: set[tuple[str, str]] = set()
 
     def __len__(self) -> int:
         return len(self._rooms)
@@ -139,16 +140,19 @@ class Rosters:
         if roster is not None and memberId not in roster.homes:
             roster.homes[memberId] = self._nodes.own
             roster.own += 1
+            self._kept.add((roomName, memberId))
 
     def gave(self, roomName: str, memberId: str) -> bool:
-        """A seat of this node has ended; whether it was there."""
+        """A seat of this node has ended; whether Redis knew it."""
         roster = self._rooms.get(roomName)
         if roster is None or roster.homes.pop(memberId, None) is None:
             return False
         roster.own -= 1
         if not roster.own:
             self._drop(roomName)
-        return True
+        isKept = (roomName, memberId) in self._kept
+        self._kept.discard((roomName, memberId))
+        return not isKept
 
     def replaced(self, roomName: str, memberId: str) -> None:
         """A membership has ended as one of this node has begun; the hub knows."""
@@ -192,14 +196,16 @@ class Rosters:
     def swept(self, roomName: str, state: int, memberId: str, value: bytes, reason: str) -> None:
         """This node has ended a membership of one that is gone."""
         member = self._member(memberId.encode(), value)
+        isOrphaned = reason == TIMEOUT and member is not None and member.home != self._nodes.own
         if roomName in self._rooms:
-            self.left(roomName, state, memberId, reason, "o")
-        elif not state and member is not None and member.home != self._nodes.own:
+            self.left(roomName, state, memberId, reason, "o" if isOrphaned else "")
+        elif not state and isOrphaned and member is not None:
             self._hub.swept(roomName, member, reason)
 
     def begin(self) -> None:
         """Another history begins: what is known of other nodes is in doubt."""
         own = self._nodes.own
+        self._kept.clear()
         self._looked.clear()
         self._stale.clear()
         for name, roster in self._rooms.items():

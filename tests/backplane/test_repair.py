@@ -105,6 +105,18 @@ class TestAConnectionThatIsLost:
         world.pass_(2)
         assert heard(other)[1:] == [("joined", "r", "a3"), ("left", "r", "a3", "left")]
 
+    def test_remembersNoneOfWhomRedisNeverKnew(self, two: Two) -> None:
+        world, one, other = two
+        away(one)
+        for number in range(5):
+            one.enter("r", f"a{number + 2}")
+            one.leave("r", f"a{number + 2}")
+        one.leave("r", "a")
+        assert one.backplane._unsent == {("r", "a"): "left"}
+        one.connector.isAway = False
+        world.pass_(3)
+        assert heard(other) == [("left", "r", "a", "left")]
+
     def test_endsWhatIsLeftOfTheIncarnationBefore(self, two: Two) -> None:
         world, one, other = two
         one.enter("r", "a2").addErrback(lambda _: None)
@@ -202,6 +214,20 @@ class TestANode:
         assert len(other.backplane.nodes) == 1
         world.pass_(3)
         assert heard(other) == [("left", "r", "a", "shutdown")]
+
+    def test_thatEndsTellsItsObserversItself(self, two: Two) -> None:
+        world, one, other = two
+        for number in range(60):
+            one.enter(f"room {number}", f"a{number}")
+        world.redis.settle()
+        one.backplane.close()
+        assert one.connector.line is not None
+        one.connector.line.execute()
+        for _ in range(200):  # the other one removes as many of its members as it can
+            other.connector.line.step()  # type: ignore[union-attr]
+        world.redis.settle()
+        assert heard(other) == [("left", "r", "a", "shutdown")]
+        assert set(world.redis.rooms) == {"r"}
 
     def test_thatEndsDoesNotWaitForRedis(self, two: Two) -> None:
         world, one, other = two

@@ -81,6 +81,7 @@ def nodes(folder: Path, count: int) -> Iterator[list[Process]]:
         yield started
         for process in started:
             assert "Traceback" not in process.output()
+            process.signal(signal.SIGKILL)  # it would wait for clients on polling, which are gone
 
 
 class Client:

@@ -262,11 +262,12 @@ class RedisModel:
         if dead not in self.over or dead in self.leases:
             return [0, removed]
         reason = self.over[dead]
+        flags = "o" if reason == "timeout" and _nodeOf(dead) != _nodeOf(me) else ""
         listed = list(self.index.get(dead, {}))
         rooms = list(dict.fromkeys(room for room, _ in listed))
         for room, memberId in sorted(listed, key=lambda each: rooms.index(each[0]))[:most]:
             incarnation, at, data = self.rooms[room][memberId]
-            version = self._remove(me, room, memberId, dead, reason, "" if _nodeOf(dead) == _nodeOf(me) else "o")
+            version = self._remove(me, room, memberId, dead, reason, flags)
             value = f"{incarnation} {at} {data}"
             removed.append([room.encode(), version, memberId.encode(), value.encode(), reason.encode()])
         left = len({room for room, _ in self.index.get(dead, {})})
