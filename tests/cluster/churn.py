@@ -194,6 +194,8 @@ def main() -> int:
             lines = process.output().splitlines()
             print(*[line for line in lines if "backplane" in line or "holds" in line], sep="\n")
         gaps, heard = sum(member.gaps for member in members), sum(len(member.events) for member in members)
+        left = [event[2]["reason"] for member in members for event in member.events if event[0] == "user-left"]
+        print({reason: left.count(reason) for reason in set(left)})
         print(f"{churn.operations} operations, {heard} events, {gaps} messages not heard, {len(problems)} problems")
         print(*problems[:20], sep="\n")
         if problems:
