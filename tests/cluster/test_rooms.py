@@ -72,6 +72,7 @@ def test_messagesGoOnlyToNodesWithMembers(three: Nodes) -> None:
     three.loop.call(same.until(lambda member: sum(event[0] == "broadcast" for event in member.events) == 50))
     assert published(three) == before
     three.loop.call(other.join("local"))
+    three.loop.call(one.until(lambda member: "c" in member.rosters["local"]))  # its node knows
     before = published(three)
     for _ in range(50):
         three.loop.call(one.say("local"))
