@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from rtcsignal.signaling.cluster import Audience, Cluster, End, Member
 from rtcsignal.socketio.fanout import OutgoingEvent
 
-__all__ = ["Door", "Station"]
+__all__ = ["UNWATCHED", "Door", "Station"]
 
 
 class _Said(NamedTuple):
@@ -77,6 +77,10 @@ class Door:
         for said in self._said:
             if said.sid not in self._ended:
                 said.send()
+
+
+UNWATCHED = Door("")
+"""Nobody does anything."""
 
 
 class Station:

@@ -28,7 +28,7 @@ from rtcsignal.signaling.rooms.reports import REPLACED, Reports
 from rtcsignal.signaling.rooms.room import Room, Seat
 from rtcsignal.signaling.rooms.table import RoomTable
 from rtcsignal.signaling.rooms.waiting import WaitingList
-from rtcsignal.signaling.station import Door, Station
+from rtcsignal.signaling.station import UNWATCHED, Door, Station
 from rtcsignal.signaling.views import PeerView, learned, participantOf, seatAmong
 from rtcsignal.signaling.watch import Watch
 from rtcsignal.socketio.peer import Peer
@@ -241,14 +241,17 @@ class Presence:
 
     def _askTheDoor(self, seat: Seat) -> Door:
         """What the observers do before a membership begins, and whom it replaces without them."""
-        name, station = seat.room.name, self._station
+        name, station, gates = seat.room.name, self._station, self._gates.now
         room = self.table.find(name) or seat.room
+        formers = () if room.isEmpty else absentIn(room, seat)
+        if not formers and not gates.watchesDoors:
+            return UNWATCHED
         door = station.door = Door(name)
         try:
-            self._gates.now.entering(seat.view, room.view)
+            gates.entering(seat.view, room.view)
         finally:
             station.door = None
-        for former in absentIn(room, seat) if not room.isEmpty else ():
+        for former in formers:
             door.end(former, REPLACED, connection=False)
         return door
 
