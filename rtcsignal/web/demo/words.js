@@ -121,7 +121,7 @@ const VERDICTS = {
   "turn-unreachable": [
     "Your network does not let you reach the relay that % and you need. Try another network.",
     "The network of % does not let them reach the relay that you need. They should try another network.",
-    "Neither you nor % can reach the relay. Try other networks; if that does not help, whoever runs it has to look.",
+    "Neither you nor % can reach the relay. Try other networks; if that does not help, whoever runs the relay has to look.",
   ],
   "turn-never-issued": [
     "Your network lets no direct connection to % through, and this server has no relay to offer. Try another network.",
