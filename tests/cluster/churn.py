@@ -59,8 +59,7 @@ class Churn:
             try:
                 await self._act(member, chance)
             except (asyncio.CancelledError, ConnectionError):
-                if member.isOpen:
-                    raise
+                await member.ended()
                 return  # with its node
             await asyncio.sleep(chance.expovariate(1 / (pause * len(self.members))))
 

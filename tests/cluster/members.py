@@ -81,6 +81,11 @@ class Member:
         async with self._changed:
             self._changed.notify_all()
 
+    async def ended(self) -> None:
+        """Wait until the connection is over, which is known when all that came on it has been read."""
+        async with self._changed:
+            await asyncio.wait_for(self._changed.wait_for(lambda: not self.isOpen), START_PATIENCE)
+
     async def ask(self, event: str, body: Any) -> Any:
         """Send an event, and wait for its answer."""
         number = next(self._ids)
