@@ -70,6 +70,7 @@ class Config(Section, frozen=True, kw_only=True):
             "Processes that serve the ports, each on a core. More than one requires backplane.url, through which they "
             "share their rooms. The option --workers outranks it.",
             "One process serves thousands of clients.",
+            unit="process",
         ),
     ] = 1
     socketio: Socketio = Socketio()
