@@ -171,19 +171,20 @@ class Participant:
         self._late = 0 if self._backlog is None else 1 + len(self._backlog)
 
     def _next(self, done: None) -> None:
-        backlog, self._backlog = self._backlog, None
+        backlog = self._backlog  # stays until all is handled: whoever still has requests is not given up
         self._handled()
         while backlog and self.peer.connected:
             try:
                 pending = self._handle(self, backlog.take())
             except Exception as error:
+                self._backlog = None
                 self.peer.failed(error)
                 return
             if pending is not None:
-                self._backlog = backlog
                 pending.addCallback(self._next)
                 return
             self._handled()
+        self._backlog = None
         while backlog and self.heir is not None:
             self.heir.take(backlog.take())
         self.peer.release()

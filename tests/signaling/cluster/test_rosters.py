@@ -127,6 +127,7 @@ def test_itsViewIsTheSameOnAllNodes(nodes: Nodes) -> None:
     assert (dict(far.claims), dict(far.joinRequest), far.rooms, far.conn, far.transport) == (
         {}, {}, frozenset({"kitchen"}), "", "",
     )  # fmt: skip
+    assert far.origin is None
     far.data["seen"] = 1
     (again,) = nodes["north"].hub.rooms["kitchen"].view.peersOf("bob")
     assert (again == far, again.data, again == near) == (True, {"seen": 1}, False)

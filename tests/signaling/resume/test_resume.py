@@ -708,6 +708,20 @@ class TestSlowPolicies:
         desk.no()
         assert slow.sockets.recovery.away == 0
 
+    def test_whoeverStillHasRequestsIsWaitedFor(self, slow: World, desk: Desk, revision: Revision) -> None:
+        """Although one of them gives up the only room that it is in."""
+        ann = Resumer(slow, "ann", revision)
+        ann.asks("kitchen")
+        desk.yes()
+        ann.asks("cellar")
+        ann.client.ask("leave-room", room("ann", "kitchen"))
+        ann.asks("attic")
+        ann.lose()
+        desk.no()
+        assert slow.rosters() == {}
+        desk.yes()
+        assert slow.rosters() == {"attic": ["ann"]}
+
     def test_aNewcomerThatIsBusyHandsOnWhatItHasNotHandled(self, slow: World, desk: Desk, revision: Revision) -> None:
         ann = Resumer(slow, "ann", revision)
         ann.asks()
